@@ -1,0 +1,68 @@
+"""The vocabulary of Trifeature: ten shapes, ten textures, ten colors, in the order of their labels.
+
+The order is part of the data set: the position of a name is its integer label. Names and order
+follow Hermann & Lampinen (2020), "What shapes feature representations?", NeurIPS 2020.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SHAPES: Final = (
+    "triangle",
+    "square",
+    "plus",
+    "circle",
+    "tee",
+    "rhombus",
+    "pentagon",
+    "star",
+    "fivesquare",
+    "trapezoid",
+)
+
+TEXTURES: Final = (
+    "solid",
+    "stripes",
+    "grid",
+    "hexgrid",
+    "dots",
+    "noise",
+    "triangles",
+    "zigzags",
+    "rain",
+    "pluses",
+)
+
+COLORS: Final = (
+    "red",
+    "green",
+    "blue",
+    "yellow",
+    "pink",
+    "cyan",
+    "purple",
+    "ocean",
+    "orange",
+    "white",
+)
+
+COLOR_RGB: Final = (
+    (1.0, 0.0, 0.0),
+    (0.0, 1.0, 0.0),
+    (0.0, 0.0, 1.0),
+    (1.0, 1.0, 0.0),
+    (1.0, 0.4, 1.0),
+    (0.0, 1.0, 1.0),
+    (0.3, 0.0, 0.5),
+    (0.1, 0.4, 0.5),
+    (1.0, 0.6, 0.0),
+    (1.0, 1.0, 1.0),
+)
+"""RGB in [0, 1] of each color, in the order of `COLORS`."""
+
+ATTRIBUTES: Final = ("shape", "texture", "color")
+"""The three attributes of an image, in the order of the columns of an attribute table."""
+
+VALUES: Final = {"shape": SHAPES, "texture": TEXTURES, "color": COLORS}
+"""The names of every attribute's values, by attribute."""

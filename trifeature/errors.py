@@ -1,0 +1,40 @@
+"""The one error a user's mistake raises, and the sentence that suggests the nearest right name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Bad input from outside: one line that says what is wrong and what would be right.
+
+    The command line prints the message and exits with code 2; from Python it is a
+    `ValueError` like any other.
+    """
+
+
+def check_name(kind: str, name: str, options: Iterable[str]) -> str:
+    """Return `name` if it is one of `options`.
+
+    Args:
+        kind: What the name stands for, in words ("shape", "loss").
+        name: The name that was given.
+        options: The names that exist.
+
+    Raises:
+        InputError: `name` does not exist; the message suggests the nearest and lists all.
+
+    >>> check_name("color", "red", ["red", "green"])
+    'red'
+    >>> check_name("color", "gren", ["red", "green"])
+    Traceback (most recent call last):
+    trifeature.errors.InputError: unknown color 'gren': did you mean 'green'? (one of red, green)
+    """
+    known = list(options)
+    if name in known:
+        return name
+    folded = {option.casefold(): option for option in known}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    hint = f"did you mean {folded[near[0]]!r}? (one of " if near else "(one of "
+    raise InputError(f"unknown {kind} {name!r}: {hint}{', '.join(known)})")
