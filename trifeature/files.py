@@ -1,0 +1,111 @@
+"""Small files that are never seen half-written: JSON, JSON lines, tensors."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from trifeature.errors import InputError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file's content so that a reader finds the old or the new one, never a part."""
+    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write an object as readable JSON, atomically."""
+    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object.
+
+    Raises:
+        InputError: the file is missing or not a JSON object; it is named.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing") from None
+    except ValueError as problem:
+        raise InputError(f"{path} is damaged: {problem}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is damaged: it does not hold a JSON object")
+    return content
+
+
+def append_row(path: Path, row: Mapping[str, Any]) -> None:
+    """Append one JSON line; it is on the disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The JSON lines of a file, none if it does not exist.
+
+    A last line without its end was cut off by a kill and is left out.
+
+    Raises:
+        InputError: a line is not JSON; file and line are named.
+    """
+    if not path.exists():
+        return []
+    *lines, _ = path.read_text(encoding="utf-8").split("\n")
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as problem:
+            raise InputError(f"{path}, line {number} is damaged: {problem}") from None
+    return rows
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Replace a file of JSON lines, atomically."""
+    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
+    """Write tensors as safetensors with a JSON note in the header, atomically.
+
+    Args:
+        path: The file.
+        tensors: What to write.
+        note: A small JSON object to keep with them.
+    """
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(plain, metadata={"note": json.dumps(note)}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_tensors` wrote: the tensors, on the CPU, and the note.
+
+    Raises:
+        InputError: the file is missing or damaged; it is named.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            note = json.loads((file.metadata() or {})["note"])
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing") from None
+    except (SafetensorError, KeyError, ValueError) as problem:
+        raise InputError(f"{path} is damaged: {problem}") from None
+    return tensors, note
