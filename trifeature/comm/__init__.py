@@ -1,0 +1,1 @@
+"""CoMM, its rivals and its ablations: networks, losses, methods and the training loop."""

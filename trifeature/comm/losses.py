@@ -1,0 +1,131 @@
+"""Contrastive losses: InfoNCE, written once, and the terms that CoMM adds up.
+
+N samples in a batch, D dimensions of an embedding, M modalities.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from trifeature.errors import InputError
+
+Negatives = Literal["both", "algorithm1"]
+NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
+
+
+def info_nce(
+    z_a: Tensor, z_b: Tensor, temperature: float = 0.1, negatives: Negatives = "both"
+) -> Tensor:
+    """Symmetric NT-Xent between two views of a batch; lower is better aligned.
+
+    Rows are normalized to unit length first. With `negatives="both"`, for each of the 2N
+    embeddings z and its positive z⁺, the other view of the same sample,
+
+        ℓ(z) = −log( exp(z·z⁺/τ) / Σ_{w ≠ z} exp(z·w/τ) ),
+
+    the sum over all 2N − 1 other embeddings of both views, and the loss is the mean of ℓ. It
+    equals log(2N − 1) when all embeddings coincide (Chen et al. 2020, SimCLR; the authors' code
+    of CoMM). With `negatives="algorithm1"` it is the printed Algorithm 1 of Dufumier et al.
+    (2025): one direction, negatives from the other view only, the positive left out of the
+    denominator,
+
+        ℓ(a_k) = −log( exp(a_k·b_k/τ) / Σ_{l ≠ k} exp(a_k·b_l/τ) ).
+
+    Args:
+        z_a: float [..., N, D], embeddings of the first view.
+        z_b: float [..., N, D], embeddings of the second view, row k the same sample as in `z_a`.
+        temperature: τ > 0.
+        negatives: Which embeddings a positive is compared with.
+
+    Returns:
+        float [...], in nats: one loss for each leading index.
+
+    Raises:
+        InputError: the shapes differ, there are fewer than two samples, or τ is not positive.
+
+    >>> z = torch.ones(3, 8)
+    >>> bool(torch.isclose(info_nce(z, z), torch.tensor(5.0).log()))
+    True
+    """
+    if z_a.shape != z_b.shape or z_a.ndim < 2 or z_a.shape[-2] < 2:
+        raise InputError(
+            f"info_nce needs two [..., N, D] with N ≥ 2, not {list(z_a.shape)} and "
+            f"{list(z_b.shape)}"
+        )
+    if not temperature > 0:
+        raise InputError(f"temperature must be positive, not {temperature}")
+    a, b = F.normalize(z_a, dim=-1), F.normalize(z_b, dim=-1)
+    if negatives == "algorithm1":
+        logits = a @ b.transpose(-1, -2) / temperature
+        return (_logsumexp_of_others(logits) - logits.diagonal(dim1=-2, dim2=-1)).mean(-1)
+    both = torch.cat([a, b], dim=-2)
+    logits = both @ both.transpose(-1, -2) / temperature
+    positives = (a * b).sum(-1) / temperature
+    return _logsumexp_of_others(logits).mean(-1) - positives.mean(-1)
+
+
+def _logsumexp_of_others(logits: Tensor) -> Tensor:
+    """Log Σ exp over each row of [..., K, K] without its diagonal element: [..., K]."""
+    itself = torch.eye(logits.shape[-1], dtype=torch.bool, device=logits.device)
+    return logits.masked_fill(itself, -math.inf).logsumexp(-1)
+
+
+def comm_terms(
+    views: tuple[Tensor, Tensor],
+    unimodal: Sequence[tuple[Tensor, Tensor]],
+    temperature: float = 0.1,
+    negatives: Negatives = "both",
+) -> dict[str, Tensor]:
+    """The terms of CoMM's loss, each an estimate of −I up to a constant, in nats.
+
+    `L` = NTX(z′, z″) aligns the fused embeddings of two views of all modalities. For each
+    modality i, `L_i` = ½ [NTX(z_i′, z″) + NTX(z_i″, z′)] aligns the embedding that sees this
+    modality alone with the fused one *of the other view* (Dufumier et al. 2025, eq. 7, as in
+    their code). All are evaluated as one batch.
+
+    Args:
+        views: z′ and z″, float [N, D], fused from all modalities.
+        unimodal: For each modality (z_i′, z_i″), float [N, D]; the same tensor twice where z_i
+            comes from the plain image, as in the paper's Algorithm 1.
+        temperature: τ > 0.
+        negatives: See `info_nce`.
+
+    Returns:
+        `L`, `L_1`, … `L_M`, each a scalar.
+    """
+    z_1, z_2 = views
+    left = torch.stack([z_1, *(z for pair in unimodal for z in pair)])
+    right = torch.stack([z_2, *(z for _ in unimodal for z in (z_2, z_1))])
+    losses = info_nce(left, right, temperature, negatives)
+    halves = losses[1:].view(-1, 2).mean(1)
+    return {"L": losses[0]} | {f"L_{i + 1}": half for i, half in enumerate(halves)}
+
+
+def loss_names(modalities: int) -> tuple[str, ...]:
+    """The choices of what to minimize: L_CoMM, L, L_i, L_1, … L_M.
+
+    >>> loss_names(2)
+    ('L_CoMM', 'L', 'L_i', 'L_1', 'L_2')
+    """
+    return ("L_CoMM", "L", "L_i", *(f"L_{m + 1}" for m in range(modalities)))
+
+
+def terms_of(loss: str, modalities: int) -> tuple[str, ...]:
+    """The terms that a choice adds up: all for `L_CoMM`, every unimodal one for `L_i`."""
+    unimodal = tuple(f"L_{m + 1}" for m in range(modalities))
+    return {"L_CoMM": ("L", *unimodal), "L_i": unimodal}.get(loss, (loss,))
+
+
+def combine(terms: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
+    """The mean of the named terms.
+
+    The paper writes their sum; the mean differs by a factor that AdamW does not see, and keeps
+    the numbers of the choices comparable.
+    """
+    return torch.stack([terms[name] for name in names]).mean()

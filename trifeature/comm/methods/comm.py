@@ -1,0 +1,108 @@
+"""CoMM: align two views of the fused modalities, and each modality alone with the fusion.
+
+Dufumier, Castillo Navarro, Tuia & Thiran, "What to align in multimodal contrastive learning?",
+ICLR 2025, section 3 and Algorithm 1, and the code published with it; where they differ the
+default is what produced the published numbers, and the other is a setting.
+
+N samples, M modalities, T tokens, D fusion width, G subsets of modalities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from trifeature.comm.losses import combine, comm_terms, loss_names, terms_of
+from trifeature.comm.methods.base import Loss, Method
+from trifeature.comm.networks import (
+    AttentionFusion,
+    LinearFusion,
+    PatchEmbedding,
+    ProjectionHead,
+    output_shape,
+)
+from trifeature.comm.settings import RunSettings
+from trifeature.errors import check_name
+from trifeature.views import CLEAN, augment
+
+
+class CoMM(Method):
+    """Encoders, latent converters, attention fusion and one shared projection head.
+
+    The two views of a modality pass its encoder as one batch. For an encoder with BatchNorm (the
+    small one; AlexNet has none) both views so share their statistics.
+    """
+
+    def __init__(self, settings: RunSettings, modalities: int, canvas: int) -> None:
+        super().__init__(settings, modalities, canvas)
+        check_name("loss", settings.loss, loss_names(modalities))
+        model = settings.model
+        self.encoder = self.encoders()
+        channels, rows, columns = output_shape(self.encoder[0], canvas)
+        self.converter: nn.ModuleList
+        self.fusion: AttentionFusion | LinearFusion
+        if model.fusion == "attention":
+            self.converter = nn.ModuleList(
+                PatchEmbedding(channels, rows, columns, model.width) for _ in range(modalities)
+            )
+            self.fusion = AttentionFusion(model.width, model.heads, model.masking)
+        else:
+            # Table 4: a vector encoder (its last linear map) instead of a latent converter.
+            flat = channels * rows * columns
+            self.converter = nn.ModuleList(
+                nn.Sequential(nn.Flatten(), nn.Linear(flat, model.width)) for _ in range(modalities)
+            )
+            self.fusion = LinearFusion([model.width] * modalities, model.width)
+        self.head = ProjectionHead(
+            model.width, model.hidden, model.embedding, batch_norm=model.head_norm
+        )
+        self.terms = terms_of(settings.loss, modalities)
+
+    def tokens(self, images: Tensor, modality: int) -> Tensor:
+        """Images [N, 3, S, S] of one modality to what the fusion reads."""
+        converted: Tensor = self.converter[modality](self.encoder[modality](images))
+        return converted
+
+    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
+        """The mean of the terms that the run's `loss` names."""
+        M = self.modalities
+        everything = tuple(range(M))
+        alone: list[tuple[int, ...]] = [(m,) for m in everything if f"L_{m + 1}" in self.terms]
+        plain = self.settings.model.unimodal == "plain"
+        tokens = [
+            self.tokens(self.augment(torch.cat([x, x]), m, generator), m)
+            for m, x in enumerate(images.unbind(1))
+        ]
+        z = self._embed(tokens, [everything] if plain else [everything, *alone], views=2)
+        if plain and alone:
+            clean = [
+                self.tokens(augment(x, CLEAN, generator), m) for m, x in enumerate(images.unbind(1))
+            ]
+            z = torch.cat([z, self._embed(clean, alone, views=1).expand(-1, 2, -1, -1)])
+        terms = comm_terms(
+            (z[0, 0], z[0, 1]),
+            [(one[0], one[1]) for one in z[1:]],
+            self.settings.model.temperature,
+            self.settings.model.negatives,
+        )
+        named = {"L": terms["L"]} | {
+            f"L_{subset[0] + 1}": terms[f"L_{place + 1}"] for place, subset in enumerate(alone)
+        }
+        return Loss(combine(named, self.terms), named)
+
+    def _embed(self, tokens: list[Tensor], subsets: list[tuple[int, ...]], views: int) -> Tensor:
+        """Fuse each subset and project: [G, views, N, embedding].
+
+        The head normalizes each of the G · views batches on its own.
+        """
+        fused = self.fusion(tokens, subsets)
+        G, rows, D = fused.shape
+        projected: Tensor = self.head(fused.view(G * views, rows // views, D))
+        return projected.view(G, views, *projected.shape[1:])
+
+    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        """The fused embeddings before the head, unnormalized: [N, D] for each subset."""
+        tokens = [self.tokens(x, m) for m, x in enumerate(images.unbind(1))]
+        return list(self.fusion(tokens, subsets))

@@ -1,0 +1,173 @@
+"""What a run depends on: frozen settings, validated, saved as JSON with every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Final, Literal, get_args
+
+from trifeature.comm.losses import NEGATIVES, Negatives
+from trifeature.comm.networks import MASKINGS, Masking
+from trifeature.errors import InputError, check_name
+from trifeature.views import ALL, ViewSet
+
+Schedule = Literal["constant", "cosine"]
+Unimodal = Literal["augmented", "plain"]
+Fusion = Literal["attention", "linear"]
+
+ENCODERS: Final = ("alexnet", "alexnet-unpooled", "small")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The network and the loss. The defaults produced the published numbers.
+
+    Attributes:
+        encoder: One of `ENCODERS`; each modality has its own.
+        width: D, of tokens and fused embedding.
+        heads: Of the attention.
+        hidden: Width of the projection head's hidden layers.
+        embedding: Length of the head's output.
+        fusion: `attention`, or `linear` as in Table 4.
+        masking: How a modality is left out, see `trifeature.comm.networks.AttentionFusion`.
+        head_norm: BatchNorm in the projection head.
+        unimodal: Whether z_i sees an `augmented` view (the authors' code) or the `plain` image
+            (the paper's Algorithm 1).
+        negatives: See `trifeature.comm.losses.info_nce`.
+        temperature: τ of the loss.
+    """
+
+    encoder: str = "alexnet"
+    width: int = 512
+    heads: int = 8
+    hidden: int = 512
+    embedding: int = 256
+    fusion: Fusion = "attention"
+    masking: Masking = "remove"
+    head_norm: bool = True
+    unimodal: Unimodal = "augmented"
+    negatives: Negatives = "both"
+    temperature: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_name("encoder", self.encoder, ENCODERS)
+        check_name("fusion", self.fusion, get_args(Fusion))
+        check_name("masking", self.masking, MASKINGS)
+        check_name("kind of unimodal view", self.unimodal, get_args(Unimodal))
+        check_name("kind of negatives", self.negatives, NEGATIVES)
+        for name in ("width", "heads", "hidden", "embedding"):
+            _require_positive(name, getattr(self, name), whole=True)
+        _require_positive("temperature", self.temperature)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """One training run, but for its data set. The defaults are the paper's.
+
+    Attributes:
+        method: A name in `trifeature.comm.methods.METHODS`.
+        loss: What CoMM minimizes, see `trifeature.comm.losses.loss_names`.
+        model: The network.
+        views: The augmentations, one set for every modality or one set each.
+        epochs: Passes over the training pairs.
+        batch_size: Pairs in a step; the last, smaller batch of an epoch is kept.
+        learning_rate, weight_decay: Of AdamW.
+        schedule: `constant`, or `cosine` to zero after a linear warm-up.
+        warmup: Share of all steps that the cosine schedule warms up for.
+        seed: Of initialization, data order and views.
+    """
+
+    method: str = "comm"
+    loss: str = "L_CoMM"
+    model: ModelSettings = field(default_factory=ModelSettings)
+    views: tuple[ViewSet, ...] = (ALL,)
+    epochs: int = 100
+    batch_size: int = 64
+    learning_rate: float = 3e-4
+    weight_decay: float = 1e-4
+    schedule: Schedule = "constant"
+    warmup: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_name("schedule", self.schedule, get_args(Schedule))
+        for name in ("epochs", "seed"):
+            _require_positive(name, getattr(self, name), whole=True, zero=True)
+        _require_positive("learning_rate", self.learning_rate)
+        _require_positive("weight_decay", self.weight_decay, zero=True)
+        if self.batch_size < 2:
+            raise InputError(f"batch_size must be at least 2, not {self.batch_size}")
+        if not 0 <= self.warmup < 1:
+            raise InputError(f"warmup must be from 0 to below 1, not {self.warmup}")
+        if not self.views:
+            raise InputError("views must hold at least one set of augmentations")
+
+    def views_of(self, modality: int) -> ViewSet:
+        """The augmentations of one modality."""
+        return self.views[modality if len(self.views) > 1 else 0]
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> RunSettings:
+        """Read what `to_json` wrote.
+
+        Raises:
+            InputError: a key is missing, unknown or of the wrong kind.
+        """
+        try:
+            views = tuple(ViewSet.from_dict(view) for view in content["views"])
+            model = ModelSettings(**content["model"])
+            return cls(**{**content, "views": views, "model": model})
+        except (KeyError, TypeError) as problem:
+            raise InputError(f"the run's settings cannot be read: {problem}") from None
+
+
+def _require_positive(name: str, value: float, *, whole: bool = False, zero: bool = False) -> None:
+    right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not right or not (value >= 0 if zero else value > 0):
+        kind = "whole number" if whole else "number"
+        raise InputError(f"{name} must be a {kind} {'≥' if zero else '>'} 0, not {value!r}")
+
+
+QUICK_VIEWS: Final = replace(
+    ALL,
+    crop_scale=(0.4, 1.0),
+    grayscale_probability=0.0,
+    blur_probability=0.0,
+)
+"""At 32 px a crop below 0.4 leaves no texture to see and a blur none to tell apart."""
+
+RUN_PRESETS: Final = {
+    "paper": RunSettings(),
+    "fast": RunSettings(model=ModelSettings(encoder="alexnet-unpooled")),
+    "quick": RunSettings(
+        model=ModelSettings(encoder="small", width=128, hidden=256, embedding=128),
+        views=(QUICK_VIEWS,),
+        epochs=4,
+        learning_rate=2e-3,
+        schedule="cosine",
+    ),
+}
+"""One for each preset of `trifeature.dataset`; `quick` was chosen on validation pairs only."""
+
+
+def run_preset(name: str, **changes: Any) -> RunSettings:
+    """A preset's settings, with some changed; names of `ModelSettings` are found there.
+
+    Raises:
+        InputError: there is no such preset, or a change is unknown or out of range.
+
+    >>> run_preset("quick", width=64).model.width
+    64
+    """
+    settings = RUN_PRESETS[check_name("preset", name, RUN_PRESETS)]
+    own = {f.name for f in fields(RunSettings)}
+    inner = {f.name for f in fields(ModelSettings)}
+    for key in changes:
+        check_name("setting", key, [*own, *inner])
+    model = replace(settings.model, **{k: v for k, v in changes.items() if k in inner})
+    rest = {k: v for k, v in changes.items() if k in own}
+    return replace(settings, **({"model": model} | rest))

@@ -1,0 +1,379 @@
+"""The training loop, written out: batches of pairs in, a trained method and its metrics out.
+
+A run is a folder: `config.json`, `metrics.jsonl` (one line an epoch), `checkpoint.safetensors`
+(everything exact resumption needs) and, at the end, `weights.safetensors`. The run can be stopped
+at any moment; started again it continues from its checkpoint and ends with the same bits on the
+same device, because nothing it does depends on more than the checkpoint holds.
+
+N samples in a batch, P pairs, M modalities, S pixels along the canvas.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trifeature.comm.methods import Method, make_method
+from trifeature.comm.networks import decayed
+from trifeature.comm.settings import RunSettings
+from trifeature.dataset import Dataset
+from trifeature.errors import InputError
+from trifeature.files import (
+    append_row,
+    read_json,
+    read_rows,
+    read_tensors,
+    write_json,
+    write_rows,
+    write_tensors,
+)
+
+CONFIG, METRICS, CHECKPOINT, WEIGHTS = (
+    "config.json",
+    "metrics.jsonl",
+    "checkpoint.safetensors",
+    "weights.safetensors",
+)
+REPORT_STEPS: Final = 25
+"""Steps between two looks at the losses; only then does the host wait for the device."""
+
+CHECKPOINT_SECONDS: Final = 20.0
+"""A checkpoint is written at the end of an epoch when the last one is older than this."""
+
+
+class TrainingError(RuntimeError):
+    """The loss stopped being a finite number; the message names the step."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, for whoever shows it.
+
+    Attributes:
+        epoch: Epochs completed, the current one as a fraction.
+        epochs: Epochs in all.
+        terms: Mean over the last steps of the loss (`loss`) and its terms, in nats.
+        seconds_left: Estimate from the steps of this session.
+    """
+
+    epoch: float
+    epochs: int
+    terms: dict[str, float]
+    seconds_left: float
+
+
+Report = Callable[[Progress], None]
+Evaluate = Callable[[Method, int], None]
+
+
+@dataclass
+class _State:
+    """What changes as a run proceeds."""
+
+    method: Method
+    optimizer: torch.optim.AdamW
+    generator: torch.Generator
+    epoch: int = 0
+    seconds: float = 0.0
+
+
+def pick_device(name: str | None) -> torch.device:
+    """The device to run on: the named one, else a GPU where there is one, else the CPU.
+
+    Raises:
+        InputError: a GPU was asked for and there is none, or the name is no device.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"unknown device {name!r}: give cpu, cuda or cuda:0") from None
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"unknown device {name!r}: give cpu, cuda or cuda:0")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"no GPU for {name!r} on this machine: use --device cpu")
+    return device
+
+
+def new_method(settings: RunSettings, dataset: Dataset, device: torch.device) -> Method:
+    """The untrained network of a run: a function of the settings' seed alone."""
+    rule, canvas = dataset.settings.rule, dataset.settings.render.canvas
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        method = make_method(settings, rule.modalities, canvas)
+    return method.to(device)
+
+
+def make_optimizer(method: Method, settings: RunSettings) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices and the CLS token only."""
+    spared = [p for name, p in method.named_parameters() if not decayed(name, p)]
+    others = [p for name, p in method.named_parameters() if decayed(name, p)]
+    groups: list[dict[str, Any]] = [{"params": others}, {"params": spared, "weight_decay": 0.0}]
+    return torch.optim.AdamW(
+        groups,
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+
+
+def learning_rate(settings: RunSettings, step: int, steps: int) -> float:
+    """The learning rate of a step (from 0) out of `steps`."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    warm = max(settings.warmup * steps, 1e-9)
+    if step + 1 < warm:
+        return settings.learning_rate * (step + 1) / warm
+    turn = math.pi * (step + 1 - warm) / max(steps - warm, 1)
+    return settings.learning_rate * (1 + math.cos(turn)) / 2
+
+
+def batches(pairs: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray[Any, Any]]:
+    """The pairs of an epoch in random order, a function of seed and epoch.
+
+    The last, smaller batch is kept, except a single pair: it has no negatives.
+    """
+    order = np.random.default_rng((seed, epoch)).permutation(pairs)
+    for start in range(0, pairs, batch_size):
+        batch = order[start : start + batch_size]
+        if len(batch) > 1:
+            yield batch
+
+
+def steps_per_epoch(pairs: int, batch_size: int) -> int:
+    """How many batches `batches` yields."""
+    return pairs // batch_size + (pairs % batch_size > 1)
+
+
+def train(
+    dataset: Dataset,
+    settings: RunSettings,
+    folder: Path | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    evaluate: Evaluate | None = None,
+    report: Report | None = None,
+) -> Method:
+    """Train a method on a data set's training pairs, continuing where a folder left off.
+
+    Args:
+        dataset: Its `train` pairs are learned from.
+        settings: Everything else the result depends on.
+        folder: Where to keep the run; None keeps nothing.
+        device: Where to train.
+        evaluate: Called with the method, in evaluation mode, and the epoch: before the first
+            step (epoch 0) and after each epoch. After a stop it is called again for epochs that
+            lie behind the last checkpoint. Must not consume randomness.
+        report: Called now and then with the progress.
+
+    Returns:
+        The trained method, in evaluation mode.
+
+    Raises:
+        InputError: the folder holds another run, or a damaged one.
+        TrainingError: the loss is no longer finite; the last good checkpoint is kept.
+        OSError: the folder cannot be written.
+    """
+    target = torch.device(device)
+    data = dataset.to(target)
+    method = new_method(settings, dataset, target)
+    state = _State(method, make_optimizer(method, settings), torch.Generator(target))
+    state.generator.manual_seed(settings.seed)
+    if folder is not None:
+        open_folder(folder, dataset, settings)
+        _restore(folder, state)
+    saved = time.monotonic()
+    if state.epoch == 0 and evaluate is not None:
+        evaluate(method.eval(), 0)
+    while state.epoch < settings.epochs:
+        metrics = _train_epoch(data, settings, state, report)
+        state.epoch += 1
+        if evaluate is not None:
+            evaluate(method.eval(), state.epoch)
+        if folder is not None:
+            append_row(folder / METRICS, metrics)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS or state.epoch == settings.epochs:
+                _save(folder, state)
+                saved = time.monotonic()
+    if folder is not None:
+        write_tensors(folder / WEIGHTS, method.state_dict(), {"epochs": settings.epochs})
+    return method.eval()
+
+
+def _train_epoch(
+    dataset: Dataset, settings: RunSettings, state: _State, report: Report | None
+) -> dict[str, Any]:
+    """One pass over the training pairs; returns the epoch's line of metrics."""
+    state.method.train()
+    images = dataset.images["train"]
+    pairs = torch.as_tensor(dataset.pairs["train"].images, device=images.device)
+    per_epoch = steps_per_epoch(len(pairs), settings.batch_size)
+    first = state.epoch * per_epoch
+    started = time.monotonic()
+    history: list[Tensor] = []
+    seen: list[Tensor] = []
+    names: list[str] = []
+    rate = settings.learning_rate
+    for step, batch in enumerate(
+        batches(len(pairs), settings.batch_size, settings.seed, state.epoch)
+    ):
+        rate = learning_rate(settings, first + step, settings.epochs * per_epoch)
+        rows = torch.as_tensor(batch, device=images.device)
+        names, values = _step(images[pairs[rows]], state, rate)
+        history.append(values)
+        if (step + 1) % REPORT_STEPS == 0 or step + 1 == per_epoch:
+            recent = torch.stack(history).cpu()
+            _require_finite(recent, first + step + 1 - len(history))
+            seen.append(recent)
+            history.clear()
+            if report is not None:
+                done = (step + 1) / per_epoch
+                pace = (time.monotonic() - started) / done
+                left = (settings.epochs - state.epoch - done) * pace
+                terms = dict(zip(names, recent.mean(0).tolist(), strict=True))
+                report(Progress(state.epoch + done, settings.epochs, terms, left))
+    state.seconds += time.monotonic() - started
+    means = torch.cat(seen).mean(0).tolist()
+    return {
+        "epoch": state.epoch + 1,
+        "step": first + per_epoch,
+        **dict(zip(names, means, strict=True)),
+        "learning_rate": rate,
+        "seconds": round(state.seconds, 3),
+    }
+
+
+def _step(images: Tensor, state: _State, rate: float) -> tuple[list[str], Tensor]:
+    """One optimizer step on images [N, M, 3, S, S]; the names and values of loss and terms."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    loss = state.method.loss(images, state.generator)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.total.backward()
+    state.optimizer.step()
+    values = torch.stack([loss.total, *loss.terms.values()]).detach()
+    return ["loss", *loss.terms], values
+
+
+def _require_finite(losses: Tensor, first_step: int) -> None:
+    """Stop at the first step whose losses [steps, terms] are not finite."""
+    bad = (~losses.isfinite()).any(dim=1).nonzero()
+    if len(bad):
+        raise TrainingError(
+            f"the loss is not finite at step {first_step + int(bad[0])}: the last good checkpoint "
+            "is kept; a smaller learning rate or a larger temperature may help"
+        )
+
+
+# --------------------------------------------------------------------------- the run's folder
+
+
+def open_folder(folder: Path, dataset: Dataset, settings: RunSettings) -> None:
+    """Make a run's folder, or check that it holds this very run.
+
+    Raises:
+        InputError: it holds another run, or something that is no run.
+    """
+    content = {"run": settings.to_json(), "data": dataset.settings.to_json()}
+    if (folder / CONFIG).exists():
+        kept = read_json(folder / CONFIG)
+        try:
+            same = RunSettings.from_json(kept["run"]) == settings and kept["data"] == _plain(
+                content["data"]
+            )
+        except KeyError as problem:
+            raise InputError(f"{folder / CONFIG} is damaged: it lacks {problem}") from None
+        if not same:
+            raise InputError(
+                f"{folder} holds a run with other settings: name another folder or remove it"
+            )
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} exists and is not a run: name another folder or remove it")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / CONFIG, content)
+
+
+def _plain(content: Any) -> Any:
+    """The same content as JSON would give it back: tuples as lists."""
+    if isinstance(content, dict):
+        return {key: _plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(value) for value in content]
+    return content
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run's folder holds the weights of its last epoch."""
+    return (folder / WEIGHTS).exists()
+
+
+def load_run(folder: Path, dataset: Dataset, device: torch.device | str = "cpu") -> Method:
+    """The trained method of a finished run.
+
+    Args:
+        folder: A run's folder.
+        dataset: The data set that the run was trained on (its modalities and canvas are used).
+        device: Where to put it.
+
+    Raises:
+        InputError: no run is there, it is not finished, or a file is damaged.
+    """
+    settings = RunSettings.from_json(read_json(folder / CONFIG).get("run", {}))
+    if not finished(folder):
+        raise InputError(f"{folder} is not finished: `comm-probe train` continues it")
+    method = new_method(settings, dataset, torch.device(device))
+    tensors, _ = read_tensors(folder / WEIGHTS)
+    _load_state(method, tensors, folder / WEIGHTS)
+    return method.eval()
+
+
+def _load_state(method: Method, tensors: dict[str, Tensor], source: Path) -> None:
+    try:
+        method.load_state_dict(tensors)
+    except RuntimeError as problem:
+        reason = str(problem).splitlines()[-1].strip()
+        raise InputError(f"{source} does not fit the run's settings: {reason}") from None
+
+
+def _save(folder: Path, state: _State) -> None:
+    tensors = {f"method.{name}": x for name, x in state.method.state_dict().items()}
+    for index, entry in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": x for name, x in entry.items()}
+    tensors["generator"] = state.generator.get_state()
+    write_tensors(folder / CHECKPOINT, tensors, {"epoch": state.epoch, "seconds": state.seconds})
+
+
+def _restore(folder: Path, state: _State) -> None:
+    """Continue from the checkpoint, if there is one, and drop metrics from beyond it."""
+    if (folder / CHECKPOINT).exists():
+        tensors, note = read_tensors(folder / CHECKPOINT)
+        try:
+            state.epoch, state.seconds = int(note["epoch"]), float(note["seconds"])
+            state.generator.set_state(tensors.pop("generator"))
+        except KeyError as problem:
+            raise InputError(f"{folder / CHECKPOINT} is damaged: it lacks {problem}") from None
+        own = {k.removeprefix("method."): x for k, x in tensors.items() if k.startswith("method.")}
+        _load_state(state.method, own, folder / CHECKPOINT)
+        _restore_optimizer(state.optimizer, tensors)
+    kept = [row for row in read_rows(folder / METRICS) if row["epoch"] <= state.epoch]
+    if (folder / METRICS).exists():
+        write_rows(folder / METRICS, kept)
+
+
+def _restore_optimizer(optimizer: torch.optim.AdamW, tensors: dict[str, Tensor]) -> None:
+    entries: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimizer."):
+            _, index, name = key.split(".")
+            entries.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": entries})
