@@ -1,0 +1,70 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from trifeature.errors import InputError
+from trifeature.probes.folds import Folds, combination_folds
+
+
+def draw_pairs(modalities: int, pairs: int = 4000, combinations: int = 60) -> npt.NDArray[np.int64]:
+    return np.random.default_rng(0).integers(1000, 1000 + combinations, size=(pairs, modalities))
+
+
+@pytest.mark.parametrize("modalities", [1, 2, 3])
+def test_no_combination_is_shared_between_fit_and_validation(modalities: int) -> None:
+    ids = draw_pairs(modalities)
+    folds = combination_folds(ids, folds=4, seed=3)
+    for fit, validate in zip(folds.fit, folds.validate, strict=True):
+        assert not set(ids[fit].ravel()) & set(ids[validate].ravel())
+
+
+def test_every_combination_is_held_out_once_and_groups_are_even() -> None:
+    ids = draw_pairs(2)
+    folds = combination_folds(ids, folds=4, seed=3)
+    groups = [set(ids[validate].ravel()) for validate in folds.validate]
+    assert [len(group) for group in groups] == [15] * 4
+    assert set.union(*groups) == set(ids.ravel())
+
+
+@pytest.mark.parametrize("modalities", [2, 3])
+def test_sizes_are_those_of_independent_draws(modalities: int) -> None:
+    folds = combination_folds(draw_pairs(modalities), folds=4, seed=0)
+    assert folds.fit.shape == folds.validate.shape == (4, 4000)
+    np.testing.assert_allclose(folds.fit.mean(axis=1), 0.75**modalities, atol=0.03)
+    np.testing.assert_allclose(folds.validate.mean(axis=1), 0.25**modalities, atol=0.03)
+
+
+def test_the_seed_decides() -> None:
+    ids = draw_pairs(2)
+    first, again, other = (combination_folds(ids, folds=4, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.fit, again.fit)
+    np.testing.assert_array_equal(first.validate, again.validate)
+    assert (first.fit != other.fit).any()
+
+
+@pytest.mark.parametrize(
+    ("ids", "folds", "message"),
+    [
+        ([0, 1, 2], 2, "modalities"),
+        ([[0.0, 1.0]], 2, "integers"),
+        ([[0, 1], [1, 0]], 3, "from 2 to the 2 combinations"),
+        ([[0, 1], [1, 0]], 1, "from 2"),
+        ([[0, 1], [1, 0]], 2, "no pairs to fit"),
+        ([[0, 0], [0, 1], [0, 2]], 3, "no pairs to"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(ids: Any, folds: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        combination_folds(ids, folds=folds, seed=0)
+
+
+def test_masks_that_overlap_or_disagree_are_refused() -> None:
+    mask = np.ones((1, 3), dtype=np.bool_)
+    with pytest.raises(InputError, match="both fitted and validated"):
+        Folds(fit=mask, validate=mask)
+    with pytest.raises(InputError, match="must both be"):
+        Folds(fit=mask, validate=~mask[:, :2])
+    with pytest.raises(InputError, match="boolean"):
+        Folds(fit=np.array([[1, 0]]), validate=np.array([[0, 1]]))

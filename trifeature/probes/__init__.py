@@ -1,0 +1,1 @@
+"""What a trained model knows: linear probes and the numbers that score them."""

@@ -1,0 +1,160 @@
+"""R, U and S of a method: linear probes on features that are extracted once.
+
+The probe is fitted on the *probe* pairs (unbiased, training images) and scored on the *test*
+pairs (unbiased, test images). Nothing is chosen on the test pairs.
+
+N pairs, M modalities, F features, S pixels along the canvas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from trifeature.comm.methods import Method
+from trifeature.dataset import SPLIT_OF, Dataset, PairSet
+from trifeature.errors import check_name
+from trifeature.probes.folds import combination_folds
+from trifeature.probes.logistic import ProbeData, ProbeResult, linear_probe, official_probe
+from trifeature.views import CLEAN, LIGHT, augment
+
+Probing = Literal["fixed", "paper"]
+PROBINGS: Final[tuple[Probing, ...]] = get_args(Probing)
+
+FOLDS: Final = 5
+FOLD_SEED: Final = 0
+VIEW_SEED: Final = 48
+BATCH: Final = 512
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """How much of each task a linear probe reads from a method's features.
+
+    Attributes:
+        tasks: The result of each task, from all modalities together.
+        alone: The same from each modality alone, by `image1`, `image2`, …; empty if not asked.
+        pairs: Test pairs scored on.
+    """
+
+    tasks: Mapping[str, ProbeResult]
+    alone: Mapping[str, Mapping[str, ProbeResult]]
+    pairs: int
+
+    def row(self) -> dict[str, Any]:
+        """The numbers as a flat row: accuracies in [0, 1], cross-entropies in bits.
+
+        R, U1, …, U (their mean) and S are macro accuracies; `S_auc` is the area under the ROC
+        curve and `S_balanced` the accuracy of the class-balanced probe. `bits` holds the held-out
+        cross-entropy of each task, and `image1`, … the accuracies of one modality alone.
+        """
+        row: dict[str, Any] = _accuracies(self.tasks)
+        synergy = self.tasks["synergy"]
+        row["S_auc"] = synergy.roc_auc
+        row["S_balanced"] = synergy.balanced.macro_accuracy if synergy.balanced else None
+        row["bits"] = {letter(task): result.cross_entropy for task, result in self.tasks.items()}
+        row["costs"] = {letter(task): result.cost for task, result in self.tasks.items()}
+        row["test_pairs"] = self.pairs
+        return row | {name: _accuracies(tasks) for name, tasks in self.alone.items()}
+
+
+def letter(task: str) -> str:
+    """The short name of a task: R, U1, U2, …, S.
+
+    >>> [letter(task) for task in ("share", "unique2", "synergy")]
+    ['R', 'U2', 'S']
+    """
+    return {"share": "R", "synergy": "S"}.get(task, task.replace("unique", "U"))
+
+
+def _accuracies(tasks: Mapping[str, ProbeResult]) -> dict[str, float]:
+    named = {letter(task): result.macro_accuracy for task, result in tasks.items()}
+    unique = [value for name, value in named.items() if name.startswith("U")]
+    return named | {"U": sum(unique) / len(unique)}
+
+
+@torch.inference_mode()
+def extract(
+    method: Method,
+    dataset: Dataset,
+    pair_set: PairSet,
+    subsets: Sequence[Sequence[int]],
+    probing: Probing = "fixed",
+) -> list[Tensor]:
+    """The features of every pair of a set, for each subset of the modalities.
+
+    Args:
+        method: In evaluation mode.
+        dataset: On the method's device.
+        pair_set: Whose pairs.
+        subsets: Lists of modalities.
+        probing: `fixed` looks at the plain images, `paper` at one random light crop of each.
+
+    Returns:
+        float32 [N, F] for each subset.
+    """
+    parts = [method.features(x, subsets) for x in _batches(dataset, pair_set, probing)]
+    return [torch.cat(features).float() for features in zip(*parts, strict=True)]
+
+
+def _batches(dataset: Dataset, pair_set: PairSet, probing: Probing) -> Iterator[Tensor]:
+    """Normalized images [N, M, 3, S, S] of consecutive pairs."""
+    images = dataset.images[SPLIT_OF[pair_set]]
+    pairs = torch.as_tensor(dataset.pairs[pair_set].images, device=images.device)
+    views = CLEAN if probing == "fixed" else LIGHT
+    generator = torch.Generator(images.device)
+    generator.manual_seed(VIEW_SEED)
+    for rows in pairs.split(BATCH):
+        flat = images[rows.flatten()]
+        yield augment(flat, views, generator).unflatten(0, rows.shape)
+
+
+def probe(
+    method: Method, dataset: Dataset, *, probing: Probing = "fixed", alone: bool = False
+) -> Interactions:
+    """Measure R, U and S of a method.
+
+    Args:
+        method: Trained or not.
+        dataset: Whose probe and test pairs are used.
+        probing: `fixed` is our protocol: plain images, standardized features, the cost chosen by
+            cross-validation whose folds keep out combinations of both images. `paper` is the
+            authors': random light crops of probe and test images and the probe of their code.
+        alone: Also probe each modality without the others.
+
+    Raises:
+        InputError: unknown probing, or features that are not finite.
+    """
+    check_name("probing", probing, PROBINGS)
+    method.eval()
+    device = next(method.parameters()).device
+    data = dataset.to(device)
+    M = dataset.settings.rule.modalities
+    subsets = [list(range(M)), *([[m] for m in range(M)] if alone else [])]
+    train = extract(method, data, "probe", subsets, probing)
+    test = extract(method, data, "test", subsets, probing)
+    results = [
+        _fit_and_score(fitted, scored, dataset, probing)
+        for fitted, scored in zip(train, test, strict=True)
+    ]
+    names = [f"image{m + 1}" for m in range(M)]
+    return Interactions(
+        tasks=results[0],
+        alone=dict(zip(names, results[1:], strict=False)),
+        pairs=len(dataset.pairs["test"]),
+    )
+
+
+def _fit_and_score(
+    fitted: Tensor, scored: Tensor, dataset: Dataset, probing: Probing
+) -> dict[str, ProbeResult]:
+    train = ProbeData(fitted, dataset.pairs["probe"].labels)
+    test = ProbeData(scored, dataset.pairs["test"].labels)
+    if probing == "paper":
+        return official_probe(train, test)
+    folds = combination_folds(dataset.combinations_of("probe"), folds=FOLDS, seed=FOLD_SEED)
+    return linear_probe(train, test, folds)
