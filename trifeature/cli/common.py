@@ -1,0 +1,112 @@
+"""What the commands share: errors as one line, progress bars, tables."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from trifeature.comm.training import TrainingError
+from trifeature.errors import InputError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+console = Console()
+errors = Console(stderr=True)
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+def guarded(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn what a user can mend into one line and exit code 2, and Ctrl-C into a sentence."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (InputError, TrainingError) as problem:
+            fail(str(problem))
+        except OSError as problem:
+            place = f"{problem.filename}: " if problem.filename else ""
+            fail(f"{place}{problem.strerror or problem}")
+        except KeyboardInterrupt:
+            errors.print("\nstopped; the same command continues where it was", style="yellow")
+            raise typer.Exit(INTERRUPTED) from None
+
+    return run
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line on standard error and exit with code 2."""
+    errors.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(BAD_INPUT) from None
+
+
+def protect_bare_option(arguments: Sequence[str], option: str, value: str) -> list[str]:
+    """Give an option that stands without `=VALUE` its default value.
+
+    So what follows it is never taken for its value: in `generate --synergy-map OUT`, OUT is the
+    folder.
+
+    >>> protect_bare_option(["generate", "--synergy-map", "OUT"], "--synergy-map", "auto")
+    ['generate', '--synergy-map=auto', 'OUT']
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return [
+        f"{option}={value}" if word == option and place < end else word
+        for place, word in enumerate(arguments)
+    ]
+
+
+@contextmanager
+def counting(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar that counts: call what it yields with done and total."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=errors, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def several_bars() -> Iterator[Progress]:
+    """Progress bars for runs side by side, with losses and time left."""
+    columns = (
+        TextColumn("{task.description:34.34}"),
+        BarColumn(bar_width=24),
+        TextColumn("epoch {task.completed:6.2f} of {task.total}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[losses]}"),
+    )
+    with Progress(*columns, console=errors) as bar:
+        yield bar
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table with its first column to the left and numbers to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def print_json(content: Any) -> None:
+    """Print for programs: plain JSON on standard output."""
+    typer.echo(json.dumps(content, indent=1))

@@ -1,0 +1,319 @@
+"""`trifeature`: make, check and look at data sets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+import trifeature
+from trifeature import storage
+from trifeature.attributes import ATTRIBUTES, VALUES
+from trifeature.bench import bench_rendering
+from trifeature.cli.common import (
+    BAD_INPUT,
+    console,
+    counting,
+    errors,
+    guarded,
+    print_json,
+    print_table,
+)
+from trifeature.comm.training import pick_device
+from trifeature.dataset import DatasetSettings, preset
+from trifeature.errors import InputError
+from trifeature.files import append_row
+from trifeature.pairs import PairRule
+from trifeature.plots import gallery as draw_gallery
+from trifeature.plots import save
+from trifeature.render import RenderSettings
+
+app = typer.Typer(
+    help="Trifeature pairs with known redundancy, uniqueness and synergy.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+BARE: Final = "auto"
+DATA: Final = Path("data")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(trifeature.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def default_folder(name: str, settings: DatasetSettings) -> Path:
+    """Where a data set goes when no folder is named."""
+    kind = "biased" if settings.match_rate is not None else "unbiased"
+    return DATA / f"{name}-{kind}-seed{settings.seed}"
+
+
+@app.command()
+@guarded
+def generate(
+    out: Annotated[Path | None, typer.Argument(help="Folder to make; data/… by default.")] = None,
+    preset_name: Annotated[
+        str, typer.Option("--preset", help="paper, fast (112 px) or quick (32 px, 5 values).")
+    ] = "paper",
+    synergy_map: Annotated[
+        str | None,
+        typer.Option(
+            help="Bias the training pairs by a map of textures to colors. Bare: drawn from the "
+            "seed. Or --synergy-map=identity, =random:SEED, =stripes=red,dots=green,… or "
+            "=FILE.json.",
+            metavar="[=MAP]",
+        ),
+    ] = None,
+    match_rate: Annotated[
+        float | None, typer.Option(help="Share of training pairs that keep the map [default: 1].")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    shapes: Annotated[int | None, typer.Option(help="The first so many shapes.")] = None,
+    textures: Annotated[int | None, typer.Option(help="The first so many textures.")] = None,
+    colors: Annotated[int | None, typer.Option(help="The first so many colors.")] = None,
+    held_out: Annotated[int | None, typer.Option(help="Combinations kept for testing.")] = None,
+    balanced: Annotated[
+        bool | None, typer.Option(help="Hold out every value equally often.")
+    ] = None,
+    validation: Annotated[
+        bool, typer.Option(help="Put the test combinations away; hold out training ones.")
+    ] = False,
+    copies: Annotated[int | None, typer.Option(help="Renders a training combination.")] = None,
+    test_copies: Annotated[int | None, typer.Option(help="Renders a test combination.")] = None,
+    train_pairs: Annotated[int | None, typer.Option(help="Pairs to learn from.")] = None,
+    probe_pairs: Annotated[int | None, typer.Option(help="Pairs to fit probes on.")] = None,
+    test_pairs: Annotated[int | None, typer.Option(help="Pairs to score probes on.")] = None,
+    shared: Annotated[str, typer.Option(help="Attribute that a pair shares.")] = "shape",
+    unique: Annotated[str, typer.Option(help="Attribute asked of each image.")] = "texture",
+    synergy: Annotated[
+        str, typer.Option(help="Attributes that the map links: of image 1, of the others.")
+    ] = "texture,color",
+    modalities: Annotated[int, typer.Option(help="Images in a pair, 2 to 8.")] = 2,
+    distinct_unique: Annotated[
+        bool, typer.Option(help="Only pairs whose unique attributes differ (appendix B.5).")
+    ] = False,
+    canvas: Annotated[int | None, typer.Option(help="Side of an image, from 32 pixels.")] = None,
+    box: Annotated[float | None, typer.Option(help="Side of the shape's box.")] = None,
+    period: Annotated[float | None, typer.Option(help="Period of the textures.")] = None,
+    grain: Annotated[float | None, typer.Option(help="Cell of noise and rain.")] = None,
+    line: Annotated[float | None, typer.Option(help="Line width of the pluses.")] = None,
+    max_angle: Annotated[float | None, typer.Option(help="Largest rotation, degrees.")] = None,
+    background: Annotated[float | None, typer.Option(help="Gray level, 0 to 1.")] = None,
+    oversample: Annotated[int | None, typer.Option(help="Samples a pixel side.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a data set that is there.")] = False,
+) -> None:
+    """Render a data set into a folder: images, pairs, labels, settings, checksums.
+
+    With --synergy-map the training pairs are biased: they keep the map. Probe and test pairs
+    never are.
+    """
+    if synergy_map is None and match_rate is not None:
+        raise InputError("--match-rate says how often the map is kept: add --synergy-map")
+    if out is not None and re.fullmatch(r"identity|random:\d+|.*=.*|.*\.json", str(out)):
+        raise InputError(f"to use the map {str(out)!r}, write --synergy-map={out}")
+    first, _, others = synergy.partition(",")
+    changes = _given(
+        shapes=shapes,
+        textures=textures,
+        colors=colors,
+        held_out=held_out,
+        balanced=balanced,
+        copies=copies,
+        test_copies=test_copies,
+        train_pairs=train_pairs,
+        probe_pairs=probe_pairs,
+        test_pairs=test_pairs,
+    )
+    settings = preset(
+        preset_name,
+        seed=seed,
+        validation=validation,
+        rule=PairRule(shared, unique, (first, others), modalities, distinct_unique),
+        render=_render_settings(
+            preset_name,
+            canvas,
+            **_given(
+                box=box,
+                period=period,
+                grain=grain,
+                line=line,
+                max_angle=max_angle,
+                background=background,
+                oversample=oversample,
+            ),
+        ),
+        match_rate=None if synergy_map is None else (1.0 if match_rate is None else match_rate),
+        synergy_map=synergy_map or BARE,
+        **changes,
+    )
+    made = make(out or default_folder(preset_name, settings), settings, device, overwrite)
+    if made.reused:
+        console.print(f"{made.path} already holds exactly this data set", highlight=False)
+    _print_summary(settings, dict(made.summary))
+    console.print(f"[bold]{made.path}[/bold]", highlight=False)
+
+
+def make(
+    folder: Path, settings: DatasetSettings, device: str | None = None, overwrite: bool = False
+) -> storage.Generated:
+    """Generate with a progress bar."""
+    with counting("rendering and writing images") as progress:
+        return storage.generate(
+            folder,
+            settings,
+            overwrite=overwrite,
+            device=pick_device(device),
+            progress=progress,
+        )
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _render_settings(name: str, canvas: int | None, **changes: Any) -> RenderSettings:
+    """The preset's, or those that fit the canvas, with single lengths changed."""
+    base = preset(name).render if canvas is None else _for_canvas(canvas)
+    return replace(base, **changes)
+
+
+def _for_canvas(canvas: int) -> RenderSettings:
+    if not 32 <= canvas <= 4096:
+        raise InputError(f"canvas must be from 32 to 4096, not {canvas}")
+    return RenderSettings.for_canvas(canvas)
+
+
+def _print_summary(settings: DatasetSettings, summary: dict[str, Any]) -> None:
+    rows = [
+        [
+            name,
+            f"{part['pairs']:,}",
+            f"{part['candidates']:,}",
+            f"{100 * part['match_rate']:.1f} %",
+            *(f"{min(counts)}–{max(counts)}" for counts in part["labels"].values()),
+        ]
+        for name, part in summary.items()
+    ]
+    tasks = settings.rule.tasks
+    print_table(
+        "sets of pairs; for each task the least and the most frequent label's count",
+        ["set", "drawn", "out of", "keep map", *tasks],
+        rows,
+    )
+    console.print(f"map: {settings.synergy_map.replace(',', ', ')}", highlight=False)
+
+
+@app.command()
+@guarded
+def verify(path: Annotated[Path, typer.Argument(help="A data set's folder.")]) -> None:
+    """Compare every file with the checksum it was written with; exit code 2 if one differs."""
+    problems = storage.verify(path)
+    for problem in problems:
+        errors.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+    if problems:
+        raise typer.Exit(BAD_INPUT)
+    count = len(storage.read_manifest(path)["files"])
+    console.print(f"{path}: {count:,} files, all as they were written", highlight=False)
+
+
+@app.command()
+@guarded
+def info(
+    path: Annotated[Path, typer.Argument(help="A data set's folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show a data set's settings, its map, and what was drawn."""
+    manifest = storage.read_manifest(path)
+    if as_json:
+        print_json({key: manifest[key] for key in manifest if key not in ("files", "checksum")})
+        return
+    settings = DatasetSettings.from_json(manifest["settings"])
+    content = settings.to_json()
+    plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
+    plain.pop("synergy_map")
+    for name, part in {
+        "data set": plain,
+        "pairs": content["rule"],
+        "pixels": content["render"],
+    }.items():
+        words = ", ".join(f"{key} {value}" for key, value in part.items())
+        console.print(f"[bold]{name}:[/bold] {words}", highlight=False)
+    _print_summary(settings, manifest["summary"])
+
+
+@app.command()
+@guarded
+def gallery(
+    path: Annotated[
+        Path | None, typer.Argument(help="A data set's folder; the preset when none is named.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Picture to write.")] = Path("gallery.png"),
+    preset_name: Annotated[
+        str, typer.Option("--preset", help="Where no folder is named.")
+    ] = "paper",
+) -> None:
+    """Draw a labelled contact sheet of all attributes and of example pairs."""
+    folder = path
+    if folder is None:
+        settings = preset(preset_name, match_rate=1.0)
+        folder = make(default_folder(preset_name, settings), settings).path
+    for file in save(draw_gallery(storage.load(folder)), out, svg=False):
+        console.print(f"[bold]{file}[/bold]", highlight=False)
+
+
+@app.command()
+def attributes() -> None:
+    """List every shape, texture and color in the order of their labels."""
+    rows = [[str(i), *(VALUES[name][i] for name in ATTRIBUTES)] for i in range(10)]
+    print_table("attributes", ["label", *ATTRIBUTES], rows)
+
+
+@app.command()
+@guarded
+def bench(
+    canvas: Annotated[int, typer.Option(help="Side of an image.")] = 224,
+    images: Annotated[int, typer.Option(help="How many to render.")] = 500,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
+    rows: Annotated[Path | None, typer.Option(help="JSON lines to append the row to.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Time the renderer on one core, or on a GPU."""
+    if images < 1:
+        raise InputError(f"--images must be at least 1, not {images}")
+    row = bench_rendering(_for_canvas(canvas), images, pick_device(device))
+    if rows is not None:
+        append_row(rows, row)
+    if as_json:
+        print_json(row)
+        return
+    print_table(
+        f"rendering at {canvas} px on {row['device']}",
+        ["", "median", "least", "most"],
+        [
+            ["ms an image", *(f"{row[key]:.3f}" for key in ("ms", "ms_min", "ms_max"))],
+            ["images a second", *(f"{1000 / row[k]:,.0f}" for k in ("ms", "ms_max", "ms_min"))],
+        ],
+    )
+    if canvas == 224 and row["published_ratio"] is not None:
+        console.print(
+            f"the published generator needs about 270 ms of CPU an image: "
+            f"{row['published_ratio']:.0f} times as much",
+            highlight=False,
+        )

@@ -1,0 +1,411 @@
+"""`comm-probe`: train CoMM, its rivals and ablations, probe them, draw what was measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from trifeature import storage
+from trifeature.cli.common import (
+    console,
+    guarded,
+    print_json,
+    print_table,
+    several_bars,
+)
+from trifeature.cli.data import default_folder, make
+from trifeature.comm.losses import loss_names
+from trifeature.comm.methods import METHODS
+from trifeature.comm.settings import RUN_PRESETS, RunSettings, run_preset
+from trifeature.comm.training import CONFIG, Progress, load_run, new_method, pick_device
+from trifeature.dataset import Dataset, DatasetSettings, preset
+from trifeature.errors import InputError, check_name
+from trifeature.experiments.ablation import (
+    DEMO_LOSSES,
+    Series,
+    ablation,
+    chance,
+    curves,
+    curves_of_rows,
+    last_rows,
+    plans_of,
+    untrained_rows,
+)
+from trifeature.experiments.executor import Outcome, execute
+from trifeature.experiments.runs import Plan, Row, control_of, obtain
+from trifeature.files import append_row, read_json, read_rows
+from trifeature.plots import interaction_curves, save
+from trifeature.probes.interactions import PROBINGS, Probing, probe
+from trifeature.provenance import provenance
+from trifeature.report import COLUMNS, compare, table_row
+from trifeature.views import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
+
+app = typer.Typer(
+    help="CoMM, its rivals and its ablations: how much redundancy, uniqueness and synergy each "
+    "learns.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+RUNS: Final = Path("runs")
+ROWS: Final = "rows.jsonl"
+VIEW_SETS: Final = {"all": ALL, "all-without-crop": ALL_WITHOUT_CROP, "light": LIGHT}
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="A data set's folder; the preset is generated if none is named."),
+]
+PresetOption = Annotated[
+    str, typer.Option("--preset", help="quick, fast or paper: the network and its training.")
+]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one.")]
+JobsOption = Annotated[int | None, typer.Option(help="Runs side by side.", min=1)]
+EpochsOption = Annotated[int | None, typer.Option(help="Other than the preset's.", min=1)]
+ProbingOption = Annotated[
+    str, typer.Option(help="fixed (our protocol) or paper (random light crops).")
+]
+ProbeAtOption = Annotated[
+    str | None, typer.Option("--probe-at", help="Epochs to probe at, as in 0,1,2,4.")
+]
+
+
+# --------------------------------------------------------------------------- shared pieces
+
+
+def _open_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> tuple[Path, Dataset]:
+    """The named data set, or the preset's, generated if it is not there yet."""
+    check_name("preset", name, RUN_PRESETS)
+    if folder is None:
+        settings = preset(name, seed=seed, match_rate=1.0 if biased else None)
+        folder = make(default_folder(name, settings), settings).path
+    console.print(f"data: {folder}", highlight=False)
+    return folder, storage.load(folder)
+
+
+def _probing(name: str) -> Probing:
+    """The protocol that a name stands for."""
+    return next(p for p in PROBINGS if p == check_name("probing", name, PROBINGS))
+
+
+def _epochs(text: str | None, epochs: int) -> tuple[int, ...]:
+    """The epochs to probe at: those named, or about five spread over the run."""
+    if text is None:
+        return tuple(sorted({0, 1, *(round(epochs * part / 4) for part in range(1, 5))}))
+    try:
+        chosen = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise InputError(f"--probe-at needs whole numbers such as 0,1,4, not {text!r}") from None
+    if any(not 0 <= epoch <= epochs for epoch in chosen):
+        raise InputError(f"--probe-at must be from 0 to the last epoch, {epochs}")
+    return chosen
+
+
+def run_plans(
+    plans: Sequence[Plan],
+    out: Path,
+    *,
+    source: Path | None = None,
+    device: str | None = None,
+    jobs: int | None = None,
+) -> tuple[list[Row], Outcome]:
+    """Carry out plans with a progress bar each; returns all rows of the folder."""
+    with several_bars() as bars:
+        tasks = {
+            plan.key: bars.add_task(plan.describe(), total=plan.run.epochs, losses="", start=False)
+            for plan in plans
+        }
+
+        def on_progress(plan: Plan, progress: Progress) -> None:
+            bars.start_task(tasks[plan.key])
+            losses = " ".join(f"{name} {value:.2f}" for name, value in progress.terms.items())
+            bars.update(tasks[plan.key], completed=progress.epoch, losses=losses)
+
+        def on_rows(plan: Plan, rows: list[Row]) -> None:
+            words = " ".join(f"{name} {100 * rows[-1][name]:.1f}" for name in ("R", "U", "S"))
+            bars.update(tasks[plan.key], completed=plan.run.epochs, losses=words)
+
+        outcome = execute(
+            plans,
+            runs=out,
+            rows=out / ROWS,
+            source=source,
+            device=pick_device(device),
+            jobs=jobs,
+            on_progress=on_progress,
+            on_rows=on_rows,
+        )
+    if outcome.skipped:
+        console.print(f"{outcome.skipped} finished before: their rows are kept", highlight=False)
+    return read_rows(out / ROWS), outcome
+
+
+def _draw(series: Sequence[Series], rows: Sequence[Row], path: Path, caption: str) -> list[Path]:
+    figure = interaction_curves(curves(series, rows), chance(plans_of(series)[0]), caption)
+    return save(figure, path)
+
+
+def _print_interactions(series: Sequence[Series], rows: Sequence[Row], title: str) -> None:
+    """The table of the last epoch, each S beside its two controls."""
+    lines = []
+    for one in series:
+        lines.append(table_row(one.label, last_rows(one.biased, rows)))
+        if one.control:
+            control = last_rows(one.control, rows)
+            lines.append(table_row(f"{one.label}, unbiased pairs (control)", control))
+    untrained = untrained_rows(plans_of(series), rows)
+    lines.append(table_row("untrained network (control)", untrained))
+    print_table(title, ["macro accuracy, %", *COLUMNS, "n"], lines)
+    for one in series:
+        learned = last_rows(one.biased, rows)
+        for name, control in (
+            ("the same model on unbiased pairs", last_rows(one.control, rows)),
+            ("the untrained network", untrained),
+        ):
+            if difference := compare(learned, control):
+                console.print(f"S of {one.label} against {name}: {difference}", highlight=False)
+
+
+def _name_files(files: Sequence[Path]) -> None:
+    console.print(
+        "picture: " + ", ".join(f"[bold]{file}[/bold]" for file in files), highlight=False
+    )
+
+
+# --------------------------------------------------------------------------- commands
+
+
+@app.command()
+@guarded
+def train(
+    data: DataOption = None,
+    preset_name: PresetOption = "quick",
+    method: Annotated[str, typer.Option(help=", ".join(METHODS))] = "comm",
+    loss: Annotated[str, typer.Option(help=", ".join(loss_names(2)) + " …")] = "L_CoMM",
+    seed: Annotated[int, typer.Option(help="Initialization, data order and views.", min=0)] = 0,
+    epochs: EpochsOption = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pairs in a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of AdamW.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Of AdamW.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Of the loss.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="alexnet, alexnet-unpooled or small.")] = None,
+    width: Annotated[int | None, typer.Option(help="Of tokens and fusion.")] = None,
+    fusion: Annotated[str | None, typer.Option(help="attention or linear.")] = None,
+    masking: Annotated[str | None, typer.Option(help="Absent tokens: remove or learned.")] = None,
+    unimodal: Annotated[str | None, typer.Option(help="Views in L_i: augmented or plain.")] = None,
+    negatives: Annotated[str | None, typer.Option(help="both or algorithm1.")] = None,
+    head_norm: Annotated[bool | None, typer.Option(help="BatchNorm in the head.")] = None,
+    views: Annotated[
+        list[str] | None,
+        typer.Option(help="all, all-without-crop or light; once, or once for each modality."),
+    ] = None,
+    probe_at: ProbeAtOption = None,
+    probing: ProbingOption = "fixed",
+    out: Annotated[Path, typer.Option(help="Folder of the runs' folders.")] = RUNS,
+    device: DeviceOption = None,
+) -> None:
+    """Train one method on a data set's training pairs and probe it."""
+    source, dataset = _open_data(data, preset_name, biased=True, seed=seed)
+    given = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "temperature": temperature,
+        "encoder": encoder,
+        "width": width,
+        "fusion": fusion,
+        "masking": masking,
+        "unimodal": unimodal,
+        "negatives": negatives,
+        "head_norm": head_norm,
+        "views": _view_sets(views),
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    run = run_preset(preset_name, method=method, loss=loss, seed=seed, **changes)
+    plan = Plan(
+        preset_name,
+        dataset.settings,
+        run,
+        _epochs(probe_at, run.epochs),
+        _probing(probing),
+    )
+    new_method(run, dataset, pick_device("cpu"))  # wrong settings are refused before any work
+    rows, _ = run_plans([plan], out, source=source, device=device)
+    label = plan.describe()
+    lines = [table_row(f"epoch {row['epoch']}", [row]) for row in rows if row["key"] == plan.key]
+    print_table(label, ["macro accuracy, %", *COLUMNS, "n"], lines)
+    console.print(f"run: [bold]{out / plan.name}[/bold]", highlight=False)
+
+
+def _view_sets(names: list[str] | None) -> tuple[ViewSet, ...] | None:
+    if not names:
+        return None
+    return tuple(VIEW_SETS[check_name("set of views", name, VIEW_SETS)] for name in names)
+
+
+@app.command()
+@guarded
+def ablate(
+    loss: Annotated[
+        list[str] | None,
+        typer.Option(help="What to minimize; give it several times to compare. [L_CoMM, L, L_i]"),
+    ] = None,
+    data: DataOption = None,
+    preset_name: PresetOption = "quick",
+    seeds: Annotated[int, typer.Option(help="How many, from --seed on.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="The first.", min=0)] = 0,
+    epochs: EpochsOption = None,
+    probe_at: ProbeAtOption = None,
+    probing: ProbingOption = "fixed",
+    control: Annotated[
+        bool, typer.Option(help="Train each loss on unbiased pairs too, the control for S.")
+    ] = True,
+    out: Annotated[Path, typer.Option(help="Folder for runs, rows and picture.")] = RUNS / "ablate",
+    device: DeviceOption = None,
+    jobs: JobsOption = None,
+) -> None:
+    """Train CoMM with single terms of its loss and draw R, U and S against epochs."""
+    losses = list(dict.fromkeys(loss or DEMO_LOSSES))
+    source, dataset = _open_data(data, preset_name, biased=True, seed=seed)
+    if data is not None and seeds > 1:
+        console.print("one data set for all seeds: they vary training alone", highlight=False)
+    for name in losses:
+        check_name("loss", name, loss_names(dataset.settings.rule.modalities))
+    plans = []
+    for number in range(seed, seed + seeds):
+        settings = dataset.settings
+        if data is None:
+            settings = preset(preset_name, seed=number, match_rate=1.0)
+        if settings.match_rate is None:
+            settings = replace(settings, match_rate=1.0)
+        for name in losses:
+            changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
+            run = run_preset(preset_name, loss=name, seed=number, **changes)
+            at = _epochs(probe_at, run.epochs)
+            plans.append(Plan(preset_name, settings, run, at, _probing(probing)))
+    series = ablation(plans, controls=losses if control else [])
+    rows, _ = run_plans(
+        plans_of(series),
+        out,
+        source=source if data is not None else None,
+        device=device,
+        jobs=jobs,
+    )
+    _print_interactions(series, rows, f"{preset_name} preset, epoch {plans[0].run.epochs}")
+    _name_files(_draw(series, rows, out / "ablation.png", _caption(plans[0], seeds)))
+
+
+def _caption(plan: Plan, seeds: int) -> str:
+    return (
+        f"{plan.preset} preset, {plan.data.render.canvas} px, {len(plan.data.partners)} textures, "
+        f"{plan.data.train_pairs:,} training pairs, n = {seeds}; solid: pairs keep the map, "
+        "dashed: unbiased"
+    )
+
+
+@app.command("probe")
+@guarded
+def probe_run(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Its data set; rendered again if not named.")
+    ] = None,
+    control: Annotated[
+        Path | None, typer.Option(help="The same run on unbiased pairs, to stand beside it.")
+    ] = None,
+    probing: ProbingOption = "fixed",
+    device: DeviceOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Probe a finished run: R, U and S, from each image alone too, beside both controls."""
+    kind = _probing(probing)
+    config = read_json(run / CONFIG)
+    settings = RunSettings.from_json(config.get("run", {}))
+    data_settings = DatasetSettings.from_json(config.get("data", {}))
+    target = pick_device(device)
+    dataset = obtain(data_settings, data, target)
+    methods = {"trained": load_run(run, dataset, target)}
+    if control is not None:
+        methods["unbiased pairs (control)"] = load_run(control, dataset, target)
+    methods["untrained (control)"] = new_method(settings, dataset, target)
+    measured = {
+        name: probe(method, dataset, probing=kind, alone=True).row()
+        for name, method in methods.items()
+    }
+    if as_json:
+        print_json(measured)
+        return
+    lines = [table_row(name, [row]) for name, row in measured.items()]
+    print_table(str(run), ["macro accuracy, %", *COLUMNS, "n"], lines)
+    alone = [
+        [f"{name}, {image} alone", *(f"{100 * row[image][c]:.1f}" for c in ("R", "U1", "U2", "S"))]
+        for name, row in measured.items()
+        for image in sorted(key for key in row if key.startswith("image"))
+    ]
+    print_table("one image at a time", ["macro accuracy, %", "R", "U1", "U2", "S"], alone)
+    if control is None and data_settings.match_rate is not None:
+        twin = control_of(Plan("", data_settings, settings, ()))
+        console.print(
+            f"S has a second control, the same model on unbiased pairs (key {twin.key}): "
+            "`comm-probe ablate` trains it, --control RUN shows it here",
+            highlight=False,
+        )
+
+
+@app.command()
+@guarded
+def figure(
+    rows: Annotated[Path, typer.Argument(help="JSON lines that runs wrote.")] = RUNS
+    / "ablate"
+    / ROWS,
+    out: Annotated[Path | None, typer.Option(help="Picture; beside the rows by default.")] = None,
+) -> None:
+    """Draw R, U and S against epochs from recorded rows, without training anything."""
+    if not rows.exists():
+        raise InputError(f"{rows} does not exist: `comm-probe ablate` writes such rows")
+    found = read_rows(rows)
+    if not found:
+        raise InputError(f"{rows} holds no rows")
+    drawn, levels = curves_of_rows(found)
+    _name_files(save(interaction_curves(drawn, levels), out or rows.with_name("curves.png")))
+
+
+@app.command()
+@guarded
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for runs, rows and picture.")] = RUNS / "demo",
+    rows: Annotated[
+        Path | None, typer.Option(help="JSON lines to append the time of the demo to.")
+    ] = None,
+    device: DeviceOption = None,
+    jobs: JobsOption = None,
+) -> None:
+    """Train L_CoMM, L and ΣL_i on biased pairs, and L_CoMM on unbiased ones; draw the curves."""
+    started = time.monotonic()
+    data = preset("quick", match_rate=1.0)
+    folder = make(default_folder("quick", data), data).path
+    plans = [
+        Plan(
+            "quick",
+            data,
+            run_preset("quick", loss=loss),
+            _epochs(None, RUN_PRESETS["quick"].epochs),
+        )
+        for loss in DEMO_LOSSES
+    ]
+    series = ablation(plans, controls=["L_CoMM"])
+    found, outcome = run_plans(plans_of(series), out, source=folder, device=device, jobs=jobs)
+    _print_interactions(series, found, f"quick preset, epoch {plans[0].run.epochs}, one seed")
+    files = _draw(series, found, out / "demo.png", _caption(plans[0], 1))
+    seconds = time.monotonic() - started
+    if rows is not None and not outcome.skipped:
+        row = {"bench": "demo", "seconds": round(seconds, 1), **provenance(pick_device(device))}
+        append_row(rows, row)
+    console.print(f"{seconds:.0f} seconds", highlight=False)
+    _name_files(files)

@@ -1,0 +1,128 @@
+"""Which term of CoMM's loss learns what: the runs behind `ablate`, `make demo` and Figure 5.
+
+Expected, from Figure 5 of Dufumier et al. (2025) on AlexNet at 224 px, 100 epochs: the sum of the
+unimodal terms L_i learns R and U but not S; L alone learns all three slowly; L_CoMM all three.
+The quick preset takes about two minutes of one CPU core a run and need not agree: see the README.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from trifeature.dataset import DatasetSettings, preset
+from trifeature.errors import InputError
+from trifeature.experiments.runs import Plan, Row, control_of, rows_of
+from trifeature.plots import Curve
+
+DEMO_LOSSES: Final = ("L_CoMM", "L", "L_i")
+LOSS_TITLES: Final = {"L_CoMM": "L_CoMM", "L": "L", "L_i": "ΣL_i"}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One loss in an ablation, over its seeds.
+
+    Attributes:
+        label: For legend and table.
+        biased: The runs on pairs that keep the map.
+        control: The same on unbiased pairs; empty where none was asked for.
+    """
+
+    label: str
+    biased: Sequence[Plan]
+    control: Sequence[Plan]
+
+
+def ablation(base: Sequence[Plan], *, controls: Iterable[str]) -> list[Series]:
+    """Group biased plans by loss, in the order given, with controls for the losses named.
+
+    Args:
+        base: Plans on biased pairs, one for each loss and seed.
+        controls: Losses that are trained on unbiased pairs too.
+    """
+    named = set(controls)
+    groups: dict[str, list[Plan]] = {}
+    for plan in base:
+        groups.setdefault(plan.run.loss, []).append(plan)
+    return [
+        Series(
+            LOSS_TITLES.get(loss, loss),
+            plans,
+            [control_of(plan) for plan in plans] if loss in named else [],
+        )
+        for loss, plans in groups.items()
+    ]
+
+
+def plans_of(series: Iterable[Series]) -> list[Plan]:
+    """Every plan, the biased ones first, seed by seed."""
+    every = list(series)
+    biased = [plan for one in every for plan in one.biased]
+    return [*biased, *(plan for one in every for plan in one.control)]
+
+
+def curves(series: Sequence[Series], rows: Sequence[Row]) -> dict[str, list[Curve]]:
+    """The curves of each panel: biased runs solid, their unbiased controls dashed."""
+    drawn = []
+    for color, one in enumerate(series):
+        for plans, control in ((one.biased, False), (one.control, True)):
+            found = [row for plan in plans for row in rows_of(plan, rows)]
+            if found:
+                label = f"{one.label}, unbiased pairs (control)" if control else one.label
+                drawn.append(Curve(label, found, control, color))
+    return dict.fromkeys(("R", "U", "S"), drawn)
+
+
+def chance(plan: Plan) -> Mapping[str, float]:
+    """Accuracy of guessing, for each panel."""
+    return _chance(plan.data)
+
+
+def _chance(data: DatasetSettings) -> Mapping[str, float]:
+    classes = data.classes
+    return {"R": 1 / classes["share"], "U": 1 / classes["unique1"], "S": 0.5}
+
+
+def last_rows(plans: Iterable[Plan], rows: Sequence[Row]) -> list[Row]:
+    """The row of each plan's last epoch, where there is one."""
+    last = {plan.key: plan.run.epochs for plan in plans}
+    found = {row["key"]: row for row in rows if row["epoch"] == last.get(row["key"], -1)}
+    return list(found.values())
+
+
+def untrained_rows(plans: Iterable[Plan], rows: Sequence[Row]) -> list[Row]:
+    """The rows of epoch 0, one a seed: what the network reads before it has learned."""
+    keys = {plan.key for plan in plans}
+    found = {row["seed"]: row for row in rows if row["key"] in keys and row["epoch"] == 0}
+    return list(found.values())
+
+
+def curves_of_rows(rows: Sequence[Row]) -> tuple[dict[str, list[Curve]], Mapping[str, float]]:
+    """Curves of every run that some rows tell of, and their chance levels.
+
+    Rows are grouped by method, loss and setting; several seeds of one configuration make one
+    curve.
+
+    Raises:
+        InputError: rows of different presets, which share no chance level.
+    """
+    presets = {row["preset"] for row in rows}
+    if len(presets) != 1:
+        raise InputError(f"rows of several presets ({', '.join(sorted(presets))}) in one picture")
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        what = (
+            LOSS_TITLES.get(row["loss"], row["loss"]) if row["method"] == "comm" else row["method"]
+        )
+        groups.setdefault(" ".join(p for p in (what, row["setting"]) if p), []).append(row)
+    drawn = []
+    for color, (label, group) in enumerate(groups.items()):
+        for biased in (True, False):
+            found = [row for row in group if row["biased"] == biased]
+            if found:
+                name = label if biased else f"{label}, unbiased pairs (control)"
+                drawn.append(Curve(name, found, not biased, color))
+    data = preset(presets.pop())
+    return dict.fromkeys(("R", "U", "S"), drawn), _chance(data)

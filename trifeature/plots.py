@@ -1,0 +1,213 @@
+"""Pictures: functions from rows or data sets to a Matplotlib figure; saving is the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from trifeature.attributes import ATTRIBUTES, VALUES
+from trifeature.dataset import PAIR_SETS, SPLIT_OF, Dataset, PairSet
+from trifeature.render import render
+
+Row = Mapping[str, Any]
+
+# Okabe & Ito's colors, told apart by color-blind readers too.
+CURVE_COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS: Final = "osD^vP*"
+INTERACTIONS: Final = {"R": "Redundancy R", "U": "Uniqueness U", "S": "Synergy S"}
+
+STYLE: Final[dict[Any, Any]] = {
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "figure.dpi": 100.0,
+    "savefig.dpi": 160.0,
+    "svg.hashsalt": "trifeature",
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a figure: what was measured at each epoch, over one seed or several.
+
+    Attributes:
+        label: For the legend.
+        rows: One for each epoch and seed, with `epoch`, `R`, `U` and `S`.
+        control: Drawn dashed: trained on unbiased pairs.
+        color: Position in `CURVE_COLORS`; a curve and its control share one.
+    """
+
+    label: str
+    rows: Sequence[Row]
+    control: bool = False
+    color: int = 0
+
+
+def save(figure: Figure, path: Path, *, svg: bool = True) -> list[Path]:
+    """Write a figure as PNG, and as SVG beside it; returns the paths."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = [path.with_suffix(suffix) for suffix in ((".png", ".svg") if svg else (".png",))]
+    with rc_context(STYLE):
+        for file in written:
+            plain = {"Software": None} if file.suffix == ".png" else {"Date": None}
+            figure.savefig(file, metadata=plain)
+    return written
+
+
+def interaction_curves(
+    curves: Mapping[str, Sequence[Curve]], chance: Mapping[str, float], caption: str = ""
+) -> Figure:
+    """R, U and S against epochs in three panels: the layout of Figure 5 of Dufumier et al.
+
+    Args:
+        curves: For each of `R`, `U` and `S` the curves of its panel.
+        chance: Accuracy of guessing, for each panel.
+        caption: Small print below.
+
+    Returns:
+        The figure. A curve of several seeds is their mean, with a band of ± one standard
+        deviation; the untrained network is epoch 0.
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9.6, 3.5), layout="constrained")
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(1, len(INTERACTIONS))
+        for axes, (name, title) in zip(panels, INTERACTIONS.items(), strict=True):
+            for curve in curves[name]:
+                _draw_curve(axes, curve, name)
+            axes.axhline(100 * chance[name], color="0.4", linewidth=1, linestyle=":")
+            axes.annotate("chance", (0.99, 100 * chance[name]), **_AT_THE_RIGHT)
+            axes.set(title=title, xlabel="epoch", ylim=_limits(name))
+        panels[0].set_ylabel("linear probe, macro accuracy (%)")
+        handles, labels = _legend(panels)
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+        if caption:
+            figure.suptitle(caption, fontsize=8, color="0.3")
+    return figure
+
+
+_AT_THE_RIGHT: Final[dict[str, Any]] = {
+    "xycoords": ("axes fraction", "data"),
+    "ha": "right",
+    "va": "bottom",
+    "fontsize": 7,
+    "color": "0.4",
+}
+
+
+def _limits(name: str) -> tuple[float, float]:
+    return (45, 101) if name == "S" else (0, 103)
+
+
+def _draw_curve(axes: Axes, curve: Curve, name: str) -> None:
+    epochs, mean, spread = curve_points(curve.rows, name)
+    color = CURVE_COLORS[curve.color % len(CURVE_COLORS)]
+    axes.plot(
+        epochs,
+        mean,
+        color=color,
+        label=curve.label,
+        marker=MARKERS[curve.color % len(MARKERS)],
+        markersize=4,
+        linestyle="--" if curve.control else "-",
+        markerfacecolor="white" if curve.control else color,
+    )
+    if np.any(spread > 0):
+        axes.fill_between(epochs, mean - spread, mean + spread, color=color, alpha=0.15, lw=0)
+
+
+def curve_points(
+    rows: Sequence[Row], name: str
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Epochs, mean and standard deviation (n − 1; 0 for one seed) in percent, over the seeds."""
+    epochs = sorted({row["epoch"] for row in rows})
+    values = [[100 * row[name] for row in rows if row["epoch"] == epoch] for epoch in epochs]
+    mean = np.array([np.mean(group) for group in values])
+    spread = np.array([np.std(group, ddof=1) if len(group) > 1 else 0.0 for group in values])
+    return np.array(epochs), mean, spread
+
+
+def _legend(panels: Sequence[Axes]) -> tuple[list[Any], list[str]]:
+    """Each label of any panel once."""
+    found: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return list(found.values()), list(found)
+
+
+# --------------------------------------------------------------------------- the gallery
+
+
+def gallery(dataset: Dataset, examples: int = 8) -> Figure:
+    """A contact sheet: every value of every attribute, and example pairs of each set.
+
+    Args:
+        dataset: Whose vocabulary, settings and pairs to show.
+        examples: Pairs shown of each set.
+    """
+    settings = dataset.settings
+    columns = max(*settings.counts.values(), examples)
+    with rc_context(STYLE | {"axes.grid": False, "font.size": 8.0}):
+        height = 1.25 * len(ATTRIBUTES) + 2.35 * len(PAIR_SETS)
+        figure = Figure(figsize=(1.15 * columns + 0.4, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        parts: Any = figure.subfigures(
+            2, 1, height_ratios=[1.25 * len(ATTRIBUTES), 2.35 * len(PAIR_SETS)]
+        )
+        _attribute_rows(parts[0], dataset, columns)
+        rows = parts[1].subfigures(len(PAIR_SETS), 1)
+        for part, name in zip(rows, PAIR_SETS, strict=True):
+            _pair_row(part, dataset, name, columns, examples)
+    return figure
+
+
+def _attribute_rows(figure: Any, dataset: Dataset, columns: int) -> None:
+    settings = dataset.settings
+    panels = figure.subplots(len(ATTRIBUTES), columns, squeeze=False)
+    figure.suptitle("shapes, textures and colors, in the order of their labels")
+    for line, (axis, name) in zip(panels, enumerate(ATTRIBUTES), strict=True):
+        table = np.zeros((settings.counts[name], 3), dtype=np.int64)
+        table[:, axis] = np.arange(settings.counts[name])
+        if name == "texture":
+            table[:, 0] = 1 % settings.shapes  # a square shows more of a texture than a triangle
+        images = render(table, 0, seed=settings.seed, settings=settings.render)
+        for place, axes in enumerate(line):
+            axes.axis("off")
+            if place < len(images):
+                axes.imshow(images[place].permute(1, 2, 0).numpy())
+                axes.set_title(VALUES[name][place], fontsize=8)
+
+
+def _pair_row(figure: Any, dataset: Dataset, name: PairSet, columns: int, examples: int) -> None:
+    pairs, images = dataset.pairs[name], dataset.images[SPLIT_OF[name]]
+    M = pairs.images.shape[1]
+    panels = figure.subplots(M, columns, squeeze=False)
+    figure.suptitle(
+        f"{name} pairs: {len(pairs):,} drawn, {100 * pairs.match_rate:.1f} % keep the map "
+        "(in bold)"
+    )
+    for axes in panels.ravel():
+        axes.axis("off")
+    table = dataset.tables[SPLIT_OF[name]].attributes
+    for place in range(min(examples, len(pairs))):
+        keeps = bool(pairs.labels["synergy"][place])
+        for m in range(M):
+            row = pairs.images[place, m]
+            axes = panels[m, place]
+            axes.imshow(images[row].permute(1, 2, 0).cpu().numpy())
+            words = [VALUES[n][v] for n, v in zip(ATTRIBUTES, table[row], strict=True)]
+            axes.set_title(
+                " ".join(words[1:]), fontsize=6.5, fontweight="bold" if keeps else "normal"
+            )
