@@ -15,12 +15,12 @@ from torch import Tensor
 
 from trifeature.errors import InputError
 
-Negatives = Literal["both", "algorithm1"]
+Negatives = Literal["both", "cross", "algorithm1"]
 NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
 
 
 def info_nce(
-    z_a: Tensor, z_b: Tensor, temperature: float = 0.1, negatives: Negatives = "both"
+    z_a: Tensor, z_b: Tensor, temperature: float | Tensor = 0.1, negatives: Negatives = "both"
 ) -> Tensor:
     """Symmetric NT-Xent between two views of a batch; lower is better aligned.
 
@@ -31,16 +31,17 @@ def info_nce(
 
     the sum over all 2N − 1 other embeddings of both views, and the loss is the mean of ℓ. It
     equals log(2N − 1) when all embeddings coincide (Chen et al. 2020, SimCLR; the authors' code
-    of CoMM). With `negatives="algorithm1"` it is the printed Algorithm 1 of Dufumier et al.
-    (2025): one direction, negatives from the other view only, the positive left out of the
-    denominator,
+    of CoMM). `negatives="cross"` leaves out the embeddings of the same view, still in both
+    directions: the loss of CLIP (Radford et al. 2021). With `negatives="algorithm1"` it is the
+    printed Algorithm 1 of Dufumier et al. (2025): one direction, negatives from the other view
+    only, the positive left out of the denominator,
 
         ℓ(a_k) = −log( exp(a_k·b_k/τ) / Σ_{l ≠ k} exp(a_k·b_l/τ) ).
 
     Args:
         z_a: float [..., N, D], embeddings of the first view.
         z_b: float [..., N, D], embeddings of the second view, row k the same sample as in `z_a`.
-        temperature: τ > 0.
+        temperature: τ > 0; a scalar tensor where it is learned.
         negatives: Which embeddings a positive is compared with.
 
     Returns:
@@ -58,12 +59,15 @@ def info_nce(
             f"info_nce needs two [..., N, D] with N ≥ 2, not {list(z_a.shape)} and "
             f"{list(z_b.shape)}"
         )
-    if not temperature > 0:
+    if isinstance(temperature, float | int) and not temperature > 0:
         raise InputError(f"temperature must be positive, not {temperature}")
     a, b = F.normalize(z_a, dim=-1), F.normalize(z_b, dim=-1)
-    if negatives == "algorithm1":
+    if negatives != "both":
         logits = a @ b.transpose(-1, -2) / temperature
-        return (_logsumexp_of_others(logits) - logits.diagonal(dim1=-2, dim2=-1)).mean(-1)
+        positives = logits.diagonal(dim1=-2, dim2=-1).mean(-1)
+        if negatives == "algorithm1":
+            return _logsumexp_of_others(logits).mean(-1) - positives
+        return (logits.logsumexp(-1) + logits.logsumexp(-2)).mean(-1) / 2 - positives
     both = torch.cat([a, b], dim=-2)
     logits = both @ both.transpose(-1, -2) / temperature
     positives = (a * b).sum(-1) / temperature

@@ -54,6 +54,12 @@ def small_maps(width: int = 16) -> nn.Module:
     return nn.Sequential(*layers)
 
 
+def vector_encoder(maps: nn.Module, canvas: int, length: int) -> nn.Sequential:
+    """An encoder of maps with a linear layer on top: [N, 3, S, S] to vectors [N, length]."""
+    channels, rows, columns = output_shape(maps, canvas)
+    return nn.Sequential(maps, nn.Flatten(), nn.Linear(channels * rows * columns, length))
+
+
 # --------------------------------------------------------------------------- latent converters
 
 
@@ -270,20 +276,29 @@ class CallwiseBatchNorm(nn.BatchNorm1d):
         G, N, D = x.shape
         if not self.training:
             return super().forward(x.reshape(G * N, D)).view(G, N, D)
-        self._track(x)
         flat = x.transpose(0, 1).reshape(N, G * D)
-        scale, shift = self.weight.repeat(G), self.bias.repeat(G)
-        out = F.batch_norm(flat, None, None, scale, shift, training=True, eps=self.eps)
+        # With a momentum of 1 these come back as the statistics of each call.
+        mean, variance = torch.zeros(2, G * D, device=x.device)
+        out = F.batch_norm(
+            flat,
+            mean,
+            variance,
+            self.weight.repeat(G),
+            self.bias.repeat(G),
+            training=True,
+            momentum=1.0,
+            eps=self.eps,
+        )
+        self._track(mean.view(G, D).mean(0), variance.view(G, D).mean(0))
         return out.view(N, G, D).transpose(0, 1)
 
     @torch.no_grad()
-    def _track(self, x: Tensor) -> None:
+    def _track(self, mean: Tensor, variance: Tensor) -> None:
         momentum = 0.1
         assert self.running_mean is not None  # noqa: S101 - it is unless tracking is off
         assert self.running_var is not None  # noqa: S101
-        variance, mean = torch.var_mean(x.float(), dim=1)
-        self.running_mean.lerp_(mean.mean(0), momentum)
-        self.running_var.lerp_(variance.mean(0), momentum)
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance, momentum)
 
 
 class ProjectionHead(nn.Module):

@@ -14,6 +14,7 @@ from trifeature.views import ALL, ViewSet
 Schedule = Literal["constant", "cosine"]
 Unimodal = Literal["augmented", "plain"]
 Fusion = Literal["attention", "linear"]
+CrossSelf = Literal["code", "paper"]
 
 ENCODERS: Final = ("alexnet", "alexnet-unpooled", "small")
 
@@ -35,6 +36,8 @@ class ModelSettings:
             (the paper's Algorithm 1).
         negatives: See `trifeature.comm.losses.info_nce`.
         temperature: τ of the loss.
+        vector: Length of a vector encoder's output, for the methods that have one.
+        cross_self: Variant of Cross+Self, the published `code`'s or the `paper`'s.
     """
 
     encoder: str = "alexnet"
@@ -48,6 +51,8 @@ class ModelSettings:
     unimodal: Unimodal = "augmented"
     negatives: Negatives = "both"
     temperature: float = 0.1
+    vector: int = 256
+    cross_self: CrossSelf = "code"
 
     def __post_init__(self) -> None:
         check_name("encoder", self.encoder, ENCODERS)
@@ -55,7 +60,8 @@ class ModelSettings:
         check_name("masking", self.masking, MASKINGS)
         check_name("kind of unimodal view", self.unimodal, get_args(Unimodal))
         check_name("kind of negatives", self.negatives, NEGATIVES)
-        for name in ("width", "heads", "hidden", "embedding"):
+        check_name("variant of cross+self", self.cross_self, get_args(CrossSelf))
+        for name in ("width", "heads", "hidden", "embedding", "vector"):
             _require_positive(name, getattr(self, name), whole=True)
         _require_positive("temperature", self.temperature)
 

@@ -79,7 +79,7 @@ class _State:
     """What changes as a run proceeds."""
 
     method: Method
-    optimizer: torch.optim.AdamW
+    optimizers: list[torch.optim.AdamW]
     generator: torch.Generator
     epoch: int = 0
     seconds: float = 0.0
@@ -113,10 +113,16 @@ def new_method(settings: RunSettings, dataset: Dataset, device: torch.device) ->
     return method.to(device)
 
 
-def make_optimizer(method: Method, settings: RunSettings) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices and the CLS token only."""
-    spared = [p for name, p in method.named_parameters() if not decayed(name, p)]
-    others = [p for name, p in method.named_parameters() if decayed(name, p)]
+def make_optimizers(method: Method, settings: RunSettings) -> list[torch.optim.AdamW]:
+    """One AdamW for each of the method's losses."""
+    return [_make_optimizer(method, phase, settings) for phase in range(len(method.losses()))]
+
+
+def _make_optimizer(method: Method, phase: int, settings: RunSettings) -> torch.optim.AdamW:
+    """AdamW on a phase's parameters, with weight decay on matrices and the CLS token only."""
+    named = [(n, p) for n, p in method.named_parameters() if method.phase_of(n) == phase]
+    spared = [p for name, p in named if not decayed(name, p)]
+    others = [p for name, p in named if decayed(name, p)]
     groups: list[dict[str, Any]] = [{"params": others}, {"params": spared, "weight_decay": 0.0}]
     return torch.optim.AdamW(
         groups,
@@ -186,7 +192,7 @@ def train(
     target = torch.device(device)
     data = dataset.to(target)
     method = new_method(settings, dataset, target)
-    state = _State(method, make_optimizer(method, settings), torch.Generator(target))
+    state = _State(method, make_optimizers(method, settings), torch.Generator(target))
     state.generator.manual_seed(settings.seed)
     if folder is not None:
         open_folder(folder, dataset, settings)
@@ -254,14 +260,20 @@ def _train_epoch(
 
 def _step(images: Tensor, state: _State, rate: float) -> tuple[list[str], Tensor]:
     """One optimizer step on images [N, M, 3, S, S]; the names and values of loss and terms."""
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    loss = state.method.loss(images, state.generator)
-    state.optimizer.zero_grad(set_to_none=True)
-    loss.total.backward()
-    state.optimizer.step()
-    values = torch.stack([loss.total, *loss.terms.values()]).detach()
-    return ["loss", *loss.terms], values
+    values: dict[str, Tensor] = {}
+    for phase, (function, optimizer) in enumerate(
+        zip(state.method.losses(), state.optimizers, strict=True)
+    ):
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = function(images, state.generator)
+        # All gradients, those of the other phases' parameters too: none may linger.
+        state.method.zero_grad(set_to_none=True)
+        loss.total.backward()
+        optimizer.step()
+        total = "loss" if phase == 0 else f"loss_{phase + 1}"
+        values |= {total: loss.total.detach()} | {k: v.detach() for k, v in loss.terms.items()}
+    return list(values), torch.stack(list(values.values()))
 
 
 def _require_finite(losses: Tensor, first_step: int) -> None:
@@ -347,8 +359,9 @@ def _load_state(method: Method, tensors: dict[str, Tensor], source: Path) -> Non
 
 def _save(folder: Path, state: _State) -> None:
     tensors = {f"method.{name}": x for name, x in state.method.state_dict().items()}
-    for index, entry in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": x for name, x in entry.items()}
+    for phase, optimizer in enumerate(state.optimizers):
+        for index, entry in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{phase}.{index}.{name}": x for name, x in entry.items()}
     tensors["generator"] = state.generator.get_state()
     write_tensors(folder / CHECKPOINT, tensors, {"epoch": state.epoch, "seconds": state.seconds})
 
@@ -364,16 +377,19 @@ def _restore(folder: Path, state: _State) -> None:
             raise InputError(f"{folder / CHECKPOINT} is damaged: it lacks {problem}") from None
         own = {k.removeprefix("method."): x for k, x in tensors.items() if k.startswith("method.")}
         _load_state(state.method, own, folder / CHECKPOINT)
-        _restore_optimizer(state.optimizer, tensors)
+        for phase, optimizer in enumerate(state.optimizers):
+            _restore_optimizer(optimizer, tensors, f"optimizer.{phase}.")
     kept = [row for row in read_rows(folder / METRICS) if row["epoch"] <= state.epoch]
     if (folder / METRICS).exists():
         write_rows(folder / METRICS, kept)
 
 
-def _restore_optimizer(optimizer: torch.optim.AdamW, tensors: dict[str, Tensor]) -> None:
+def _restore_optimizer(
+    optimizer: torch.optim.AdamW, tensors: dict[str, Tensor], prefix: str
+) -> None:
     entries: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
-        if key.startswith("optimizer."):
-            _, index, name = key.split(".")
+        if key.startswith(prefix):
+            index, name = key.removeprefix(prefix).split(".")
             entries.setdefault(int(index), {})[name] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": entries})

@@ -6,11 +6,17 @@ from typing import Final
 
 from trifeature.comm.methods.base import Loss, Method
 from trifeature.comm.methods.comm import CoMM
+from trifeature.comm.methods.cross import Cross
+from trifeature.comm.methods.cross_self import CrossSelf
+from trifeature.comm.methods.factorcl import FactorCL
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import check_name
 
 METHODS: Final[dict[str, type[Method]]] = {
     "comm": CoMM,
+    "cross": Cross,
+    "cross+self": CrossSelf,
+    "factorcl": FactorCL,
 }
 
 

@@ -6,7 +6,7 @@ N samples, M modalities, S pixels along the canvas, F features.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +38,9 @@ class Loss:
     terms: Mapping[str, Tensor]
 
 
+LossFunction = Callable[[Tensor, torch.Generator], Loss]
+
+
 class Method(nn.Module, ABC):
     """A way of learning from tuples of images.
 
@@ -65,6 +68,14 @@ class Method(nn.Module, ABC):
             images: uint8 [N, M, 3, S, S].
             generator: Source of the views' randomness, on the images' device.
         """
+
+    def losses(self) -> tuple[LossFunction, ...]:
+        """The losses of one step, minimized in turn, each by the parameters of its phase."""
+        return (self.loss,)
+
+    def phase_of(self, parameter: str) -> int:  # noqa: ARG002 - for methods of several phases
+        """Which of the `losses` a parameter learns from, by the parameter's name."""
+        return 0
 
     @abstractmethod
     def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:

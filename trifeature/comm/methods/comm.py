@@ -22,6 +22,7 @@ from trifeature.comm.networks import (
     PatchEmbedding,
     ProjectionHead,
     output_shape,
+    vector_encoder,
 )
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import check_name
@@ -40,21 +41,21 @@ class CoMM(Method):
         check_name("loss", settings.loss, loss_names(modalities))
         model = settings.model
         self.encoder = self.encoders()
-        channels, rows, columns = output_shape(self.encoder[0], canvas)
         self.converter: nn.ModuleList
         self.fusion: AttentionFusion | LinearFusion
         if model.fusion == "attention":
+            channels, rows, columns = output_shape(self.encoder[0], canvas)
             self.converter = nn.ModuleList(
                 PatchEmbedding(channels, rows, columns, model.width) for _ in range(modalities)
             )
             self.fusion = AttentionFusion(model.width, model.heads, model.masking)
         else:
             # Table 4: a vector encoder (its last linear map) instead of a latent converter.
-            flat = channels * rows * columns
-            self.converter = nn.ModuleList(
-                nn.Sequential(nn.Flatten(), nn.Linear(flat, model.width)) for _ in range(modalities)
+            self.encoder = nn.ModuleList(
+                vector_encoder(maps, canvas, model.vector) for maps in self.encoder
             )
-            self.fusion = LinearFusion([model.width] * modalities, model.width)
+            self.converter = nn.ModuleList(nn.Identity() for _ in range(modalities))
+            self.fusion = LinearFusion([model.vector] * modalities, model.width)
         self.head = ProjectionHead(
             model.width, model.hidden, model.embedding, batch_norm=model.head_norm
         )

@@ -1,0 +1,88 @@
+"""Cross: align the modalities with one another, as CLIP does.
+
+Radford et al., "Learning transferable visual models from natural language supervision", ICML
+2021, as a baseline of Dufumier et al. (2025). With more than two modalities every pair is
+aligned, as in CMC (Tian, Krishnan & Isola, "Contrastive multiview coding", ECCV 2020).
+
+N samples, M modalities, D length of the projections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from trifeature.comm.losses import info_nce
+from trifeature.comm.methods.base import Loss, Method
+from trifeature.comm.networks import vector_encoder
+from trifeature.comm.settings import RunSettings
+from trifeature.views import LIGHT, augment
+
+INITIAL_TEMPERATURE: Final = 0.07
+LARGEST_LOG_SCALE: Final = 4.6052
+
+
+class Projector(nn.Linear):
+    """A bias-free linear map with initial deviation d^-½ over d inputs, as CLIP's."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, bias=False)
+        nn.init.normal_(self.weight, std=inputs**-0.5)
+
+
+class ClipLoss(nn.Module):
+    """Symmetric InfoNCE between every pair of modalities with a learned temperature.
+
+    Negatives come from the other modality only. The logarithm of 1/τ starts at log(1/0.07) and is
+    kept within [0, 4.6052].
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(1 / INITIAL_TEMPERATURE).log())
+
+    def forward(self, projections: Sequence[Tensor]) -> Tensor:
+        """The mean over pairs of modalities [N, D] of the CLIP loss, in nats."""
+        with torch.no_grad():
+            self.log_scale.clamp_(0, LARGEST_LOG_SCALE)
+        temperature = (-self.log_scale).exp()
+        losses = [info_nce(a, b, temperature, "cross") for a, b in combinations(projections, 2)]
+        return torch.stack(losses).mean()
+
+
+class Cross(Method):
+    """A vector encoder and a linear projector a modality, aligned by the CLIP loss.
+
+    The views are light crops, whatever the run's augmentations: aligning modalities needs no
+    others.
+    """
+
+    def __init__(self, settings: RunSettings, modalities: int, canvas: int) -> None:
+        super().__init__(settings, modalities, canvas)
+        model = settings.model
+        self.encoder = nn.ModuleList(
+            vector_encoder(encoder, canvas, model.vector) for encoder in self.encoders()
+        )
+        self.projector = nn.ModuleList(
+            Projector(model.vector, model.width) for _ in range(modalities)
+        )
+        self.clip = ClipLoss()
+
+    def _project(self, images: Tensor) -> list[Tensor]:
+        """Each modality of images [N, M, 3, S, S] to its projection [N, D]."""
+        return [self.projector[m](self.encoder[m](x)) for m, x in enumerate(images.unbind(1))]
+
+    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
+        """The CLIP loss of one light view of each image."""
+        views = augment(images.flatten(0, 1), LIGHT, generator).unflatten(0, images.shape[:2])
+        cross: Tensor = self.clip(self._project(views))
+        return Loss(cross, {"cross": cross})
+
+    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        """The projections of the modalities side by side, unnormalized: [N, D · modalities]."""
+        projections = self._project(images)
+        return [torch.cat([projections[m] for m in subset], dim=1) for subset in subsets]

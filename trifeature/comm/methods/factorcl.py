@@ -1,0 +1,156 @@
+"""FactorCL: learn shared and unique information by lower and upper bounds on both.
+
+Liang, Deng, Ma, Zou, Morency & Salakhutdinov, "Factorized contrastive learning: going beyond
+multi-view redundancy", NeurIPS 2023, in the self-supervised form that Dufumier et al. (2025) ran:
+augmentations stand for the label.
+
+N samples, D width of the features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from trifeature.comm.methods.base import Loss, LossFunction, Method
+from trifeature.comm.networks import vector_encoder
+from trifeature.comm.settings import RunSettings
+from trifeature.errors import InputError
+from trifeature.views import LIGHT, augment
+
+HEADS: Final = ("S", "C", "SC", "CC", "Y")
+"""One of each for both modalities: shared, its complement, both given the label, and the label."""
+
+CLUB_CRITICS: Final = ("2", "6")
+
+
+class Critic(nn.Module):
+    """Scores how well two vectors fit: an MLP on their concatenation, one number."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(2 * inputs, width)
+        self.rest = nn.Sequential(
+            nn.ReLU(inplace=True),
+            nn.Linear(width, width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, 1),
+        )
+
+    def forward(self, u: Tensor, v: Tensor) -> Tensor:
+        """Scores c(u_k, v_j) of every pair: [N, N], k down, j across.
+
+        The first layer is linear in each half, so it is applied to N rows of each and added.
+        """
+        left, right = self.first.weight.chunk(2, dim=1)
+        hidden = (u @ left.T)[:, None] + (v @ right.T)[None] + self.first.bias
+        scores: Tensor = self.rest(hidden)
+        return scores.squeeze(-1)
+
+
+def lower_bound(scores: Tensor) -> Tensor:
+    """InfoNCE: mean_k c_kk − mean_j log (1/N) Σ_k exp c_kj, a lower bound on I, in nats."""
+    N = len(scores)
+    return scores.diagonal().mean() - (scores.logsumexp(0) - torch.tensor(float(N)).log()).mean()
+
+
+def upper_bound(scores: Tensor) -> Tensor:
+    """CLUB: mean_k c_kk − mean_kj c_kj, an upper bound on I for a good critic, in nats."""
+    return scores.diagonal().mean() - scores.mean()
+
+
+class FactorCL(Method):
+    """Five heads a modality and six critics.
+
+    Modality 1 is augmented by the run's views and modality 2 by the same without the crop, the
+    "unique" augmentation of the method; both are seen by a light crop too. In each step all but
+    the two CLUB critics minimize the sum of the bounds, then these critics learn to be tight on
+    newly drawn views (the authors use the same views again).
+    """
+
+    def __init__(self, settings: RunSettings, modalities: int, canvas: int) -> None:
+        super().__init__(settings, modalities, canvas)
+        if modalities != 2:
+            raise InputError(f"factorcl is defined for two modalities, not {modalities}")
+        D = settings.model.width
+        self.encoder = nn.ModuleList(
+            vector_encoder(encoder, canvas, D) for encoder in self.encoders()
+        )
+        self.heads = nn.ModuleList(
+            nn.ModuleDict(
+                {name: nn.Sequential(nn.Linear(D, D), nn.ReLU(), nn.Linear(D, D)) for name in HEADS}
+            )
+            for _ in range(2)
+        )
+        self.critics = nn.ModuleDict(
+            {str(k): Critic(2 * D if k > 4 else D, settings.model.hidden) for k in range(1, 7)}
+        )
+
+    def losses(self) -> tuple[LossFunction, ...]:
+        """The bounds, then the CLUB critics' own loss."""
+        return (self.loss, self.critic_loss)
+
+    def phase_of(self, parameter: str) -> int:
+        """The CLUB critics learn from the second loss, everything else from the first."""
+        return int(parameter.startswith(tuple(f"critics.{k}." for k in CLUB_CRITICS)))
+
+    def _encode(self, images: Tensor, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+        """For each modality the features [N, D] of a light view and of the augmented one."""
+        second = replace(self.settings.views_of(1), crop_scale=None)
+        encoded = []
+        for m, views in enumerate((self.settings.views_of(0), second)):
+            light = augment(images[:, m], LIGHT, generator)
+            strong = augment(images[:, m], views, generator)
+            both = self.encoder[m](torch.cat([light, strong]))
+            encoded.append(both.chunk(2))
+        return encoded
+
+    def _scores(self, encoded: list[tuple[Tensor, Tensor]], which: Sequence[str]) -> list[Tensor]:
+        """The score matrices of the named critics."""
+        (f1, g1), (f2, g2) = encoded
+        heads: Any = self.heads  # torch types the content of its containers as bare modules
+        h1, h2 = heads
+
+        def given(name: str, head: Any, f: Tensor, g: Tensor) -> Tensor:
+            return torch.cat([head[name](f), head[name](g)], dim=1)
+
+        arguments: dict[str, Callable[[], tuple[Tensor, Tensor]]] = {
+            "1": lambda: (h1["S"](f1), h2["S"](f2)),
+            "2": lambda: (h1["C"](f1), h2["C"](f2)),
+            "3": lambda: (h1["Y"](f1), h1["Y"](g1)),
+            "4": lambda: (h2["Y"](f2), h2["Y"](g2)),
+            "5": lambda: (given("SC", h1, f1, g1), given("SC", h2, f2, g2)),
+            "6": lambda: (given("CC", h1, f1, g1), given("CC", h2, f2, g2)),
+        }
+        critics: Any = self.critics
+        return [critics[k](*arguments[k]()) for k in which]
+
+    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
+        """Lower bounds to raise, CLUB's upper bounds to lower."""
+        scores = self._scores(self._encode(images, generator), ("1", "2", "3", "4", "5", "6"))
+        terms = {
+            f"I_{k}": upper_bound(s) if str(k) in CLUB_CRITICS else lower_bound(s)
+            for k, s in enumerate(scores, start=1)
+        }
+        signed = [value if name[-1] in CLUB_CRITICS else -value for name, value in terms.items()]
+        return Loss(torch.stack(signed).sum(), terms)
+
+    def critic_loss(self, images: Tensor, generator: torch.Generator) -> Loss:
+        """Make the CLUB critics tight: maximize their lower bounds with the encoders held."""
+        with torch.no_grad():
+            encoded = self._encode(images, generator)
+        bounds = [lower_bound(s) for s in self._scores(encoded, CLUB_CRITICS)]
+        return Loss(-torch.stack(bounds).sum(), {})
+
+    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        """The outputs of all five heads side by side: [N, 5 D · modalities]."""
+        outputs = []
+        for m, x in enumerate(images.unbind(1)):
+            f, heads = self.encoder[m](x), self.heads[m]
+            assert isinstance(heads, nn.ModuleDict)  # noqa: S101 - for the type checker
+            outputs.append(torch.cat([heads[name](f) for name in HEADS], dim=1))
+        return [torch.cat([outputs[m] for m in subset], dim=1) for subset in subsets]
