@@ -165,7 +165,7 @@ PRESETS: Final = {
         balanced=True,
         copies=40,
         test_copies=12,
-        train_pairs=20_000,
+        train_pairs=10_000,
         probe_pairs=5_000,
         render=RenderSettings.for_canvas(32),
     ),

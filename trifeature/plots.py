@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from trifeature.attributes import ATTRIBUTES, VALUES
 from trifeature.dataset import PAIR_SETS, SPLIT_OF, Dataset, PairSet
 from trifeature.render import render
+from trifeature.report import Summary
 
 Row = Mapping[str, Any]
 
@@ -195,8 +196,7 @@ def _pair_row(figure: Any, dataset: Dataset, name: PairSet, columns: int, exampl
     M = pairs.images.shape[1]
     panels = figure.subplots(M, columns, squeeze=False)
     figure.suptitle(
-        f"{name} pairs: {len(pairs):,} drawn, {100 * pairs.match_rate:.1f} % keep the map "
-        "(in bold)"
+        f"{name} pairs: {len(pairs):,} drawn, {100 * pairs.match_rate:.1f} % keep the map (in bold)"
     )
     for axes in panels.ravel():
         axes.axis("off")
@@ -211,3 +211,130 @@ def _pair_row(figure: Any, dataset: Dataset, name: PairSet, columns: int, exampl
             axes.set_title(
                 " ".join(words[1:]), fontsize=6.5, fontweight="bold" if keeps else "normal"
             )
+
+
+# --------------------------------------------------------------------------- bars and strengths
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One method in a bar chart.
+
+    Attributes:
+        label: Under the bar.
+        values: Mean and spread of `R`, `U` and `S`; None where not measured.
+        control: S of the same model trained on unbiased pairs.
+        untrained: S of the untrained network, in percent.
+        published: The paper's means in percent, where it gives them.
+    """
+
+    label: str
+    values: Mapping[str, Summary | None]
+    control: Summary | None
+    untrained: float | None
+    published: Mapping[str, float]
+
+
+def interaction_bars(bars: Sequence[Bar], chance: Mapping[str, float], caption: str = "") -> Figure:
+    """R, U and S of several methods: the layout of Figure 4 of Dufumier et al.
+
+    Each S stands beside its control; the paper's values are open diamonds, missing ones a word.
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(max(9.6, 1.9 * len(bars)), 3.8), layout="constrained")
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(1, len(INTERACTIONS))
+        for axes, (name, title) in zip(panels, INTERACTIONS.items(), strict=True):
+            for place, bar in enumerate(bars):
+                _draw_bar(axes, place, bar, name)
+            axes.axhline(100 * chance[name], color="0.4", linewidth=1, linestyle=":")
+            axes.annotate("chance", (0.99, 100 * chance[name]), **_AT_THE_RIGHT)
+            axes.set(title=title, ylim=_limits(name), xlim=(-0.6, len(bars) - 0.4))
+            axes.set_xticks(range(len(bars)), [b.label for b in bars], rotation=30, ha="right")
+            axes.grid(visible=False, axis="x")
+        panels[0].set_ylabel("linear probe, macro accuracy (%)")
+        handles, labels = _legend(panels)
+        figure.legend(handles, labels, loc="outside lower center", ncols=max(1, len(labels)))
+        if caption:
+            figure.suptitle(caption, fontsize=8, color="0.3")
+    return figure
+
+
+def _draw_bar(axes: Axes, place: int, bar: Bar, name: str) -> None:
+    color = CURVE_COLORS[place % len(CURVE_COLORS)]
+    value = bar.values[name]
+    beside = name == "S" and bar.control is not None
+    shift = -0.2 if beside else 0.0
+    width = 0.38 if beside else 0.7
+    if value is None:
+        axes.annotate("not measured", (place, axes.get_ylim()[0]), rotation=90, fontsize=7)
+    else:
+        axes.bar(place + shift, value.mean, width, yerr=value.spread, color=color, capsize=2)
+    if name == "S" and bar.control is not None:
+        label = "the same on unbiased pairs (control)"
+        axes.bar(
+            place + 0.2,
+            bar.control.mean,
+            0.38,
+            yerr=bar.control.spread,
+            color="white",
+            edgecolor="0.3",
+            hatch="///",
+            capsize=2,
+            label=label,
+        )
+    if name == "S" and bar.untrained is not None:
+        span = [place - 0.4, place + 0.4]
+        axes.plot(span, [bar.untrained] * 2, color="0.1", lw=1.2, label="untrained network")
+    if name in bar.published:
+        axes.plot(
+            [place + shift],
+            [bar.published[name]],
+            marker="D",
+            markerfacecolor="none",
+            color="black",
+            linestyle="none",
+            markersize=5,
+            label="published (AlexNet, 224 px)",
+        )
+
+
+Summaries = Sequence[tuple[str, Summary | None]]
+Strengths = Mapping[str, Mapping[str, Summaries]]
+
+
+def strength_panels(series: Strengths, chance: Mapping[str, float], caption: str = "") -> Figure:
+    """R, U and S against the crop of modality 1, a panel for each family of crops.
+
+    The layout of the left half of Figure 7 of Dufumier et al.
+
+    Args:
+        series: For each panel's title, for each line's name, (crop, value) from the strongest
+            crop to the lightest; None where not measured.
+        chance: Accuracy of guessing.
+        caption: Small print.
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(1, len(series), sharey=True)
+        for axes, (title, lines) in zip(panels, series.items(), strict=True):
+            for color, (name, points) in enumerate(lines.items()):
+                known = [(x, value.mean) for x, (_, value) in enumerate(points) if value]
+                style = "--" if name not in chance else "-"
+                axes.plot(
+                    [x for x, _ in known],
+                    [y for _, y in known],
+                    style,
+                    color=CURVE_COLORS[color],
+                    marker=MARKERS[color],
+                    label=name,
+                )
+            labels = [label for label, _ in next(iter(lines.values()))]
+            axes.set_xticks(range(len(labels)), labels)
+            axes.set(title=title, xlabel="area of the crop of modality 1, strongest to lightest")
+        panels[0].set_ylabel("linear probe, macro accuracy (%)")
+        handles, names = _legend(panels)
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names))
+        figure.suptitle(f"{caption}; the paper's MM-IMDb panel is not reproduced", fontsize=8)
+    return figure

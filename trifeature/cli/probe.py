@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from rich.progress import TaskID
 
 from trifeature import storage
 from trifeature.cli.common import (
@@ -36,9 +37,12 @@ from trifeature.experiments.ablation import (
     plans_of,
     untrained_rows,
 )
-from trifeature.experiments.executor import Outcome, execute
-from trifeature.experiments.runs import Plan, Row, control_of, obtain
-from trifeature.files import append_row, read_json, read_rows
+from trifeature.experiments.base import Experiment, results
+from trifeature.experiments.catalog import EXPERIMENTS
+from trifeature.experiments.drawing import as_latex, as_text, draw, table
+from trifeature.experiments.executor import Outcome, default_jobs, execute, expected_seconds
+from trifeature.experiments.runs import Plan, Row, control_of, missing, obtain
+from trifeature.files import append_row, read_json, read_rows, write_atomically
 from trifeature.plots import interaction_curves, save
 from trifeature.probes.interactions import PROBINGS, Probing, probe
 from trifeature.provenance import provenance
@@ -54,6 +58,7 @@ app = typer.Typer(
 )
 
 RUNS: Final = Path("runs")
+FIGURES: Final = Path("figures")
 ROWS: Final = "rows.jsonl"
 VIEW_SETS: Final = {"all": ALL, "all-without-crop": ALL_WITHOUT_CROP, "light": LIGHT}
 
@@ -110,39 +115,44 @@ def run_plans(
     plans: Sequence[Plan],
     out: Path,
     *,
+    rows: Path | None = None,
     source: Path | None = None,
     device: str | None = None,
     jobs: int | None = None,
+    time_budget: float | None = None,
+    keep_weights: bool = True,
 ) -> tuple[list[Row], Outcome]:
-    """Carry out plans with a progress bar each; returns all rows of the folder."""
+    """Carry out plans with a progress bar each; returns all rows of the file."""
+    target, file = pick_device(device), rows or out / ROWS
     with several_bars() as bars:
-        tasks = {
-            plan.key: bars.add_task(plan.describe(), total=plan.run.epochs, losses="", start=False)
-            for plan in plans
-        }
+        tasks: dict[str, TaskID] = {}
 
         def on_progress(plan: Plan, progress: Progress) -> None:
-            bars.start_task(tasks[plan.key])
+            if plan.key not in tasks:
+                tasks[plan.key] = bars.add_task(plan.describe(), total=plan.run.epochs, losses="")
             losses = " ".join(f"{name} {value:.2f}" for name, value in progress.terms.items())
             bars.update(tasks[plan.key], completed=progress.epoch, losses=losses)
 
-        def on_rows(plan: Plan, rows: list[Row]) -> None:
-            words = " ".join(f"{name} {100 * rows[-1][name]:.1f}" for name in ("R", "U", "S"))
-            bars.update(tasks[plan.key], completed=plan.run.epochs, losses=words)
+        def on_rows(plan: Plan, new: list[Row]) -> None:
+            words = " ".join(f"{name} {100 * new[-1][name]:.1f}" for name in ("R", "U", "S"))
+            if plan.key in tasks:
+                bars.update(tasks[plan.key], completed=plan.run.epochs, losses=words)
 
         outcome = execute(
             plans,
             runs=out,
-            rows=out / ROWS,
+            rows=file,
             source=source,
-            device=pick_device(device),
+            device=target,
             jobs=jobs,
+            time_budget=time_budget,
+            keep_weights=keep_weights,
             on_progress=on_progress,
             on_rows=on_rows,
         )
     if outcome.skipped:
         console.print(f"{outcome.skipped} finished before: their rows are kept", highlight=False)
-    return read_rows(out / ROWS), outcome
+    return read_rows(file), outcome
 
 
 def _draw(series: Sequence[Series], rows: Sequence[Row], path: Path, caption: str) -> list[Path]:
@@ -358,22 +368,136 @@ def probe_run(
         )
 
 
+def _experiments(name: str) -> list[Experiment]:
+    """The named experiment, or all of them."""
+    chosen = check_name("experiment", name, [*EXPERIMENTS, "all"])
+    return list(EXPERIMENTS.values()) if chosen == "all" else [EXPERIMENTS[chosen]]
+
+
+@app.command()
+@guarded
+def reproduce(
+    name: Annotated[str, typer.Argument(help=", ".join([*EXPERIMENTS, "all"]))],
+    preset_name: PresetOption = "quick",
+    seeds: Annotated[int | None, typer.Option(help="The paper has 5.", min=1)] = None,
+    epochs: EpochsOption = None,
+    probing: ProbingOption = "fixed",
+    dry_run: Annotated[bool, typer.Option(help="Say what would run and how long.")] = False,
+    time_budget: Annotated[
+        float | None, typer.Option(help="Seconds; nothing is started that would not end in time.")
+    ] = None,
+    keep_weights: Annotated[bool, typer.Option(help="Keep the trained weights.")] = False,
+    rows: Annotated[
+        Path | None, typer.Option(help="JSON lines; figures/PRESET.jsonl by default.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the runs' folders.")] = RUNS,
+    device: DeviceOption = None,
+    jobs: JobsOption = None,
+) -> None:
+    """Run what a figure or table of the paper needs and has no rows yet."""
+    check_name("preset", preset_name, RUN_PRESETS)
+    file = rows or FIGURES / f"{preset_name}.jsonl"
+    plans = [
+        plan
+        for experiment in _experiments(name)
+        for plan in experiment.plans(
+            preset_name, seeds=seeds, epochs=epochs, probing=_probing(probing)
+        )
+    ]
+    if dry_run:
+        _print_plans(plans, read_rows(file), jobs or default_jobs(pick_device(device), len(plans)))
+        return
+    _, outcome = run_plans(
+        plans,
+        out,
+        rows=file,
+        device=device,
+        jobs=jobs,
+        time_budget=time_budget,
+        keep_weights=keep_weights,
+    )
+    words = f"{len(outcome.finished)} runs done, {outcome.skipped} had their rows"
+    left = f", {len(outcome.left)} left for want of time" if outcome.left else ""
+    console.print(f"{words}{left}; rows: [bold]{file}[/bold]", highlight=False)
+    if not outcome.left:
+        for experiment in _experiments(name):
+            _draw_experiment(experiment, preset_name, file, file.parent, seeds, epochs, probing)
+
+
+def _print_plans(plans: Sequence[Plan], rows: list[Row], jobs: int) -> None:
+    """What would run, and how long it should take by the rows of earlier runs."""
+    todo = missing(plans, rows)
+    for plan in todo:
+        console.print(plan.describe(), highlight=False)
+    seconds = expected_seconds(todo, rows, jobs)
+    time_needed = "an unknown time (no such run yet)" if seconds is None else f"{seconds:.0f} s"
+    console.print(
+        f"{len(todo)} of {len({p.key for p in plans})} runs, {jobs} side by side: {time_needed}",
+        highlight=False,
+    )
+
+
+def _draw_experiment(
+    experiment: Experiment,
+    preset_name: str,
+    rows: Path,
+    out: Path,
+    seeds: int | None,
+    epochs: int | None,
+    probing: str,
+) -> None:
+    """Draw one figure or table from rows and print its table."""
+    found = results(
+        experiment,
+        preset_name,
+        read_rows(rows),
+        seeds=seeds,
+        epochs=epochs,
+        probing=_probing(probing),
+    )
+    lines = table(found)
+    print_table(f"{experiment.title}, {preset_name} preset, %", lines[0], lines[1:])
+    stem = out / f"{experiment.name}-{preset_name}"
+    _name_files(save(draw(experiment, preset_name, found), stem.with_suffix(".png")))
+    for suffix, content in ((".txt", as_text(lines)), (".tex", as_latex(lines))):
+        write_atomically(stem.with_suffix(suffix), content.encode())
+
+
 @app.command()
 @guarded
 def figure(
-    rows: Annotated[Path, typer.Argument(help="JSON lines that runs wrote.")] = RUNS
-    / "ablate"
-    / ROWS,
-    out: Annotated[Path | None, typer.Option(help="Picture; beside the rows by default.")] = None,
+    name: Annotated[
+        str, typer.Argument(help=", ".join([*EXPERIMENTS, "all", "curves"]))
+    ] = "curves",
+    preset_name: PresetOption = "quick",
+    rows: Annotated[
+        Path | None, typer.Option(help="JSON lines that runs wrote; the command's own by default.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; that of the rows by default.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Only the first so many.", min=1)] = None,
+    epochs: EpochsOption = None,
+    probing: ProbingOption = "fixed",
 ) -> None:
-    """Draw R, U and S against epochs from recorded rows, without training anything."""
-    if not rows.exists():
-        raise InputError(f"{rows} does not exist: `comm-probe ablate` writes such rows")
-    found = read_rows(rows)
-    if not found:
-        raise InputError(f"{rows} holds no rows")
-    drawn, levels = curves_of_rows(found)
-    _name_files(save(interaction_curves(drawn, levels), out or rows.with_name("curves.png")))
+    """Draw from recorded rows alone, without training anything.
+
+    `curves` shows R, U and S against epochs of all rows of a file (by default `ablate`'s); the
+    others are the paper's figures and tables (by default from figures/PRESET.jsonl).
+    """
+    default = RUNS / "ablate" / ROWS if name == "curves" else FIGURES / f"{preset_name}.jsonl"
+    file = rows or default
+    chosen = [] if name == "curves" else _experiments(name)
+    check_name("preset", preset_name, RUN_PRESETS)
+    if not file.exists():
+        raise InputError(f"{file} does not exist: `comm-probe ablate` and `reproduce` write rows")
+    for experiment in chosen:
+        _draw_experiment(experiment, preset_name, file, out or file.parent, seeds, epochs, probing)
+    if not chosen:
+        found = read_rows(file)
+        if not found:
+            raise InputError(f"{file} holds no rows")
+        drawn, levels = curves_of_rows(found)
+        place = (out or file.parent) / "curves.png"
+        _name_files(save(interaction_curves(drawn, levels), place))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from typing import Final, Literal, get_args
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import alexnet
+from torchvision.models import alexnet, resnet50
 
 from trifeature.errors import InputError
 
@@ -36,22 +36,27 @@ def alexnet_maps_unpooled() -> nn.Module:
     return nn.Sequential(*layers[:-1])
 
 
-def small_maps(width: int = 16) -> nn.Module:
-    """Three convolutions that halve the picture: [N, 3, 32, 32] to maps [N, 4·width, 4, 4].
+def small_maps(width: int = 24) -> nn.Module:
+    """Three strided convolutions: [N, 3, 32, 32] to maps [N, 4·width, 4, 4].
 
-    Average pooling costs less than maximum pooling on a CPU and its gradient is smoother.
+    A 4 × 4 kernel of stride 2 does the work of a 3 × 3 kernel and a 2 × 2 average in less than
+    half the time, most of which pooling takes on a CPU; channels-last saves a third more.
     """
     layers: list[nn.Module] = []
     channels = 3
     for stage in range(3):
         layers += [
-            nn.Conv2d(channels, width << stage, 3, padding=1, bias=False),
+            nn.Conv2d(channels, width << stage, 4, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(width << stage),
             nn.ReLU(inplace=True),
-            nn.AvgPool2d(2),
         ]
         channels = width << stage
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
+
+
+def resnet50_maps() -> nn.Module:
+    """ResNet-50 without pooling and classifier: [N, 3, 224, 224] to maps [N, 2048, 7, 7]."""
+    return nn.Sequential(*list(resnet50(weights=None).children())[:-2])
 
 
 def vector_encoder(maps: nn.Module, canvas: int, length: int) -> nn.Sequential:

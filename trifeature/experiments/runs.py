@@ -30,6 +30,7 @@ from trifeature.comm.training import (
 from trifeature.dataset import Dataset, DatasetSettings, build, preset, with_match_rate
 from trifeature.errors import InputError
 from trifeature.files import append_row, read_rows
+from trifeature.probes.augmentation import i_nce
 from trifeature.probes.interactions import Probing, probe
 from trifeature.provenance import provenance
 from trifeature.storage import load
@@ -196,6 +197,8 @@ def _probe_row(plan: Plan, method: Method, data: Dataset, epoch: int) -> Row:
     started = time.monotonic()
     last = epoch == plan.run.epochs
     measured = probe(method, data, probing=plan.probing, alone=last).row()
+    if last:
+        measured["i_nce"] = i_nce(method, data)
     return {"epoch": epoch, **measured, "probe_seconds": round(time.monotonic() - started, 3)}
 
 

@@ -25,7 +25,9 @@ from trifeature.views import CLEAN, LIGHT, augment
 Probing = Literal["fixed", "paper"]
 PROBINGS: Final[tuple[Probing, ...]] = get_args(Probing)
 
-FOLDS: Final = 5
+FOLDS: Final = 3
+COSTS: Final = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+"""Candidates for the probe's cost, in scikit-learn's convention (a sum over the samples)."""
 FOLD_SEED: Final = 0
 VIEW_SEED: Final = 48
 BATCH: Final = 512
@@ -157,4 +159,4 @@ def _fit_and_score(
     if probing == "paper":
         return official_probe(train, test)
     folds = combination_folds(dataset.combinations_of("probe"), folds=FOLDS, seed=FOLD_SEED)
-    return linear_probe(train, test, folds)
+    return linear_probe(train, test, folds, costs=COSTS)

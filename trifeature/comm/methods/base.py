@@ -12,7 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trifeature.comm.networks import alexnet_maps, alexnet_maps_unpooled, small_maps
+from trifeature.comm.networks import (
+    alexnet_maps,
+    alexnet_maps_unpooled,
+    resnet50_maps,
+    small_maps,
+)
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
 from trifeature.views import augment
@@ -20,6 +25,7 @@ from trifeature.views import augment
 ENCODERS = {
     "alexnet": alexnet_maps,
     "alexnet-unpooled": alexnet_maps_unpooled,
+    "resnet50": resnet50_maps,
     "small": small_maps,
 }
 """How each encoder of `trifeature.comm.settings.ENCODERS` is made."""
@@ -88,6 +94,14 @@ class Method(nn.Module, ABC):
         Returns:
             float [N, F] for each subset; F may differ between them.
         """
+
+    def embed(self, images: Tensor) -> Tensor | None:  # noqa: ARG002 - for methods that have one
+        """What the loss compares: one embedding [N, D] of all modalities, where there is one.
+
+        Args:
+            images: float [N, M, 3, S, S], already normalized.
+        """
+        return None
 
     def augment(self, images: Tensor, modality: int, generator: torch.Generator) -> Tensor:
         """A fresh view of each image [N, 3, S, S] of one modality, by the run's augmentations."""

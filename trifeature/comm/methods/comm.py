@@ -103,6 +103,12 @@ class CoMM(Method):
         projected: Tensor = self.head(fused.view(G * views, rows // views, D))
         return projected.view(G, views, *projected.shape[1:])
 
+    def embed(self, images: Tensor) -> Tensor:
+        """The projection of all modalities fused: [N, embedding]."""
+        everything = list(range(self.modalities))
+        projected: Tensor = self.head(self.features(images, [everything])[0][None])
+        return projected[0]
+
     def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         """The fused embeddings before the head, unnormalized: [N, D] for each subset."""
         tokens = [self.tokens(x, m) for m, x in enumerate(images.unbind(1))]

@@ -21,7 +21,7 @@ from trifeature.comm.methods.base import Loss, Method
 from trifeature.comm.methods.cross import ClipLoss, Projector
 from trifeature.comm.networks import ProjectionHead, vector_encoder
 from trifeature.comm.settings import RunSettings
-from trifeature.views import LIGHT, augment
+from trifeature.views import augment
 
 
 class CrossSelf(Method):
@@ -52,7 +52,9 @@ class CrossSelf(Method):
 
     def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
         """The cross term plus the mean of the self terms."""
-        light = augment(images.flatten(0, 1), LIGHT, generator).unflatten(0, images.shape[:2])
+        light = augment(images.flatten(0, 1), self.settings.light, generator).unflatten(
+            0, images.shape[:2]
+        )
         cross = self._cross([self.encoder[m](x) for m, x in enumerate(light.unbind(1))])
         alone = []
         for m, x in enumerate(images.unbind(1)):

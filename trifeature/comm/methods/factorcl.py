@@ -20,7 +20,7 @@ from trifeature.comm.methods.base import Loss, LossFunction, Method
 from trifeature.comm.networks import vector_encoder
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
-from trifeature.views import LIGHT, augment
+from trifeature.views import augment
 
 HEADS: Final = ("S", "C", "SC", "CC", "Y")
 """One of each for both modalities: shared, its complement, both given the label, and the label."""
@@ -103,7 +103,7 @@ class FactorCL(Method):
         second = replace(self.settings.views_of(1), crop_scale=None)
         encoded = []
         for m, views in enumerate((self.settings.views_of(0), second)):
-            light = augment(images[:, m], LIGHT, generator)
+            light = augment(images[:, m], self.settings.light, generator)
             strong = augment(images[:, m], views, generator)
             both = self.encoder[m](torch.cat([light, strong]))
             encoded.append(both.chunk(2))
