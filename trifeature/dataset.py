@@ -12,10 +12,11 @@ N images, S pixels along the canvas.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,7 @@ from trifeature.pairs import (
 from trifeature.render import RenderSettings, render
 
 IntArray = npt.NDArray[np.int64]
+T = TypeVar("T")
 Split = Literal["train", "test"]
 PairSet = Literal["train", "probe", "test"]
 
@@ -93,8 +95,8 @@ class DatasetSettings:
         for name in ("copies", "test_copies", "train_pairs", "probe_pairs", "test_pairs"):
             _require_whole(name, getattr(self, name), 1, 10_000_000)
         _require_whole("seed", self.seed, 0, 2**63 - 1)
-        reserved = self.held_out * (2 if self.validation else 1)
         _require_whole("held_out", self.held_out, 1, math.prod(self.counts.values()) - 1)
+        reserved = self.held_out * (2 if self.validation else 1)
         if reserved >= math.prod(self.counts.values()):
             raise InputError(f"held_out {self.held_out} leaves no combination to train on")
         # Spelled out, two ways of asking for the same map are the same settings.
@@ -136,12 +138,21 @@ class DatasetSettings:
             InputError: a key is missing, unknown or of the wrong kind.
         """
         try:
-            rule = dict(content["rule"])
-            rule["synergy"] = tuple(rule["synergy"])
-            nested = {"rule": PairRule(**rule), "render": RenderSettings(**content["render"])}
-            return cls(**{**content, **nested})
-        except (KeyError, TypeError) as problem:
+            rule = {**content["rule"], "synergy": tuple(content["rule"]["synergy"])}
+            nested = {
+                "rule": _from_entries(PairRule, rule),
+                "render": _from_entries(RenderSettings, content["render"]),
+            }
+            return _from_entries(cls, {**content, **nested})
+        except (AttributeError, KeyError, TypeError) as problem:
             raise InputError(f"the data set's settings cannot be read: {problem}") from None
+
+
+def _from_entries(kind: Callable[..., T], entries: Mapping[str, Any]) -> T:
+    """Construct a dataclass of which no field is left to its default."""
+    if missing := inspect.signature(kind).parameters.keys() - entries.keys():
+        raise KeyError(*sorted(missing))
+    return kind(**entries)
 
 
 def _require_whole(name: str, value: int, low: int, high: int) -> None:

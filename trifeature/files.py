@@ -49,10 +49,17 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
-    """Append one JSON line; it is on the disk when this returns."""
+    """Append one JSON line; it is on the disk when this returns.
+
+    A last line that a kill cut off is removed first, or the new one would run into it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+    with path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.truncate(path.read_bytes().rfind(b"\n") + 1)
+        file.write((json.dumps(row) + "\n").encode())
         file.flush()
         os.fsync(file.fileno())
 
@@ -63,17 +70,20 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     A last line without its end was cut off by a kill and is left out.
 
     Raises:
-        InputError: a line is not JSON; file and line are named.
+        InputError: a line is not a JSON object; file and line are named.
     """
     if not path.exists():
         return []
-    *lines, _ = path.read_text(encoding="utf-8").split("\n")
+    *lines, _ = path.read_bytes().split(b"\n")
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line.decode())
         except ValueError as problem:
             raise InputError(f"{path}, line {number} is damaged: {problem}") from None
+        if not isinstance(row, dict):
+            raise InputError(f"{path}, line {number} is damaged: it is not a JSON object")
+        rows.append(row)
     return rows
 
 

@@ -66,8 +66,10 @@ class PairRule:
                 f"the synergy label uses the shared attribute {self.shared!r}: one image alone "
                 "would tell it"
             )
-        if not 2 <= self.modalities <= 8:
-            raise InputError(f"modalities must be from 2 to 8, not {self.modalities}")
+        if not isinstance(self.modalities, int) or not 2 <= self.modalities <= 8:
+            raise InputError(
+                f"modalities must be a whole number from 2 to 8, not {self.modalities}"
+            )
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -138,7 +140,7 @@ def make_map(text: str, rule: PairRule, counts: Mapping[str, int], seed: int) ->
 
 def _seed_of(text: str) -> int:
     number = text.removeprefix("random:")
-    if not number.isdigit():
+    if not number.isdecimal():
         raise InputError(f"synergy map {text!r}: random:SEED needs a whole number, as in random:7")
     return int(number)
 
@@ -151,14 +153,15 @@ def _random_map(seed: int, sources: int, targets: int) -> tuple[int, ...]:
 def _read_names(text: str) -> list[tuple[str, str]]:
     """The (source, target) names that the text or the JSON file states, in order."""
     path = Path(text)
-    if path.suffix == ".json" or path.is_file():
+    if path.suffix == ".json" or _is_file(path):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            # An object becomes a tuple of its entries, so that one that stands twice is seen.
+            content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=tuple)
         except (OSError, ValueError) as problem:
             raise InputError(f"cannot read the synergy map {text}: {problem}") from None
-        if not isinstance(content, dict):
+        if not isinstance(content, tuple):
             raise InputError(f'synergy map {text}: expected an object like {{"solid": "red", …}}')
-        return [(str(key), str(value)) for key, value in content.items()]
+        return [(str(key), str(value)) for key, value in content]
     entries = [entry.split("=") for entry in text.split(",") if entry]
     if not entries or any(len(entry) != 2 for entry in entries):
         raise InputError(
@@ -166,6 +169,13 @@ def _read_names(text: str) -> list[tuple[str, str]]:
             "stripes=red,dots=green,… or the path of a JSON file"
         )
     return [(source.strip(), target.strip()) for source, target in entries]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long to be a path's
+        return False
 
 
 def _named_map(
@@ -247,6 +257,11 @@ class _Candidates:
         column = attributes[:, ATTRIBUTES.index(rule.shared)]
         members = [np.flatnonzero(column == value) for value in np.unique(column)]
         sizes = [len(rows) ** rule.modalities for rows in members]
+        if sum(sizes) >= 2**63:
+            raise InputError(
+                f"{len(attributes)} images in {rule.modalities} modalities make more tuples than "
+                "can be numbered: ask for fewer modalities or copies"
+            )
         return cls(members, np.cumsum([0, *sizes]), rule.modalities)
 
     @property
@@ -289,10 +304,12 @@ def draw_pairs(
             it to chance.
 
     Raises:
-        InputError: no tuple is admitted, or too few for the match rate.
+        InputError: no tuple is admitted, too few for the match rate, or more than 2⁶³.
     """
     if count < 1:
         raise InputError(f"the number of pairs must be at least 1, not {count}")
+    if match_rate is not None and not 0 <= match_rate <= 1:
+        raise InputError(f"match_rate must be from 0 to 1, not {match_rate:g}")
     kept = 0 if match_rate is None else round(match_rate * count)
     quotas = (count, 0) if match_rate is None else (count - kept, kept)
     pools: tuple[list[IntArray], list[IntArray]] = ([], [])
@@ -388,8 +405,20 @@ def _balanced_choice(combinations: IntArray, count: int, rng: np.random.Generato
     """Rows of `combinations` in which each attribute's values occur equally often.
 
     Starts from a random choice and exchanges rows as long as that evens the counts out, so it
-    works for any set of combinations, a set that already lacks some of them included.
+    works for any set of combinations, a set that already lacks some of them included. Where
+    exchanges end before all counts are even to within one, it starts again from another choice,
+    and after 100 takes the last.
     """
+    for _ in range(100):
+        inside = _evened_out(combinations, count, rng)
+        counts = [np.bincount(c[inside], minlength=c.max() + 1) for c in combinations.T]
+        if all(np.ptp(values) <= 1 for values in counts):
+            break
+    return inside
+
+
+def _evened_out(combinations: IntArray, count: int, rng: np.random.Generator) -> IntArray:
+    """One descent from a random choice of rows to one that no exchange makes more even."""
     order = rng.permutation(len(combinations))
     inside, outside = order[:count], order[count:]
     sizes = combinations.max(axis=0) + 1

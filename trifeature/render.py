@@ -240,7 +240,7 @@ def render(
     """
     settings = settings or RenderSettings()
     table = _check_attributes(attributes)
-    numbers = np.broadcast_to(np.asarray(copies, dtype=np.int64), len(table))
+    numbers = _check_copies(copies, len(table))
     poses = draw_poses(table, numbers, seed=seed, settings=settings)
     target = torch.device(device)
     images = torch.empty(
@@ -263,6 +263,16 @@ def _check_attributes(attributes: npt.ArrayLike) -> IntArray:
         if len(column) and not (column.min() >= 0 and column.max() < len(values)):
             raise InputError(f"{name} indices must be from 0 to {len(values) - 1}")
     return table
+
+
+def _check_copies(copies: npt.ArrayLike, count: int) -> IntArray:
+    numbers = np.asarray(copies, dtype=np.int64)
+    if numbers.ndim and numbers.shape != (count,):
+        raise InputError(
+            f"copies must be one number or one for each of {count} images, "
+            f"not {list(numbers.shape)}"
+        )
+    return np.broadcast_to(numbers, count)
 
 
 def _chunks(count: int, size: int) -> Iterator[slice]:
@@ -312,7 +322,7 @@ def _groups(values: IntArray) -> Iterator[tuple[int, IntArray]]:
 
 def _blank(count: int, settings: RenderSettings, device: torch.device) -> Tensor:
     side = settings.canvas * settings.oversample
-    return torch.empty(count, side, side, device=device)
+    return torch.empty(count, side, side, dtype=torch.float32, device=device)
 
 
 def _shape_coverage(

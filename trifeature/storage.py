@@ -8,6 +8,7 @@ with every setting and the SHA-256 of every file.
 from __future__ import annotations
 
 import csv
+import glob
 import hashlib
 import io
 import json
@@ -97,7 +98,7 @@ def generate(
     with FileLock(target.parent / f".{target.name}.lock"):
         if (existing := _existing(target, settings, overwrite)) is not None:
             return Generated(target, reused=True, summary=existing["summary"])
-        for stale in target.parent.glob(f".{target.name}.part-*"):
+        for stale in target.parent.glob(f".{glob.escape(target.name)}.part-*"):
             shutil.rmtree(stale)  # only a killed process leaves one, and we hold the lock
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.part-", dir=target.parent))
         try:
@@ -122,6 +123,12 @@ def _existing(target: Path, settings: DatasetSettings, overwrite: bool) -> dict[
             f"{target} exists and is not a Trifeature data set: name another folder or remove it"
         )
     if overwrite:
+        strangers = {entry.name for entry in target.iterdir()} - {MANIFEST, *SPLITS, "pairs"}
+        if strangers:
+            raise InputError(
+                f"{target} also holds {min(strangers)}, which belongs to no data set: "
+                "name another folder or move it away"
+            )
         return None
     manifest = read_manifest(target)
     if DatasetSettings.from_json(manifest["settings"]) != settings:
@@ -266,19 +273,19 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
     files: dict[str, dict[str, Any]] = read_manifest(folder)["files"]
     found = {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
     strangers = [f"{name}: does not belong here" for name in sorted(found - {MANIFEST, *files})]
-    states = ((name, _state(folder / name, entry)) for name, entry in files.items())
+    states = ((name, _examine(folder / name, entry)[1]) for name, entry in files.items())
     return [f"{name}: {state}" for name, state in states if state] + strangers
 
 
-def _state(file: Path, entry: Mapping[str, Any]) -> str | None:
+def _examine(file: Path, entry: Mapping[str, Any]) -> tuple[bytes, str | None]:
+    """A file's content and what is wrong with it, None if nothing is."""
     if not file.is_file():
-        return "missing"
+        return b"", "missing"
     content = file.read_bytes()
     if len(content) < entry["bytes"]:
-        return f"truncated ({len(content)} of {entry['bytes']} bytes)"
-    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        return "changed"
-    return None
+        return content, f"truncated ({len(content)} of {entry['bytes']} bytes)"
+    changed = hashlib.sha256(content).hexdigest() != entry["sha256"]
+    return content, "changed" if changed else None
 
 
 # --------------------------------------------------------------------------- reading
@@ -307,9 +314,10 @@ def _checked_bytes(folder: Path, name: str, files: Mapping[str, Any]) -> bytes:
     """A file's content, refused unless it is what was written."""
     if name not in files:
         raise InputError(f"{folder / MANIFEST} does not list {name}")
-    if state := _state(folder / name, files[name]):
+    content, state = _examine(folder / name, files[name])
+    if state is not None:
         raise InputError(f"{folder / name}: {state}; `trifeature verify {folder}` checks all files")
-    return (folder / name).read_bytes()
+    return content
 
 
 def _read_table(folder: Path, split: Split, files: Mapping[str, Any]) -> ImageTable:
