@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from numpy.typing import NDArray
+from pid_random_tables import dirichlet, joint_tables
+
+from trifeature.errors import InputError
+from trifeature.pid.gallery import gallery_table
+from trifeature.pid.maxent import Pairs, largest_support, maximum_entropy
+from trifeature.pid.measures import MEASURES, compare, decompose
+
+Array = NDArray[np.float64]
+
+# name -> measure -> (redundancy, unique 1 = unique 2, synergy); four printed digits.
+PRINTED = {
+    "AND": {
+        "I_min": (0.3113, 0, 0.5),
+        "MMI": (0.3113, 0, 0.5),
+        "I_ccs": (0.1038, 0.2075, 0.2925),
+        "I_dep": (0.0817, 0.2296, 0.2704),
+        "I_sx": (0.1226, 0.1887, 0.3113),
+    },
+    "COPY": {
+        "I_min": (1, 0, 1),
+        "MMI": (1, 0, 1),
+        "I_ccs": (0, 1, 0),
+        "I_dep": (0, 1, 0),
+        "I_sx": (0.4150, 0.5850, 0.4150),
+    },
+    "XOR": {
+        "I_min": (0, 0, 1),
+        "MMI": (0, 0, 1),
+        "I_ccs": (0, 0, 1),
+        "I_dep": (0, 0, 1),
+        "I_sx": (-0.5850, 0.5850, 0.4150),
+    },
+    "PWUNQ": {
+        "I_min": (0.5, 0, 0.5),
+        "MMI": (0.5, 0, 0.5),
+        "I_ccs": (0, 0.5, 0),
+        "I_dep": (0.25, 0.25, 0.25),
+        "I_sx": (0, 0.5, 0),
+    },
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_measures_part_where_the_literature_says(name: str) -> None:
+    for measure, (redundancy, unique, synergy) in PRINTED[name].items():
+        atoms = decompose(gallery_table(name), measure)
+        assert atoms.values == pytest.approx((redundancy, unique, unique, synergy), abs=5e-5)
+
+
+@given(joint_tables(largest=3))
+@settings(max_examples=30, deadline=None)
+def test_every_measure_shares_out_the_same_informations(p: Array) -> None:
+    results = compare(p)
+    assert tuple(results) == MEASURES
+    for name, atoms in results.items():
+        assert atoms.measure == name
+        assert sum(atoms.values) == pytest.approx(atoms.total, abs=1e-9)
+        assert atoms.information1 == pytest.approx(results["BROJA"].information1, abs=1e-9)
+        assert atoms.information2 == pytest.approx(results["BROJA"].information2, abs=1e-9)
+        assert atoms.total == pytest.approx(results["BROJA"].total, abs=1e-9)
+
+
+@given(joint_tables(largest=3))
+@settings(max_examples=30, deadline=None)
+def test_broja_redundancy_is_at_most_the_least_information(p: Array) -> None:
+    results = compare(p)
+    assert results["BROJA"].redundancy <= results["MMI"].redundancy + 1e-9
+    assert results["I_min"].redundancy <= results["MMI"].redundancy + 1e-9
+
+
+def test_an_unknown_measure_is_named() -> None:
+    with pytest.raises(InputError, match="did you mean 'I_min'"):
+        decompose(gallery_table("XOR"), "Imin")
+
+
+@given(joint_tables(largest=3))
+@settings(max_examples=30, deadline=None)
+def test_maximum_entropy_keeps_the_pairwise_marginals(p: Array) -> None:
+    found = maximum_entropy(Pairs.of(p))
+    assert found.error < 1e-9
+    own = -float((p[p > 0] * np.log2(p[p > 0])).sum())
+    assert found.entropy_bound >= own - 1e-9
+    q = found.table[found.table > 0]
+    assert found.entropy_bound == pytest.approx(-float((q * np.log2(q)).sum()), abs=1e-6)
+
+
+def test_the_support_drops_zeros_that_no_single_marginal_shows() -> None:
+    # AND's marginals allow (1, 1, 0) one at a time, and exclude it together.
+    assert not largest_support(Pairs.of(gallery_table("AND")))[1, 1, 0]
+    assert largest_support(Pairs.of(gallery_table("XOR"))).all()
+    assert largest_support(Pairs.of(dirichlet(3, 3, 3))).all()
+
+
+def test_marginals_of_no_table_are_refused() -> None:
+    same, other = np.eye(2) / 2, (1 - np.eye(2)) / 2
+    with pytest.raises(InputError, match="no joint table"):
+        maximum_entropy(Pairs(same, same, other))
+    with pytest.raises(InputError, match=r"disagree on p\(x1\)"):
+        maximum_entropy(Pairs(np.diag([0.3, 0.7]), same, other))

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+
+import pytest
+from rich.console import Console
+
+from trifeature.errors import InputError
+from trifeature.pid.atoms import ATOM_NAMES
+from trifeature.pid.gallery import gallery_table
+from trifeature.pid.measures import compare
+from trifeature.pid.report import (
+    atom_rows,
+    bar_figure,
+    csv_text,
+    data_frame,
+    json_text,
+    rich_table,
+    wide_rows,
+)
+from trifeature.pid.solver import broja
+
+AND = broja(gallery_table("AND"), sources=("left", "right"), target="gate")
+
+
+def test_every_row_names_sources_and_target() -> None:
+    for row in atom_rows([AND], name="AND") + wide_rows([AND], name="AND"):
+        assert (row["name"], row["source1"], row["source2"]) == ("AND", "left", "right")
+        assert row["target"] == "gate"
+
+
+def test_json_and_csv_keep_full_precision() -> None:
+    rows = atom_rows([AND])
+    assert json.loads(json_text(rows)) == rows
+    read = list(csv.DictReader(io.StringIO(csv_text(rows))))
+    assert [float(row["bits"]) for row in read] == list(AND.values)
+    assert csv_text([]).strip() == ""
+
+
+def test_pandas_gets_one_row_an_atom() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = data_frame(atom_rows([AND]))
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame["atom"]) == list(ATOM_NAMES)
+
+
+def test_without_pandas_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(InputError, match="pip install pandas"):
+        data_frame(atom_rows([AND]))
+
+
+def test_the_terminal_table_fits_and_names_the_target() -> None:
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(rich_table(atom_rows([AND]), "AND"))
+    text = console.export_text()
+    assert "0.311278" in text
+    assert "target gate" in text
+    assert "…" not in text
+    assert "-0.000000" not in text
+
+
+def test_bars_are_as_high_as_the_atoms() -> None:
+    results = list(compare(gallery_table("PWUNQ")).values())
+    (axis,) = bar_figure({"PWUNQ": results}).axes
+    heights = [bar.get_height() for bars in axis.containers for bar in getattr(bars, "patches", [])]
+    wanted = [atoms.value(name) for name in ATOM_NAMES for atoms in results]
+    assert heights == pytest.approx(wanted)
+    assert [label.get_text() for label in axis.get_xticklabels()] == [a.measure for a in results]
+    assert "about Y" in axis.get_title()
+
+
+def test_bars_of_one_measure_are_told_apart_by_sources() -> None:
+    (axis,) = bar_figure({"AND": [AND, AND]}).axes
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["left + right"] * 2
+
+
+def test_nothing_cannot_be_drawn() -> None:
+    with pytest.raises(InputError, match="nothing to draw"):
+        bar_figure({})
