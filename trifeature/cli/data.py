@@ -27,6 +27,7 @@ from trifeature.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
 from trifeature.files import append_row
 from trifeature.pairs import PairRule
+from trifeature.pid.cli import app as pid_app
 from trifeature.plots import gallery as draw_gallery
 from trifeature.plots import save
 from trifeature.render import RenderSettings
@@ -37,6 +38,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(pid_app, name="pid")
 
 BARE: Final = "auto"
 DATA: Final = Path("data")
