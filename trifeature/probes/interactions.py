@@ -52,7 +52,7 @@ class Interactions:
 
         R, U1, …, U (their mean) and S are macro accuracies; `S_auc` is the area under the ROC
         curve and `S_balanced` the accuracy of the class-balanced probe. `bits` holds the held-out
-        cross-entropy of each task, and `image1`, … the accuracies of one modality alone.
+        cross-entropy of each task, `confusion` its counts on the test pairs, and `image1`, … the accuracies of one modality alone.
         """
         row: dict[str, Any] = _accuracies(self.tasks)
         synergy = self.tasks["synergy"]
@@ -60,6 +60,8 @@ class Interactions:
         row["S_balanced"] = synergy.balanced.macro_accuracy if synergy.balanced else None
         row["bits"] = {letter(task): result.cross_entropy for task, result in self.tasks.items()}
         row["costs"] = {letter(task): result.cost for task, result in self.tasks.items()}
+        # Test pairs counted by true (rows) and predicted class: all that bounds in bits need.
+        row["confusion"] = {letter(t): r.confusion.tolist() for t, r in self.tasks.items()}
         row["test_pairs"] = self.pairs
         return row | {name: _accuracies(tasks) for name, tasks in self.alone.items()}
 
