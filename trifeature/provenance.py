@@ -51,7 +51,7 @@ def commit() -> str | None:
         return None
 
     def ask(*words: str) -> str:
-        command = [git, "-C", str(root), *words]
+        command = [git, "--no-optional-locks", "-C", str(root), *words]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
 
     changed = ask("status", "--porcelain", "--", "trifeature")

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trifeature.errors import InputError
+from trifeature.errors import InputError, check_name
 
 Negatives = Literal["both", "cross", "algorithm1"]
 NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
@@ -59,6 +59,7 @@ def info_nce(
             f"info_nce needs two [..., N, D] with N ≥ 2, not {list(z_a.shape)} and "
             f"{list(z_b.shape)}"
         )
+    check_name("kind of negatives", negatives, NEGATIVES)
     if isinstance(temperature, float | int) and not temperature > 0:
         raise InputError(f"temperature must be positive, not {temperature}")
     a, b = F.normalize(z_a, dim=-1), F.normalize(z_b, dim=-1)

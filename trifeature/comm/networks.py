@@ -5,7 +5,6 @@ N samples, M modalities, T tokens, D fusion width, H heads, G subsets of modalit
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, Literal, get_args
@@ -72,7 +71,7 @@ def sine_cosine_positions(rows: int, columns: int, width: int) -> Tensor:
     """Fixed two-dimensional positions [rows · columns, width] (Dosovitskiy et al. 2021).
 
     A quarter of the width each for sine and cosine of the column and of the row, at width / 4
-    frequencies that fall from 1 to 1/10,000.
+    frequencies that fall from 1 towards 1/10,000.
 
     Raises:
         InputError: the width is not a multiple of four.
@@ -132,8 +131,8 @@ class AttentionFusion(nn.Module):
     This is the same function as the whole block (tested against it) for a small part of its cost.
 
     No modality embedding, no dropout; QuickGELU in the feed-forward part; initial deviations as
-    in the authors' code: D^-½ for the attention's input, (2D)^-½ for it and the feed-forward
-    part's output, and (2D)^-½ for the feed-forward part's input.
+    in the authors' code: D^-½ for the attention's input, (2D)^-½ for its output and for both
+    layers of the feed-forward part.
 
     Args:
         width: D.
@@ -206,7 +205,7 @@ class AttentionFusion(nn.Module):
             present = [float(m in subset) for m, size in enumerate(sizes) for _ in range(size)]
             absent = len(present) - sum(present)
             rows.append([1.0, *([] if self.mask is None else [absent]), *present])
-        return torch.tensor(rows, device=self.cls.device).log()
+        return torch.tensor(rows, dtype=self.cls.dtype, device=self.cls.device).log()
 
     def _attention(self, sequence: Tensor, log_counts: Tensor) -> Tensor:
         """Weights of CLS's attention: [N, G, H, places]."""
@@ -283,7 +282,7 @@ class CallwiseBatchNorm(nn.BatchNorm1d):
             return super().forward(x.reshape(G * N, D)).view(G, N, D)
         flat = x.transpose(0, 1).reshape(N, G * D)
         # With a momentum of 1 these come back as the statistics of each call.
-        mean, variance = torch.zeros(2, G * D, device=x.device)
+        mean, variance = torch.zeros(2, G * D, dtype=self.weight.dtype, device=x.device)
         out = F.batch_norm(
             flat,
             mean,
@@ -334,10 +333,11 @@ class ProjectionHead(nn.Module):
 def decayed(name: str, parameter: Tensor) -> bool:
     """Whether weight decay applies: to matrices and to CLS, not to biases and normalization.
 
-    As in the authors' code, where every parameter of fewer than two dimensions is spared; their
-    CLS token has three.
+    As in the authors' code, where every bias and every parameter of fewer than two dimensions is
+    spared; their CLS token has three.
     """
-    return parameter.ndim >= 2 or name.endswith("fusion.cls")
+    matrix = parameter.ndim >= 2 and not name.endswith("bias")
+    return matrix or name.endswith("fusion.cls")
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -346,12 +346,22 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def output_shape(encoder: nn.Module, canvas: int) -> tuple[int, int, int]:
-    """Channels, rows and columns of an encoder's maps for a given canvas."""
+    """Channels, rows and columns of an encoder's maps for a given canvas.
+
+    Raises:
+        InputError: the canvas is too small for the encoder, or its output is no maps.
+    """
     was_training = encoder.training
-    with torch.no_grad():
-        maps = encoder.eval()(torch.zeros(1, 3, canvas, canvas))
-    encoder.train(was_training)
-    if maps.ndim != 4 or math.prod(maps.shape) == 0:
+    try:
+        with torch.no_grad():
+            maps = encoder.eval()(torch.zeros(1, 3, canvas, canvas))
+    except RuntimeError as problem:
+        raise InputError(
+            f"a canvas of {canvas} px is too small for the encoder: {problem}"
+        ) from None
+    finally:
+        encoder.train(was_training)
+    if maps.ndim != 4:
         raise InputError(f"the encoder's output must be maps [N, C, h, w], not {list(maps.shape)}")
     channels, rows, columns = maps.shape[1:]
     return channels, rows, columns

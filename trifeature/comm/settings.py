@@ -103,6 +103,7 @@ class RunSettings:
             _require_positive(name, getattr(self, name), whole=True, zero=True)
         _require_positive("learning_rate", self.learning_rate)
         _require_positive("weight_decay", self.weight_decay, zero=True)
+        _require_positive("batch_size", self.batch_size, whole=True)
         if self.batch_size < 2:
             raise InputError(f"batch_size must be at least 2, not {self.batch_size}")
         if not 0 <= self.warmup < 1:
@@ -130,7 +131,7 @@ class RunSettings:
             light = ViewSet.from_dict(content["light"])
             model = ModelSettings(**content["model"])
             return cls(**{**content, "views": views, "light": light, "model": model})
-        except (KeyError, TypeError) as problem:
+        except (AttributeError, KeyError, TypeError) as problem:
             raise InputError(f"the run's settings cannot be read: {problem}") from None
 
 

@@ -190,6 +190,9 @@ def train(
         OSError: the folder cannot be written.
     """
     target = torch.device(device)
+    pairs = len(dataset.pairs["train"])
+    if pairs < 2:
+        raise InputError(f"{pairs} training pair is too few: a pair needs others to differ from")
     data = dataset.to(target)
     method = new_method(settings, dataset, target)
     state = _State(method, make_optimizers(method, settings), torch.Generator(target))
@@ -297,14 +300,7 @@ def open_folder(folder: Path, dataset: Dataset, settings: RunSettings) -> None:
     """
     content = {"run": settings.to_json(), "data": dataset.settings.to_json()}
     if (folder / CONFIG).exists():
-        kept = read_json(folder / CONFIG)
-        try:
-            same = RunSettings.from_json(kept["run"]) == settings and kept["data"] == _plain(
-                content["data"]
-            )
-        except KeyError as problem:
-            raise InputError(f"{folder / CONFIG} is damaged: it lacks {problem}") from None
-        if not same:
+        if _read_config(folder) != (settings, _plain(content["data"])):
             raise InputError(
                 f"{folder} holds a run with other settings: name another folder or remove it"
             )
@@ -313,6 +309,17 @@ def open_folder(folder: Path, dataset: Dataset, settings: RunSettings) -> None:
         raise InputError(f"{folder} exists and is not a run: name another folder or remove it")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / CONFIG, content)
+
+
+def _read_config(folder: Path) -> tuple[RunSettings, Any]:
+    """The settings that a run's folder was made with, and its data set's as JSON holds them."""
+    kept = read_json(folder / CONFIG)
+    try:
+        return RunSettings.from_json(kept["run"]), kept["data"]
+    except KeyError as problem:
+        raise InputError(f"{folder / CONFIG} is damaged: it lacks {problem}") from None
+    except InputError as problem:
+        raise InputError(f"{folder / CONFIG} is damaged: {problem}") from None
 
 
 def _plain(content: Any) -> Any:
@@ -340,7 +347,7 @@ def load_run(folder: Path, dataset: Dataset, device: torch.device | str = "cpu")
     Raises:
         InputError: no run is there, it is not finished, or a file is damaged.
     """
-    settings = RunSettings.from_json(read_json(folder / CONFIG).get("run", {}))
+    settings, _ = _read_config(folder)
     if not finished(folder):
         raise InputError(f"{folder} is not finished: `comm-probe train` continues it")
     method = new_method(settings, dataset, torch.device(device))
@@ -387,9 +394,14 @@ def _restore(folder: Path, state: _State) -> None:
 def _restore_optimizer(
     optimizer: torch.optim.AdamW, tensors: dict[str, Tensor], prefix: str
 ) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     entries: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith(prefix):
             index, name = key.removeprefix(prefix).split(".")
+            if tensor.ndim:
+                # In the parameter's own order in memory (channels last, say), which a file does
+                # not keep: the fused optimizer goes through both as they lie there.
+                tensor = torch.empty_like(parameters[int(index)]).copy_(tensor)  # noqa: PLW2901
             entries.setdefault(int(index), {})[name] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": entries})

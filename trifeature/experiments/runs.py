@@ -25,6 +25,7 @@ from trifeature.comm.training import (
     Report,
     finished,
     load_run,
+    open_folder,
     train,
 )
 from trifeature.dataset import Dataset, DatasetSettings, build, preset, with_match_rate
@@ -165,14 +166,15 @@ def carry_out(
     target = torch.device(device)
     data = obtain(plan.data, source, target)
     probes = folder / PROBES
-    if finished(folder) and not set(plan.probe_epochs[:-1]) <= _probed(probes):
-        _start_over(folder)
-    if not finished(folder):
+    open_folder(folder, data, plan.run)
 
-        def evaluate(method: Method, epoch: int) -> None:
-            if epoch in plan.probe_epochs and epoch not in _probed(probes):
-                append_row(probes, _probe_row(plan, method, data, epoch))
+    def evaluate(method: Method, epoch: int) -> None:
+        if epoch in plan.probe_epochs and epoch not in _probed(probes):
+            append_row(probes, _probe_row(plan, method, data, epoch))
 
+    while not finished(folder) or not set(plan.probe_epochs[:-1]) <= _probed(probes):
+        if finished(folder):
+            _start_over(folder)  # an epoch that lies behind was not asked for then
         train(data, plan.run, folder, device=target, evaluate=evaluate, report=report)
     rows = _probes_of_finished(plan, folder, data, target)
     seconds = read_rows(folder / METRICS)[-1]["seconds"] if plan.run.epochs else 0.0
@@ -235,11 +237,18 @@ def _provenance(plan: Plan, device: torch.device) -> Row:
 
 
 def missing(plans: Iterable[Plan], rows: Iterable[Row]) -> list[Plan]:
-    """The plans whose last epoch, or another asked for, has no row yet; each once."""
+    """The plans whose last epoch, or another asked for, has no row yet.
+
+    Plans of the same key are one, probed at every epoch that any of them asks for.
+    """
     have: dict[str, set[int]] = {}
     for row in rows:
         have.setdefault(row["key"], set()).add(row["epoch"])
-    unique = {plan.key: plan for plan in plans}
+    unique: dict[str, Plan] = {}
+    for plan in plans:
+        same = unique.setdefault(plan.key, plan)
+        epochs = (*same.probe_epochs, *plan.probe_epochs)
+        unique[plan.key] = replace(same, probe_epochs=epochs)
     return [p for key, p in unique.items() if not set(p.probe_epochs) <= have.get(key, set())]
 
 

@@ -52,7 +52,8 @@ class Interactions:
 
         R, U1, …, U (their mean) and S are macro accuracies; `S_auc` is the area under the ROC
         curve and `S_balanced` the accuracy of the class-balanced probe. `bits` holds the held-out
-        cross-entropy of each task, `confusion` its counts on the test pairs, and `image1`, … the accuracies of one modality alone.
+        cross-entropy of each task, `confusion` its counts on the test pairs, and `image1`, … the
+        accuracies of one modality alone.
         """
         row: dict[str, Any] = _accuracies(self.tasks)
         synergy = self.tasks["synergy"]

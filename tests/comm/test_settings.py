@@ -1,0 +1,151 @@
+"""Settings are the paper's by default, refuse what cannot be, and survive JSON."""
+
+import json
+import math
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+
+from trifeature.comm.settings import (
+    RUN_PRESETS,
+    ModelSettings,
+    RunSettings,
+    run_preset,
+)
+from trifeature.dataset import PRESETS
+from trifeature.errors import InputError
+from trifeature.views import ALL, LIGHT
+
+
+def test_the_defaults_are_the_published_run() -> None:
+    run = RunSettings()
+    assert (run.method, run.loss, run.views) == ("comm", "L_CoMM", (ALL,))
+    assert (run.epochs, run.batch_size) == (100, 64)
+    assert (run.learning_rate, run.weight_decay, run.schedule) == (3e-4, 1e-4, "constant")
+    model = run.model
+    assert (model.encoder, model.width, model.heads) == ("alexnet", 512, 8)
+    assert (model.hidden, model.embedding, model.temperature) == (512, 256, 0.1)
+    assert (model.masking, model.unimodal, model.negatives) == ("remove", "augmented", "both")
+    assert model.head_norm
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"encoder": "alexnett"}, "did you mean 'alexnet'"),
+        ({"fusion": "linaer"}, "did you mean 'linear'"),
+        ({"masking": "removed"}, "did you mean 'remove'"),
+        ({"unimodal": "plane"}, "did you mean 'plain'"),
+        ({"negatives": "algorithm 1"}, "did you mean 'algorithm1'"),
+        ({"width": 0}, "width must be a whole number > 0, not 0"),
+        ({"heads": 2.0}, "heads must be a whole number > 0, not 2.0"),
+        ({"hidden": True}, "hidden must be a whole number > 0, not True"),
+        ({"embedding": -1}, "embedding must be a whole number > 0, not -1"),
+        ({"temperature": 0}, "temperature must be a number > 0, not 0"),
+        ({"temperature": math.nan}, "temperature must be a number > 0, not nan"),
+    ],
+)
+def test_a_model_that_cannot_be_is_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        ModelSettings(**change)
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"schedule": "cosin"}, "did you mean 'cosine'"),
+        ({"epochs": -1}, "epochs must be a whole number ≥ 0, not -1"),
+        ({"epochs": 1.5}, "epochs must be a whole number ≥ 0, not 1.5"),
+        ({"seed": -3}, "seed must be a whole number ≥ 0, not -3"),
+        ({"learning_rate": 0}, "learning_rate must be a number > 0, not 0"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number > 0, not 'fast'"),
+        ({"weight_decay": -0.1}, "weight_decay must be a number ≥ 0, not -0.1"),
+        ({"batch_size": 1}, "batch_size must be"),
+        ({"batch_size": 2.5}, "batch_size must be"),
+        ({"warmup": 1}, "warmup must be from 0 to below 1, not 1"),
+        ({"warmup": -0.1}, "warmup must be from 0 to below 1, not -0.1"),
+        ({"views": ()}, "views must hold at least one"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        RunSettings(**change)
+    assert words in str(refusal.value)
+
+
+def test_settings_cannot_be_changed_in_place() -> None:
+    settings = RunSettings()
+    with pytest.raises(FrozenInstanceError):
+        settings.seed = 1  # type: ignore[misc]
+
+
+def test_a_run_may_have_no_epoch_the_untrained_network() -> None:
+    assert RunSettings(epochs=0).epochs == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [*RUN_PRESETS.values(), RunSettings(loss="L_1", views=(ALL, LIGHT), seed=7)],
+    ids=[*RUN_PRESETS, "two sets of views"],
+)
+def test_settings_come_back_from_json_as_they_were(settings: RunSettings) -> None:
+    text = json.dumps(settings.to_json())
+    assert RunSettings.from_json(json.loads(text)) == settings
+
+
+@pytest.mark.parametrize("key", ["views", "model"])
+def test_settings_without_a_part_are_refused(key: str) -> None:
+    content = RunSettings().to_json()
+    del content[key]
+    with pytest.raises(InputError, match=f"cannot be read: '{key}'"):
+        RunSettings.from_json(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"speed": 3}, {"model": {"speed": 3}}, {"model": 3}, {"views": 3}, {"views": [3]}],
+    ids=str,
+)
+def test_settings_of_another_form_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        RunSettings.from_json(RunSettings().to_json() | change)
+
+
+def test_one_set_of_views_serves_every_modality() -> None:
+    settings = RunSettings(views=(LIGHT,))
+    assert [settings.views_of(m) for m in range(3)] == [LIGHT] * 3
+
+
+def test_each_modality_can_have_views_of_its_own() -> None:
+    settings = RunSettings(views=(ALL, LIGHT))
+    assert [settings.views_of(m) for m in range(2)] == [ALL, LIGHT]
+
+
+def test_every_preset_of_the_data_has_one_for_the_run() -> None:
+    assert set(RUN_PRESETS) == set(PRESETS)
+
+
+def test_a_preset_takes_changes_of_the_run_and_of_its_model_by_name() -> None:
+    changed = run_preset("quick", width=16, masking="learned", seed=4)
+    preset = RUN_PRESETS["quick"]
+    assert (changed.model.width, changed.model.masking, changed.seed) == (16, "learned", 4)
+    assert (changed.model.hidden, changed.epochs) == (preset.model.hidden, preset.epochs)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("quik", {}, "unknown preset 'quik': did you mean 'quick'"),
+        ("quick", {"widht": 3}, "unknown setting 'widht': did you mean 'width'"),
+        ("quick", {"epoch": 3}, "unknown setting 'epoch': did you mean 'epochs'"),
+        ("quick", {"width": -1}, "width must be a whole number > 0"),
+    ],
+)
+def test_a_wrong_preset_or_change_is_refused(
+    name: str, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError) as refusal:
+        run_preset(name, **changes)
+    assert words in str(refusal.value)

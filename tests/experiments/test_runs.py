@@ -1,0 +1,335 @@
+"""Plans, and what carrying one out leaves behind.
+
+The probe is replaced by a digest of the network that it would have read: it costs nothing, and
+equal digests mean equal bits.
+"""
+
+import functools
+import hashlib
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+import trifeature
+from trifeature.comm import training
+from trifeature.comm.methods import Method
+from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.comm.training import METRICS, WEIGHTS, Progress
+from trifeature.dataset import Dataset, build, preset
+from trifeature.errors import InputError
+from trifeature.experiments import runs
+from trifeature.experiments.runs import (
+    PROBES,
+    Plan,
+    Row,
+    carry_out,
+    control_of,
+    make_plan,
+    missing,
+    rows_of,
+)
+from trifeature.files import read_rows
+from trifeature.storage import generate
+
+DATA = preset(
+    "quick", copies=1, test_copies=1, train_pairs=16, probe_pairs=20, test_pairs=20, match_rate=1.0
+)
+RUN = run_preset("quick", width=8, heads=2, hidden=8, embedding=4, epochs=3, batch_size=8)
+
+
+rendered = functools.cache(build)
+
+
+def make(*epochs: int, run: RunSettings = RUN, **rest: Any) -> Plan:
+    return Plan("quick", rest.pop("data", DATA), run, epochs, **rest)
+
+
+@pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Replace the probe by a digest and render once; a call notes if each image alone is probed."""
+    calls: list[bool] = []
+
+    def digest(method: Method, dataset: Dataset, *, probing: str, alone: bool) -> SimpleNamespace:
+        del dataset, probing
+        assert not method.training
+        calls.append(alone)
+        state = torch.cat([x.flatten().double() for x in method.state_dict().values()])
+        text = hashlib.sha256(state.numpy().tobytes()).hexdigest()
+        return SimpleNamespace(row=lambda: {"digest": text})
+
+    monkeypatch.setattr(runs, "probe", digest)
+    monkeypatch.setattr(runs, "i_nce", lambda *_: 0.25)
+    monkeypatch.setattr(runs, "build", rendered)
+    return calls
+
+
+def measured(rows: list[Row]) -> dict[int, str]:
+    return {row["epoch"]: row["digest"] for row in rows}
+
+
+# --------------------------------------------------------------------------- plans
+
+
+def test_the_last_epoch_is_always_probed_and_epochs_are_in_order() -> None:
+    assert make(2, 0, 2).probe_epochs == (0, 2, 3)
+    assert make().probe_epochs == (3,)
+
+
+@pytest.mark.parametrize("epoch", [-1, 4])
+def test_epochs_outside_the_run_cannot_be_probed(epoch: int) -> None:
+    with pytest.raises(InputError, match="must be from 0 to 3"):
+        make(epoch)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        make(data=replace(DATA, seed=1)),
+        make(data=replace(DATA, match_rate=None)),
+        make(data=replace(DATA, probe_pairs=21)),
+        make(data=replace(DATA, validation=True)),
+        make(run=replace(RUN, seed=1)),
+        make(run=replace(RUN, loss="L")),
+        make(run=replace(RUN, learning_rate=1e-3)),
+        make(run=replace(RUN, model=replace(RUN.model, masking="learned"))),
+        make(run=replace(RUN, views=(replace(RUN.views[0], hue=0.2),))),
+        make(probing="paper"),
+    ],
+)
+def test_the_key_changes_with_whatever_the_result_depends_on(other: Plan) -> None:
+    assert other.key != make().key
+
+
+@pytest.mark.parametrize(
+    "other", [make(setting="crop of 8 %"), replace(make(), preset="mine"), make(0, 1)]
+)
+def test_the_key_does_not_change_with_words_or_with_when_one_looks(other: Plan) -> None:
+    assert other.key == make().key
+
+
+def test_a_key_is_the_same_in_every_process() -> None:
+    assert make().key == make().key
+    assert len(make().key) == 16
+
+
+def test_a_name_can_be_read_and_is_unique() -> None:
+    plan = make(setting="no crop")
+    assert plan.name == f"quick-comm-L_CoMM-no_crop-biased-seed0-{plan.key[:8]}"
+    assert control_of(plan).name.startswith("quick-comm-L_CoMM-no_crop-unbiased-seed0-")
+    assert plan.describe() == "L_CoMM no crop biased seed 0"
+
+
+def test_make_plan_gives_one_seed_to_data_and_run() -> None:
+    plan = make_plan("quick", seed=5, biased=True, epochs=2, probe_epochs=[0], validation=True)
+    assert (plan.data.seed, plan.run.seed) == (5, 5)
+    assert (plan.data.match_rate, plan.biased) == (1.0, True)
+    assert plan.data.validation
+    assert plan.probe_epochs == (0, 2)
+    assert not make_plan("quick", seed=5, biased=False).biased
+
+
+def test_the_control_is_the_same_run_without_the_map() -> None:
+    plan = make(0, setting="x")
+    control = control_of(plan)
+    assert not control.biased
+    assert replace(control, data=plan.data) == plan
+    assert control.data.partners == plan.data.partners
+
+
+# --------------------------------------------------------------------------- rows
+
+
+def test_carrying_out_gives_one_row_for_each_probed_epoch(
+    probed: list[bool], tmp_path: Path
+) -> None:
+    rows = carry_out(make(0, 1), tmp_path)
+    assert [row["epoch"] for row in rows] == [0, 1, 3]
+    assert len(set(measured(rows).values())) == 3
+    assert probed == [False, False, True]  # each image alone only at the end
+    assert [row.get("i_nce") for row in rows] == [None, None, 0.25]
+
+
+def test_every_row_says_where_it_comes_from(probed: list[bool], tmp_path: Path) -> None:
+    plan = make(0, setting="as it is")
+    for row in carry_out(plan, tmp_path):
+        assert row["key"] == plan.key
+        assert (row["preset"], row["setting"], row["biased"]) == ("quick", "as it is", True)
+        assert (row["method"], row["loss"], row["encoder"]) == ("comm", "L_CoMM", "small")
+        assert (row["seed"], row["data_seed"], row["epochs"]) == (0, 0, 3)
+        assert (row["probing"], row["validation"]) == ("fixed", False)
+        assert row["versions"]["trifeature"] == trifeature.__version__
+        assert torch.__version__.startswith(row["versions"]["torch"])
+        assert f"{torch.get_num_threads()} threads" in row["device"]
+        assert row["seconds"] > 0
+        assert row["probe_seconds"] >= 0
+        assert row["commit"] is None or isinstance(row["commit"], str)
+    assert len(probed) == 2
+
+
+def test_an_untrained_network_is_a_run_too(probed: list[bool], tmp_path: Path) -> None:
+    (row,) = carry_out(make(run=replace(RUN, epochs=0)), tmp_path)
+    assert (row["epoch"], row["seconds"]) == (0, 0.0)
+    assert probed == [True]
+
+
+def test_what_is_finished_is_neither_trained_nor_probed_again(
+    probed: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = carry_out(make(0), tmp_path)
+    monkeypatch.setattr(training, "_step", None)
+    assert carry_out(make(0), tmp_path) == rows
+    assert len(probed) == 2
+
+
+def test_an_epoch_that_was_not_probed_makes_a_finished_run_repeat_itself(
+    probed: list[bool], tmp_path: Path
+) -> None:
+    first = carry_out(make(), tmp_path)
+    second = carry_out(make(0, 2), tmp_path)
+    assert set(measured(second)) == {0, 2, 3}
+    assert measured(second)[3] == measured(first)[3]
+    assert len(probed) == 3  # what had been probed was not probed again
+    assert set(measured(carry_out(make(0), tmp_path))) == {0, 3}
+
+
+def test_a_lost_last_probe_is_made_from_the_weights(
+    probed: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = carry_out(make(), tmp_path)
+    (tmp_path / PROBES).unlink()
+    monkeypatch.setattr(training, "_step", None)
+    assert measured(carry_out(make(), tmp_path)) == measured(rows)
+    assert len(probed) == 2
+
+
+def interrupt_at(count: int) -> Callable[[Progress], None]:
+    calls = itertools.count(1)
+
+    def report(_: Progress) -> None:
+        if next(calls) == count:
+            raise KeyboardInterrupt
+
+    return report
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9])
+def test_a_stopped_run_goes_on_and_gives_the_same_rows(
+    seconds: float,
+    probed: list[bool],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = carry_out(make(0, 1, 2), tmp_path / "whole")
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", seconds)
+    folder = tmp_path / "stopped"
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(
+            make(0, 1, 2),
+            folder,
+            report=interrupt_at(3),
+        )
+    assert [row["epoch"] for row in read_rows(folder / PROBES)] == [0, 1, 2]
+    resumed = carry_out(make(0, 1, 2), folder)
+    assert measured(resumed) == measured(whole)
+    assert len(probed) == 8  # no epoch was probed twice
+
+
+@pytest.mark.usefixtures("probed")
+def test_a_stopped_run_gives_epochs_asked_for_only_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(
+            make(),
+            tmp_path,
+            report=interrupt_at(3),
+        )
+    rows = carry_out(make(0, 1), tmp_path)
+    assert set(measured(rows)) == {0, 1, 3}
+
+
+@pytest.mark.usefixtures("probed")
+def test_a_probe_cut_off_in_writing_is_made_again(tmp_path: Path) -> None:
+    rows = carry_out(make(0), tmp_path)
+    path = tmp_path / PROBES
+    path.write_text(path.read_text()[:-9])
+    assert measured(carry_out(make(0), tmp_path)) == measured(rows)
+    assert measured(carry_out(make(0), tmp_path)) == measured(rows)
+
+
+@pytest.mark.usefixtures("probed")
+def test_weights_can_be_thrown_away(tmp_path: Path) -> None:
+    kept = carry_out(make(), tmp_path / "kept")
+    thrown = carry_out(make(), tmp_path / "thrown", keep_weights=False)
+    assert measured(kept) == measured(thrown)
+    assert (tmp_path / "kept" / WEIGHTS).exists()
+    assert {path.name for path in (tmp_path / "thrown").iterdir()} == {
+        "config.json",
+        METRICS,
+        PROBES,
+    }
+
+
+@pytest.mark.usefixtures("probed")
+def test_a_data_set_on_disk_gives_the_rows_of_one_rendered(tmp_path: Path) -> None:
+    generate(tmp_path / "data", replace(DATA, match_rate=None))
+    for plan in (make(), control_of(make())):
+        rendered_rows = carry_out(plan, tmp_path / "rendered" / plan.name)
+        rows = carry_out(plan, tmp_path / "loaded" / plan.name, source=tmp_path / "data")
+        assert measured(rows) == measured(rendered_rows)
+
+
+def test_a_data_set_on_disk_that_is_another_is_refused(tmp_path: Path) -> None:
+    generate(tmp_path / "data", replace(DATA, seed=1))
+    with pytest.raises(InputError, match="is not the data set that this run is about"):
+        carry_out(make(), tmp_path / "run", source=tmp_path / "data")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("probed")
+def test_another_plans_folder_is_refused(tmp_path: Path) -> None:
+    carry_out(make(), tmp_path)
+    with pytest.raises(InputError, match="other settings"):
+        carry_out(make(run=replace(RUN, epochs=4)), tmp_path)
+
+
+# --------------------------------------------------------------------------- finding rows
+
+
+def row(plan: Plan, epoch: int, **values: Any) -> Row:
+    return {"key": plan.key, "epoch": epoch, **values}
+
+
+def test_a_plan_is_missing_until_every_epoch_asked_for_has_a_row() -> None:
+    plan, other = make(0), make(run=replace(RUN, seed=1))
+    assert missing([plan, other], []) == [plan, other]
+    assert missing([plan, other], [row(plan, 3)]) == [plan, other]
+    assert missing([plan, other], [row(plan, 3), row(plan, 0), row(plan, 1)]) == [other]
+    assert missing([plan, other], [row(plan, 0), row(plan, 3), row(other, 3)]) == []
+
+
+def test_a_plan_given_twice_is_missing_once() -> None:
+    assert missing([make(), make()], []) == [make()]
+
+
+def test_plans_that_differ_only_in_when_they_look_miss_what_either_asks_for() -> None:
+    early, late = make(0), make(2)
+    for plans in ([early, late], [late, early]):
+        (merged,) = missing(plans, [])
+        assert merged.probe_epochs == (0, 2, 3)
+        assert missing(plans, [row(early, 0), row(early, 3)]) != []
+        assert missing(plans, [row(early, epoch) for epoch in (0, 2, 3)]) == []
+
+
+def test_the_rows_of_a_plan_are_the_latest_of_each_epoch_in_order() -> None:
+    plan, other = make(), make(run=replace(RUN, seed=1))
+    rows = [row(plan, 3, S=0.5), row(other, 3, S=0.1), row(plan, 0, S=0.4), row(plan, 3, S=0.6)]
+    assert rows_of(plan, rows) == [rows[2], rows[3]]
+    assert rows_of(make(run=replace(RUN, seed=2)), rows) == []

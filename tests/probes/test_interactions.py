@@ -1,0 +1,276 @@
+"""Probes with known answers: ideal codes score 100 %, constants score chance.
+
+The images here are plain: the red, green and blue of each are the indices of its shape, texture
+and color, so that a fake method can read the attributes off the pixels and hand out any code.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trifeature.comm.methods import Loss, Method, make_method
+from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.dataset import Dataset, PairSet, plan_images, plan_pairs, preset
+from trifeature.errors import InputError
+from trifeature.pairs import PairRule
+from trifeature.probes.interactions import PROBINGS, Probing, extract, letter, probe
+from trifeature.views import IMAGENET_MEAN, IMAGENET_STD
+
+K, SIDE = 5, 4
+Code = Callable[[Tensor, Sequence[int]], Tensor]
+"""From attributes int [N, M, 3] and the modalities to look at, to features float [N, F]."""
+
+
+def coded_dataset(modalities: int = 2) -> Dataset:
+    """Unbiased pairs of plain images whose red, green and blue are their attributes."""
+    settings = preset(
+        "quick",
+        copies=2,
+        test_copies=2,
+        train_pairs=10,
+        probe_pairs=600,
+        test_pairs=300,
+        rule=PairRule(modalities=modalities),
+    )
+    tables = plan_images(settings)
+    images = {
+        split: torch.from_numpy(table.attributes.astype(np.uint8))[:, :, None, None]
+        .expand(-1, -1, SIDE, SIDE)
+        .contiguous()
+        for split, table in tables.items()
+    }
+    return Dataset(settings, tables, plan_pairs(settings, tables), images)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return coded_dataset()
+
+
+class Fake(Method):
+    """Features by a formula of the attributes of the images looked at."""
+
+    def __init__(self, code: Code, modalities: int = 2) -> None:
+        super().__init__(RunSettings(), modalities, SIDE)
+        self.code = code
+        self.anchor = nn.Parameter(torch.zeros(1))  # tells the device
+
+    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
+        raise NotImplementedError
+
+    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        pixel = images.mean((-1, -2)) * torch.tensor(IMAGENET_STD) + torch.tensor(IMAGENET_MEAN)
+        attributes = (pixel * 255).round().long()
+        return [self.code(attributes, subset).float() for subset in subsets]
+
+
+def one_hot(attributes: Tensor, subset: Sequence[int]) -> Tensor:
+    """Shape, texture and color of each image looked at."""
+    return F.one_hot(attributes[:, list(subset)], K).flatten(1)
+
+
+def products(attributes: Tensor, subset: Sequence[int]) -> Tensor:
+    """Besides, one number for each texture of image 1 with each color of image 2."""
+    own = one_hot(attributes, subset)
+    if len(subset) < 2:
+        return own
+    cell = attributes[:, 0, 1] * K + attributes[:, 1, 2]
+    return torch.cat([own, F.one_hot(cell, K * K)], dim=1)
+
+
+def match_of(dataset: Dataset) -> Code:
+    """Besides, whether all images together keep the map."""
+    partners = torch.tensor(dataset.settings.partners)
+
+    def code(attributes: Tensor, subset: Sequence[int]) -> Tensor:
+        own = one_hot(attributes, subset)
+        if len(subset) < attributes.shape[1]:
+            return own
+        match = (attributes[:, 1:, 2] == partners[attributes[:, 0, 1]][:, None]).all(1)
+        return torch.cat([own, match[:, None]], dim=1)
+
+    return code
+
+
+def constant(attributes: Tensor, subset: Sequence[int]) -> Tensor:
+    del subset
+    return torch.full((len(attributes), 3), 2.5)
+
+
+# --------------------------------------------------------------------------- known answers
+
+
+@pytest.mark.parametrize("probing", PROBINGS)
+def test_ideal_codes_score_100_percent(data: Dataset, probing: Probing) -> None:
+    row = probe(Fake(match_of(data)), data, probing=probing).row()
+    assert {name: row[name] for name in ("R", "U1", "U2", "U", "S")} == dict.fromkeys(
+        ("R", "U1", "U2", "U", "S"), 1.0
+    )
+    assert row["S_auc"] == 1.0
+
+
+def test_products_of_the_linked_attributes_make_synergy_readable(data: Dataset) -> None:
+    row = probe(Fake(products), data).row()
+    assert row["S"] == 1.0
+    assert row["S_auc"] == 1.0
+    assert row["S_balanced"] == 1.0
+
+
+@pytest.mark.parametrize("probing", PROBINGS)
+def test_constants_score_chance_exactly(data: Dataset, probing: Probing) -> None:
+    row = probe(Fake(constant), data, probing=probing).row()
+    for task in ("R", "U1", "U2", "U"):
+        assert row[task] == pytest.approx(1 / K)
+    assert row["S"] == 0.5
+    assert row["S_auc"] == 0.5
+
+
+def test_constants_leave_all_the_bits_of_the_labels(data: Dataset) -> None:
+    row = probe(Fake(constant), data).row()
+    for task, labels in data.pairs["probe"].labels.items():
+        share = np.bincount(labels) / len(labels)
+        truth = data.pairs["test"].labels[task]
+        assert row["bits"][letter(task)] == pytest.approx(-np.log2(share)[truth].mean(), abs=1e-4)
+
+
+def test_texture_and_color_side_by_side_do_not_make_synergy_readable(data: Dataset) -> None:
+    row = probe(Fake(one_hot), data).row()
+    assert (row["R"], row["U1"], row["U2"]) == (1.0, 1.0, 1.0)
+    assert row["S"] == 0.5
+    assert row["S_auc"] == pytest.approx(0.5, abs=0.15)
+
+
+def test_each_image_alone_tells_its_own_unique_attribute_and_no_other(data: Dataset) -> None:
+    row = probe(Fake(match_of(data)), data, alone=True).row()
+    assert row["S"] == 1.0
+    for own, other in ((1, 2), (2, 1)):
+        alone = row[f"image{own}"]
+        assert alone["R"] == 1.0
+        assert alone[f"U{own}"] == 1.0
+        assert alone[f"U{other}"] == pytest.approx(1 / K, abs=0.12)
+        assert alone["S"] == 0.5
+
+
+def test_three_modalities_are_probed_together_and_each_alone() -> None:
+    data = coded_dataset(modalities=3)
+    row = probe(Fake(match_of(data), 3), data, alone=True).row()
+    assert [row[name] for name in ("R", "U1", "U2", "U3", "U", "S")] == [1.0] * 6
+    for own in (1, 2, 3):
+        alone = row[f"image{own}"]
+        assert alone[f"U{own}"] == 1.0
+        assert alone["U"] < 0.6
+        assert alone["S"] == 0.5
+
+
+# --------------------------------------------------------------------------- honesty
+
+
+def with_shuffled_labels(dataset: Dataset, pair_set: PairSet) -> Dataset:
+    pairs = dataset.pairs[pair_set]
+    order = np.random.default_rng(0).permutation(len(pairs))
+    labels = {task: values[order] for task, values in pairs.labels.items()}
+    return replace(dataset, pairs={**dataset.pairs, pair_set: replace(pairs, labels=labels)})
+
+
+@pytest.mark.parametrize("probing", PROBINGS)
+def test_the_test_labels_have_no_part_in_the_fit(data: Dataset, probing: Probing) -> None:
+    shuffled = with_shuffled_labels(data, "test")
+    honest, blind = (probe(Fake(one_hot), d, probing=probing) for d in (data, shuffled))
+    for task, result in honest.tasks.items():
+        assert result.cost == blind.tasks[task].cost
+        assert result.held_out_accuracy == blind.tasks[task].held_out_accuracy
+        np.testing.assert_array_equal(result.log_probabilities, blind.tasks[task].log_probabilities)
+    assert blind.tasks["share"].macro_accuracy < 0.4
+
+
+def test_the_training_pairs_have_no_part_in_the_probe(data: Dataset) -> None:
+    without = replace(data, pairs={k: v for k, v in data.pairs.items() if k != "train"})
+    assert probe(Fake(products), without).row() == probe(Fake(products), data).row()
+
+
+def test_a_probe_is_fitted_on_the_probe_pairs(data: Dataset) -> None:
+    shuffled = with_shuffled_labels(data, "probe")
+    row = probe(Fake(match_of(data)), shuffled).row()
+    assert row["R"] < 0.6
+    assert row["S"] < 0.7
+
+
+def test_probing_twice_gives_the_same_numbers(data: Dataset) -> None:
+    method = make_method(run_preset("quick", width=8, heads=2, hidden=8, embedding=4), 2, 32)
+    small = replace(data, images={k: x.repeat(1, 1, 8, 8) for k, x in data.images.items()})
+    for probing in PROBINGS:
+        one, other = (extract(method.eval(), small, "test", [[0, 1]], probing) for _ in range(2))
+        assert torch.equal(one[0], other[0])
+
+
+# --------------------------------------------------------------------------- features and rows
+
+
+def test_features_come_in_the_order_of_the_pairs_across_batches(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trifeature.probes.interactions.BATCH", 128)
+    both, second = extract(Fake(one_hot), data, "probe", [[0, 1], [1]])
+    shown = data.tables["train"].attributes[data.pairs["probe"].images]
+    expected = one_hot(torch.from_numpy(shown), [0, 1]).float()
+    assert torch.equal(both, expected)
+    assert torch.equal(second, expected[:, 3 * K :])
+
+
+def test_fixed_probing_sees_plain_images_and_paper_probing_random_crops(tiny: Dataset) -> None:
+    class Pixels(Fake):
+        def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+            return [images[:, list(subset)].flatten(1) for subset in subsets]
+
+    method = Pixels(constant)
+    mean, std = (torch.tensor(x)[:, None, None] for x in (IMAGENET_MEAN, IMAGENET_STD))
+    shown = tiny.images["test"][torch.from_numpy(tiny.pairs["test"].images)]
+    plain = ((shown / 255 - mean) / std).flatten(1)
+    (fixed,) = extract(method, tiny, "test", [[0, 1]], "fixed")
+    (cropped,) = extract(method, tiny, "test", [[0, 1]], "paper")
+    torch.testing.assert_close(fixed, plain)
+    assert cropped.shape == plain.shape
+    assert (cropped - plain).abs().amax(1).min() > 0.1  # no image is left as it was
+
+
+def test_a_row_holds_every_number_by_its_short_name(data: Dataset) -> None:
+    interactions = probe(Fake(one_hot), data)
+    row = interactions.row()
+    assert set(row) == {
+        *("R", "U1", "U2", "U", "S", "S_auc", "S_balanced"),
+        *("bits", "costs", "confusion", "test_pairs"),
+    }
+    assert sum(map(sum, row["confusion"]["S"])) == row["test_pairs"]
+    assert set(row["bits"]) == set(row["costs"]) == {"R", "U1", "U2", "S"}
+    assert row["test_pairs"] == len(data.pairs["test"])
+    assert row["U"] == (row["U1"] + row["U2"]) / 2
+    assert row["S_auc"] == interactions.tasks["synergy"].roc_auc
+    assert row["costs"]["U2"] == interactions.tasks["unique2"].cost
+
+
+def test_a_probe_reads_a_method_in_evaluation_mode(data: Dataset) -> None:
+    method = Fake(constant).train()
+    probe(method, data)
+    assert not method.training
+
+
+def test_unknown_probing_is_refused_with_the_nearest(data: Dataset) -> None:
+    with pytest.raises(InputError, match="unknown probing 'papers': did you mean 'paper'"):
+        probe(Fake(constant), data, probing="papers")  # type: ignore[arg-type]
+
+
+def test_features_that_are_not_finite_are_refused(data: Dataset) -> None:
+    with pytest.raises(InputError, match="finite"):
+        probe(Fake(lambda a, _: torch.full((len(a), 2), torch.nan)), data)
+
+
+@pytest.mark.parametrize(
+    ("task", "short"), [("share", "R"), ("unique1", "U1"), ("unique3", "U3"), ("synergy", "S")]
+)
+def test_every_task_has_a_short_name(task: str, short: str) -> None:
+    assert letter(task) == short
