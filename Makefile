@@ -12,7 +12,7 @@ demo: $(READY)
 	$(BIN)/comm-probe demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
