@@ -45,7 +45,7 @@ CONFIG, METRICS, CHECKPOINT, WEIGHTS = (
 REPORT_STEPS: Final = 25
 """Steps between two looks at the losses; only then does the host wait for the device."""
 
-CHECKPOINT_SECONDS: Final = 20.0
+CHECKPOINT_SECONDS: Final = 5.0
 """A checkpoint is written at the end of an epoch when the last one is older than this."""
 
 

@@ -9,17 +9,20 @@ N pairs, M modalities, F features, S pixels along the canvas.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 import torch
+from scipy.stats import entropy
 from torch import Tensor
 
 from trifeature.comm.methods import Method
 from trifeature.dataset import SPLIT_OF, Dataset, PairSet
 from trifeature.errors import check_name
+from trifeature.pid import Atoms, fano_information
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.logistic import ProbeData, ProbeResult, linear_probe, official_probe
+from trifeature.truth import atom_of, own_atoms
 from trifeature.views import CLEAN, LIGHT, augment
 
 Probing = Literal["fixed", "paper"]
@@ -41,19 +44,22 @@ class Interactions:
         tasks: The result of each task, from all modalities together.
         alone: The same from each modality alone, by `image1`, `image2`, …; empty if not asked.
         pairs: Test pairs scored on.
+        truth: The exact atoms of each task on these test pairs, where there are two modalities.
     """
 
     tasks: Mapping[str, ProbeResult]
     alone: Mapping[str, Mapping[str, ProbeResult]]
     pairs: int
+    truth: Mapping[str, Atoms] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """The numbers as a flat row: accuracies in [0, 1], cross-entropies in bits.
 
         R, U1, …, U (their mean) and S are macro accuracies; `S_auc` is the area under the ROC
         curve and `S_balanced` the accuracy of the class-balanced probe. `bits` holds the held-out
-        cross-entropy of each task, `confusion` its counts on the test pairs, and `image1`, … the
-        accuracies of one modality alone.
+        cross-entropy of each task, `confusion` its counts on the test pairs, `information` what
+        the probe shows to have been learned beside what is there (see `learned_information`; U is
+        the mean again), and `image1`, … the accuracies of one modality alone.
         """
         row: dict[str, Any] = _accuracies(self.tasks)
         synergy = self.tasks["synergy"]
@@ -63,6 +69,7 @@ class Interactions:
         row["costs"] = {letter(task): result.cost for task, result in self.tasks.items()}
         # Test pairs counted by true (rows) and predicted class: all that bounds in bits need.
         row["confusion"] = {letter(t): r.confusion.tolist() for t, r in self.tasks.items()}
+        row["information"] = _informations(self.tasks, self.truth)
         row["test_pairs"] = self.pairs
         return row | {name: _accuracies(tasks) for name, tasks in self.alone.items()}
 
@@ -80,6 +87,50 @@ def _accuracies(tasks: Mapping[str, ProbeResult]) -> dict[str, float]:
     named = {letter(task): result.macro_accuracy for task, result in tasks.items()}
     unique = [value for name, value in named.items() if name.startswith("U")]
     return named | {"U": sum(unique) / len(unique)}
+
+
+def learned_information(result: ProbeResult, task: str, truth: Atoms | None) -> dict[str, float]:
+    """What a probe shows the features to tell about a label, and what there is to tell, in bits.
+
+    All of it is about the same test pairs with their labels as frequent as they are: the label of
+    the match is not balanced, and an accuracy that pretends it is would bound another quantity.
+
+    - `entropy`: H(label). A task's own attributes decide its label, so this is also the total of
+      its atoms and the ceiling of both estimates.
+    - `fano`: lower bound by Fano's inequality from the share of pairs classified rightly.
+    - `cross_entropy`: H(label) less the probe's held-out cross-entropy, the lower bound of Barber
+      & Agakov (2003). Negative where the probe is overconfident, as costs chosen by macro accuracy
+      may leave it; minus infinity where it rules out a label that occurs.
+    - `truth`: the atom that the task is there to show; absent if `truth` is. What the total holds
+      beyond it is the work of sampling.
+
+    Args:
+        result: Of the unweighted probe.
+        task: `share`, `unique1`, … or `synergy`.
+        truth: The task's atoms on the pairs that the probe was scored on, if known.
+    """
+    pairs = result.confusion.sum()
+    labels = result.confusion.sum(axis=1) / pairs
+    bits = float(entropy(labels, base=2))
+    return {
+        **({} if truth is None else {"truth": truth.value(atom_of(task))}),
+        "entropy": bits,
+        "fano": fano_information(float(result.confusion.trace() / pairs), labels),
+        "cross_entropy": bits - result.cross_entropy,
+    }
+
+
+def _informations(
+    tasks: Mapping[str, ProbeResult], truth: Mapping[str, Atoms]
+) -> dict[str, dict[str, float]]:
+    """`learned_information` of R, U1, …, S, and of U, the mean of the unique ones."""
+    named = {
+        letter(task): learned_information(result, task, truth.get(task))
+        for task, result in tasks.items()
+    }
+    unique = [part for name, part in named.items() if name.startswith("U")]
+    mean = {key: sum(part[key] for part in unique) / len(unique) for key in unique[0]}
+    return named | {"U": mean}
 
 
 @torch.inference_mode()
@@ -151,6 +202,9 @@ def probe(
         tasks=results[0],
         alone=dict(zip(names, results[1:], strict=False)),
         pairs=len(dataset.pairs["test"]),
+        truth=own_atoms(
+            dataset.tables["test"].attributes, dataset.pairs["test"], dataset.settings.rule
+        ),
     )
 
 
