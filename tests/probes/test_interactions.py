@@ -243,7 +243,7 @@ def test_a_row_holds_every_number_by_its_short_name(data: Dataset) -> None:
     row = interactions.row()
     assert set(row) == {
         *("R", "U1", "U2", "U", "S", "S_auc", "S_balanced"),
-        *("bits", "costs", "confusion", "test_pairs"),
+        *("bits", "costs", "confusion", "information", "test_pairs"),
     }
     assert sum(map(sum, row["confusion"]["S"])) == row["test_pairs"]
     assert set(row["bits"]) == set(row["costs"]) == {"R", "U1", "U2", "S"}

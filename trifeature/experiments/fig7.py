@@ -17,16 +17,18 @@ FAMILIES = {"crops from 0": "crops_from_zero", "crops to 1": "crops_to_full"}
 
 def arms(preset: str) -> Sequence[Arm]:
     """One arm for each crop scale of either family; modality 2 keeps *All*."""
-    sets = AUGMENTATIONS[preset]
-    return tuple(
-        Arm(
-            f"({low:g}, {high:g})",
-            f"crop {low:g}-{high:g}",
-            {"views": (replace(sets.all, crop_scale=(low, high)), sets.all)},
-        )
-        for family in FAMILIES.values()
-        for low, high in getattr(sets, family)
-    )
+    scales = [s for family in FAMILIES.values() for s in getattr(AUGMENTATIONS[preset], family)]
+    return tuple(_arm(preset, scale) for scale in scales)
+
+
+def _arm(preset: str, scale: tuple[float, float]) -> Arm:
+    """CoMM with one crop scale for modality 1; the preset's own scale is CoMM itself."""
+    every = AUGMENTATIONS[preset].all
+    label = f"({scale[0]:g}, {scale[1]:g})"
+    if scale == every.crop_scale:
+        return Arm(label)
+    views = (replace(every, crop_scale=scale), every)
+    return Arm(label, f"crop {scale[0]:g}-{scale[1]:g}", {"views": views})
 
 
 FIG7 = Experiment("fig7", "strength of the crop of modality 1 (Figure 7)", arms)
