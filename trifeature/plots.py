@@ -303,16 +303,23 @@ Summaries = Sequence[tuple[str, Summary | None]]
 Strengths = Mapping[str, Mapping[str, Summaries]]
 
 
-def strength_panels(series: Strengths, chance: Mapping[str, float], caption: str = "") -> Figure:
+def strength_panels(
+    series: Strengths,
+    chance: Mapping[str, float],
+    caption: str = "",
+    i_nce: Mapping[str, Sequence[float | None]] | None = None,
+) -> Figure:
     """R, U and S against the crop of modality 1, a panel for each family of crops.
 
     The layout of the left half of Figure 7 of Dufumier et al.
 
     Args:
         series: For each panel's title, for each line's name, (crop, value) from the strongest
-            crop to the lightest; None where not measured.
+            crop to the lightest; None where not measured. Lines of other names than `chance` has
+            are dashed.
         chance: Accuracy of guessing.
         caption: Small print.
+        i_nce: For each panel's title I_NCE(X, X′) of each crop, in nats, on an axis of its own.
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(9.6, 3.8), layout="constrained")
@@ -333,8 +340,20 @@ def strength_panels(series: Strengths, chance: Mapping[str, float], caption: str
             labels = [label for label, _ in next(iter(lines.values()))]
             axes.set_xticks(range(len(labels)), labels)
             axes.set(title=title, xlabel="area of the crop of modality 1, strongest to lightest")
+            if i_nce is not None:
+                _draw_i_nce(axes, i_nce[title])
         panels[0].set_ylabel("linear probe, macro accuracy (%)")
         handles, names = _legend(panels)
         figure.legend(handles, names, loc="outside lower center", ncols=len(names))
         figure.suptitle(f"{caption}; the paper's MM-IMDb panel is not reproduced", fontsize=8)
     return figure
+
+
+def _draw_i_nce(axes: Axes, values: Sequence[float | None]) -> None:
+    """I_NCE(X, X′) as gray crosses against an axis on the right."""
+    right = axes.twinx()
+    known = [(x, value) for x, value in enumerate(values) if value is not None]
+    right.plot([x for x, _ in known], [y for _, y in known], "x:", color="0.4")
+    right.set_ylabel("× I_NCE(X, X′), nats", color="0.4")
+    right.grid(visible=False)
+    right.spines["right"].set_visible(True)

@@ -456,7 +456,8 @@ def _draw_experiment(
         probing=_probing(probing),
     )
     lines = table(found)
-    print_table(f"{experiment.title}, {preset_name} preset, %", lines[0], lines[1:])
+    console.print(f"[bold]{experiment.title}, {preset_name} preset, %[/bold]", highlight=False)
+    typer.echo(as_text(lines))  # wider than most terminals: wrapped lines beat squeezed columns
     stem = out / f"{experiment.name}-{preset_name}"
     _name_files(save(draw(experiment, preset_name, found), stem.with_suffix(".png")))
     for suffix, content in ((".txt", as_text(lines)), (".tex", as_latex(lines))):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from matplotlib.figure import Figure
 
+from trifeature.comm.settings import AUGMENTATIONS
 from trifeature.dataset import preset as data_preset
 from trifeature.experiments.base import Experiment, Result
 from trifeature.experiments.fig7 import FAMILIES
+from trifeature.experiments.runs import Row
 from trifeature.plots import Bar, Curve, interaction_bars, interaction_curves, strength_panels
 from trifeature.report import Summary
 
@@ -70,27 +72,50 @@ def _bars(found: Sequence[Result]) -> list[Bar]:
     ]
 
 
-def _mean(rows: Sequence[Mapping[str, float]], column: str) -> float | None:
-    return 100 * sum(row[column] for row in rows) / len(rows) if rows else None
+def _mean(rows: Sequence[Row], column: str, scale: float = 100) -> float | None:
+    """The mean of a column, by default in percent; None where no row has it."""
+    values = [row[column] for row in rows if row.get(column) is not None]
+    return scale * sum(values) / len(values) if values else None
 
 
 def _strengths(preset: str, found: Sequence[Result], caption: str) -> Figure:
-    """Figure 7's two families of crops, in the order of the arms."""
-    families: dict[str, list[tuple[str, Result]]] = {title: [] for title in FAMILIES}
-    for result in found:
-        low = float(result.arm.label.strip("()").split(",")[0])
-        high = float(result.arm.label.strip("()").split(",")[1])
-        title = "crops to 1" if high == 1.0 else "crops from 0"
-        families[title].append((f"{low:g}–{high:g}", result))
-    series = {
+    """Figure 7's two families of crops; the arms come in their order."""
+    scales = {title: getattr(AUGMENTATIONS[preset], name) for title, name in FAMILIES.items()}
+    rest = iter(found)
+    families = {
+        title: [(f"{low:g}–{high:g}", next(rest)) for low, high in members]
+        for title, members in scales.items()
+    }
+    lines = {
         title: {
-            name: [(label, result.summary(name)) for label, result in members]
-            for name in ("R", "U", "S")
+            name: [(label, value(result)) for label, result in members]
+            for name, value in _STRENGTH_LINES.items()
         }
-        | {"control of S": [(label, result.control) for label, result in members]}
         for title, members in families.items()
     }
-    return strength_panels(series, chance(preset), caption)
+    i_nce = {
+        title: [_mean(result.biased, "i_nce", 1) for _, result in members]
+        for title, members in families.items()
+    }
+    return strength_panels(lines, chance(preset), caption, i_nce)
+
+
+def _mean_of_three(result: Result) -> Summary | None:
+    """The mean of R, U and S where all three were measured."""
+    parts = [result.summary(name) for name in ("R", "U", "S")]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    return Summary(sum(p.mean for p in known) / len(known), None, min(p.n for p in known))
+
+
+_STRENGTH_LINES: Final[Mapping[str, Callable[[Result], Summary | None]]] = {
+    "R": lambda result: result.summary("R"),
+    "U": lambda result: result.summary("U"),
+    "S": lambda result: result.summary("S"),
+    "mean of R, U and S": _mean_of_three,
+    "S on unbiased pairs (control)": lambda result: result.control,
+}
 
 
 def table(found: Sequence[Result]) -> list[list[str]]:
