@@ -88,7 +88,7 @@ def interaction_curves(
             for curve in curves[name]:
                 _draw_curve(axes, curve, name)
             axes.axhline(100 * chance[name], color="0.4", linewidth=1, linestyle=":")
-            axes.annotate("chance", (0.99, 100 * chance[name]), **_AT_THE_RIGHT)
+            axes.annotate("chance", (1.005, 100 * chance[name]), **_AT_THE_RIGHT)
             axes.set(title=title, xlabel="epoch", ylim=_limits(name))
         panels[0].set_ylabel("linear probe, macro accuracy (%)")
         handles, labels = _legend(panels)
@@ -100,9 +100,10 @@ def interaction_curves(
 
 _AT_THE_RIGHT: Final[dict[str, Any]] = {
     "xycoords": ("axes fraction", "data"),
-    "ha": "right",
-    "va": "bottom",
-    "fontsize": 7,
+    "ha": "left",
+    "va": "center",
+    "annotation_clip": False,
+    "fontsize": 6.5,
     "color": "0.4",
 }
 
@@ -248,7 +249,7 @@ def interaction_bars(bars: Sequence[Bar], chance: Mapping[str, float], caption: 
             for place, bar in enumerate(bars):
                 _draw_bar(axes, place, bar, name)
             axes.axhline(100 * chance[name], color="0.4", linewidth=1, linestyle=":")
-            axes.annotate("chance", (0.99, 100 * chance[name]), **_AT_THE_RIGHT)
+            axes.annotate("chance", (1.005, 100 * chance[name]), **_AT_THE_RIGHT)
             axes.set(title=title, ylim=_limits(name), xlim=(-0.6, len(bars) - 0.4))
             axes.set_xticks(range(len(bars)), [b.label for b in bars], rotation=30, ha="right")
             axes.grid(visible=False, axis="x")
@@ -267,7 +268,8 @@ def _draw_bar(axes: Axes, place: int, bar: Bar, name: str) -> None:
     shift = -0.2 if beside else 0.0
     width = 0.38 if beside else 0.7
     if value is None:
-        axes.annotate("not measured", (place, axes.get_ylim()[0]), rotation=90, fontsize=7)
+        low, _ = _limits(name)
+        axes.annotate("not measured", (place, low), rotation=90, fontsize=7, ha="center")
     else:
         axes.bar(place + shift, value.mean, width, yerr=value.spread, color=color, capsize=2)
     if name == "S" and bar.control is not None:

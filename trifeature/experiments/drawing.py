@@ -39,7 +39,8 @@ def _counts(found: Sequence[Result]) -> str:
     numbers = {len(r.biased) for r in found} | {len(r.unbiased) for r in found}
     if len(numbers) == 1:
         return f"n = {numbers.pop()}"
-    return f"n = {min(numbers)} to {max(numbers)}"
+    fewest = f"{min(numbers)} to " if min(numbers) else "up to "
+    return f"n = {fewest}{max(numbers)}" + ("" if min(numbers) else ", some not measured")
 
 
 def _curves(found: Sequence[Result]) -> dict[str, list[Curve]]:
@@ -59,13 +60,12 @@ def _curves(found: Sequence[Result]) -> dict[str, list[Curve]]:
 
 
 def _bars(found: Sequence[Result]) -> list[Bar]:
-    untrained = [row for result in found for row in result.untrained]
     return [
         Bar(
             result.arm.label,
             {name: result.summary(name) for name in ("R", "U", "S")},
             result.control,
-            _mean(untrained, "S"),
+            _mean(result.untrained, "S"),
             {name: value for name, (value, _) in result.arm.published.items()},
         )
         for result in found
