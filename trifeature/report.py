@@ -48,9 +48,18 @@ def summarize(rows: Sequence[Row], column: str) -> Summary | None:
     return Summary.of([row[column] for row in rows if row.get(column) is not None])
 
 
-def table_row(label: str, rows: Sequence[Row]) -> list[str]:
-    """One line of a table of interactions: the label, R, U1, U2, S with AUC and balanced S, n."""
-    cells = [str(summary) if (summary := summarize(rows, c)) else "–" for c in COLUMNS]
+def columns_for(modalities: int) -> tuple[str, ...]:
+    """The columns of a table of interactions: a U for each modality.
+
+    >>> columns_for(3)
+    ('R', 'U1', 'U2', 'U3', 'S', 'S_auc', 'S_balanced')
+    """
+    return ("R", *(f"U{m + 1}" for m in range(modalities)), *COLUMNS[-3:])
+
+
+def table_row(label: str, rows: Sequence[Row], columns: Sequence[str] = COLUMNS) -> list[str]:
+    """One line of a table of interactions: the label, mean ± spread of each column, n."""
+    cells = [str(summary) if (summary := summarize(rows, c)) else "–" for c in columns]
     return [label, *cells, str(len(rows))]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -46,7 +46,7 @@ from trifeature.files import append_row, read_json, read_rows, write_atomically
 from trifeature.plots import interaction_curves, save
 from trifeature.probes.interactions import PROBINGS, Probing, probe
 from trifeature.provenance import provenance
-from trifeature.report import COLUMNS, compare, table_row
+from trifeature.report import columns_for, compare, table_row
 from trifeature.views import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
 
 app = typer.Typer(
@@ -162,15 +162,14 @@ def _draw(series: Sequence[Series], rows: Sequence[Row], path: Path, caption: st
 
 def _print_interactions(series: Sequence[Series], rows: Sequence[Row], title: str) -> None:
     """The table of the last epoch, each S beside its two controls."""
-    lines = []
+    groups: dict[str, list[Row]] = {}
     for one in series:
-        lines.append(table_row(one.label, last_rows(one.biased, rows)))
+        groups[one.label] = last_rows(one.biased, rows)
         if one.control:
-            control = last_rows(one.control, rows)
-            lines.append(table_row(f"{one.label}, unbiased pairs (control)", control))
+            groups[f"{one.label}, unbiased pairs (control)"] = last_rows(one.control, rows)
     untrained = untrained_rows(plans_of(series), rows)
-    lines.append(table_row("untrained network (control)", untrained))
-    print_table(title, ["macro accuracy, %", *COLUMNS, "n"], lines)
+    groups["untrained network (control)"] = untrained
+    _print_groups(title, groups, plans_of(series)[0].data)
     for one in series:
         learned = last_rows(one.biased, rows)
         for name, control in (
@@ -179,6 +178,13 @@ def _print_interactions(series: Sequence[Series], rows: Sequence[Row], title: st
         ):
             if difference := compare(learned, control):
                 console.print(f"S of {one.label} against {name}: {difference}", highlight=False)
+
+
+def _print_groups(title: str, groups: Mapping[str, Sequence[Row]], data: DatasetSettings) -> None:
+    """A table with a line for each group of rows."""
+    columns = columns_for(data.rule.modalities)
+    lines = [table_row(label, rows, columns) for label, rows in groups.items()]
+    print_table(title, ["macro accuracy, %", *columns, "n"], lines)
 
 
 def _name_files(files: Sequence[Path]) -> None:
@@ -247,9 +253,8 @@ def train(
     )
     new_method(run, dataset, pick_device("cpu"))  # wrong settings are refused before any work
     rows, _ = run_plans([plan], out, source=source, device=device)
-    label = plan.describe()
-    lines = [table_row(f"epoch {row['epoch']}", [row]) for row in rows if row["key"] == plan.key]
-    print_table(label, ["macro accuracy, %", *COLUMNS, "n"], lines)
+    epochs = {f"epoch {row['epoch']}": [row] for row in rows if row["key"] == plan.key}
+    _print_groups(plan.describe(), epochs, plan.data)
     console.print(f"run: [bold]{out / plan.name}[/bold]", highlight=False)
 
 
@@ -351,14 +356,14 @@ def probe_run(
     if as_json:
         print_json(measured)
         return
-    lines = [table_row(name, [row]) for name, row in measured.items()]
-    print_table(str(run), ["macro accuracy, %", *COLUMNS, "n"], lines)
+    _print_groups(str(run), {name: [row] for name, row in measured.items()}, data_settings)
+    letters = columns_for(data_settings.rule.modalities)[:-2]
     alone = [
-        [f"{name}, {image} alone", *(f"{100 * row[image][c]:.1f}" for c in ("R", "U1", "U2", "S"))]
+        [f"{name}, {image} alone", *(f"{100 * row[image][letter]:.1f}" for letter in letters)]
         for name, row in measured.items()
         for image in sorted(key for key in row if key.startswith("image"))
     ]
-    print_table("one image at a time", ["macro accuracy, %", "R", "U1", "U2", "S"], alone)
+    print_table("one image at a time", ["macro accuracy, %", *letters], alone)
     if control is None and data_settings.match_rate is not None:
         twin = control_of(Plan("", data_settings, settings, ()))
         console.print(
