@@ -253,8 +253,8 @@ def train(
     )
     new_method(run, dataset, pick_device("cpu"))  # wrong settings are refused before any work
     rows, _ = run_plans([plan], out, source=source, device=device)
-    epochs = {f"epoch {row['epoch']}": [row] for row in rows if row["key"] == plan.key}
-    _print_groups(plan.describe(), epochs, plan.data)
+    probed = {f"epoch {row['epoch']}": [row] for row in rows if row["key"] == plan.key}
+    _print_groups(plan.describe(), probed, plan.data)
     console.print(f"run: [bold]{out / plan.name}[/bold]", highlight=False)
 
 
