@@ -20,6 +20,7 @@ from trifeature.cli.common import (
     several_bars,
 )
 from trifeature.cli.data import default_folder, make
+from trifeature.cli.extra import complexity, finetune
 from trifeature.comm.losses import loss_names
 from trifeature.comm.methods import METHODS
 from trifeature.comm.settings import RUN_PRESETS, RunSettings, run_preset
@@ -56,6 +57,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.command()(finetune)
+app.command()(complexity)
 
 RUNS: Final = Path("runs")
 FIGURES: Final = Path("figures")
