@@ -67,7 +67,11 @@ def save(figure: Figure, path: Path, *, svg: bool = True) -> list[Path]:
 
 
 def interaction_curves(
-    curves: Mapping[str, Sequence[Curve]], chance: Mapping[str, float], caption: str = ""
+    curves: Mapping[str, Sequence[Curve]],
+    chance: Mapping[str, float],
+    caption: str = "",
+    *,
+    bits: bool = True,
 ) -> Figure:
     """R, U and S against epochs in three panels: the layout of Figure 5 of Dufumier et al.
 
@@ -75,15 +79,19 @@ def interaction_curves(
         curves: For each of `R`, `U` and `S` the curves of its panel.
         chance: Accuracy of guessing, for each panel.
         caption: Small print below.
+        bits: Add a second row of panels: what was learned, in bits, beside what there is. It
+            shows the curves whose rows all have `information`; without any it is left out.
 
     Returns:
         The figure. A curve of several seeds is their mean, with a band of ± one standard
         deviation; the untrained network is epoch 0.
     """
+    informed = _informed(curves) if bits else {}
     with rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.5), layout="constrained")
+        figure = Figure(figsize=(9.6, 6.4 if informed else 3.5), layout="constrained")
         FigureCanvasAgg(figure)
-        panels = figure.subplots(1, len(INTERACTIONS))
+        grid = figure.subplots(2 if informed else 1, len(INTERACTIONS), squeeze=False)
+        panels = grid[0]
         for axes, (name, title) in zip(panels, INTERACTIONS.items(), strict=True):
             for curve in curves[name]:
                 _draw_curve(axes, curve, name)
@@ -91,8 +99,10 @@ def interaction_curves(
             axes.annotate("chance", (1.005, 100 * chance[name]), **_AT_THE_RIGHT)
             axes.set(title=title, xlabel="epoch", ylim=_limits(name))
         panels[0].set_ylabel("linear probe, macro accuracy (%)")
-        handles, labels = _legend(panels)
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+        if informed:
+            _bits_row(grid[1], informed)
+        handles, labels = _legend(list(grid.ravel()))
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3))
         if caption:
             figure.suptitle(caption, fontsize=8, color="0.3")
     return figure
@@ -359,3 +369,76 @@ def _draw_i_nce(axes: Axes, values: Sequence[float | None]) -> None:
     right.set_ylabel("× I_NCE(X, X′), nats", color="0.4")
     right.grid(visible=False)
     right.spines["right"].set_visible(True)
+
+
+# --------------------------------------------------------------------------- in bits
+
+ESTIMATES: Final = {
+    "cross_entropy": "learned at least: H(label) − held-out cross-entropy",
+    "fano": "learned at least: Fano's inequality (thin)",
+}
+"""The two lower bounds of what was learned, as `trifeature.probes.interactions` names them."""
+
+LEVELS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
+    "truth": ("exact atom of the same test pairs", {"color": "black", "linewidth": 1.4}),
+    "entropy": ("all there is about the label, H(label)", {"color": "0.4", "linestyle": ":"}),
+}
+"""What there is to learn: the atom itself, and with what sampling adds the ceiling of both."""
+
+
+def information_points(
+    rows: Sequence[Row], name: str, estimate: str
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Epochs and, over the seeds, the mean of a lower bound in bits.
+
+    A bound below 0 says nothing that 0 does not: each run's is raised to 0 before the mean.
+
+    Args:
+        rows: With `epoch` and `information`.
+        name: `R`, `U` or `S`.
+        estimate: One of `ESTIMATES`.
+    """
+    epochs = sorted({row["epoch"] for row in rows})
+    bounds = [
+        [max(row["information"][name][estimate], 0.0) for row in rows if row["epoch"] == epoch]
+        for epoch in epochs
+    ]
+    return np.array(epochs), np.array([np.mean(group) for group in bounds])
+
+
+def _informed(curves: Mapping[str, Sequence[Curve]]) -> dict[str, list[Curve]]:
+    """The curves whose rows all state bits; empty if there are none."""
+    found = {
+        name: [c for c in panel if all(name in row.get("information", {}) for row in c.rows)]
+        for name, panel in curves.items()
+    }
+    return found if any(found.values()) else {}
+
+
+def _bits_row(panels: Sequence[Axes], curves: Mapping[str, Sequence[Curve]]) -> None:
+    """What was learned about the labels of R, U and S, beside what there is, in bits."""
+    for axes, (name, title) in zip(panels, INTERACTIONS.items(), strict=True):
+        for curve in curves[name]:
+            _draw_bounds(axes, curve, name)
+        parts = [row["information"][name] for curve in curves[name] for row in curve.rows]
+        for level, (label, style) in LEVELS.items():
+            if heights := [part[level] for part in parts if level in part]:
+                axes.axhline(float(np.mean(heights)), label=label, zorder=1, **style)
+        axes.set(title=f"{title}, in bits", xlabel="epoch")
+        axes.set_ylim(0, 1.06 * axes.get_ylim()[1])
+    panels[0].set_ylabel("bits about the label,\nlabels as frequent as they are")
+
+
+def _draw_bounds(axes: Axes, curve: Curve, name: str) -> None:
+    """Both lower bounds of a curve: one as in the panel above, Fano's thin and unmarked."""
+    color = CURVE_COLORS[curve.color % len(CURVE_COLORS)]
+    style = "--" if curve.control else "-"
+    marker = MARKERS[curve.color % len(MARKERS)]
+    face = "white" if curve.control else color
+    looks: dict[str, dict[str, Any]] = {
+        "cross_entropy": {"marker": marker, "markersize": 4, "markerfacecolor": face},
+        "fano": {"linewidth": 0.8},
+    }
+    for estimate, look in looks.items():
+        epochs, mean = information_points(curve.rows, name, estimate)
+        axes.plot(epochs, mean, color=color, linestyle=style, label=f"_{estimate}", **look)
