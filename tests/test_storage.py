@@ -31,8 +31,10 @@ from trifeature.storage import (
     generate,
     load,
     read_manifest,
+    read_truth,
     verify,
 )
+from trifeature.truth import ground_truth
 
 MINI = preset(
     "quick",
@@ -100,6 +102,39 @@ def test_a_data_set_of_triples_comes_back_too(tmp_path: Path) -> None:
     loaded = load(tmp_path / "triples")
     assert loaded.settings == settings
     assert loaded.pairs["test"].images.shape[1] == 3
+
+
+def as_version_1(folder: Path) -> None:
+    """Rewrite a manifest as the first format had it: without the atoms."""
+    manifest = folder / MANIFEST
+    content = json.loads(manifest.read_text()) | {"format_version": 1}
+    del content["truth"], content["checksum"]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    manifest.write_text(json.dumps(content | {"checksum": digest}, indent=1))
+
+
+def test_a_folder_of_format_version_1_still_loads(tiny: Dataset, copied: Path) -> None:
+    as_version_1(copied)
+    assert_same(load(copied), tiny)
+    assert verify(copied) == []
+    assert generate(copied, tiny.settings).reused
+
+
+def test_the_atoms_are_read_or_where_the_format_is_older_computed(
+    pristine: Path, copied: Path
+) -> None:
+    as_version_1(copied)
+    assert "truth" not in read_manifest(copied)
+    assert read_truth(copied) == read_truth(pristine) == read_manifest(pristine)["truth"]
+
+
+def test_the_atoms_need_no_image_but_whole_pairs(copied: Path) -> None:
+    as_version_1(copied)
+    first_image(copied).unlink()
+    assert read_truth(copied)["rows"]
+    flip(copied / "pairs" / "test.csv")
+    with pytest.raises(InputError, match=r"test\.csv: changed"):
+        read_truth(copied)
 
 
 def test_the_same_settings_give_the_same_bytes(
@@ -407,7 +442,9 @@ def test_all_damaged_files_are_named_at_once(copied: Path) -> None:
     assert problems == dict.fromkeys(["notes.txt", "train/cat.png"], "does not belong here")
 
 
-@pytest.mark.parametrize("entry", ["settings", "summary", "files", "package_version", "checksum"])
+@pytest.mark.parametrize(
+    "entry", ["settings", "summary", "truth", "files", "package_version", "checksum"]
+)
 def test_a_changed_manifest_is_damaged(copied: Path, entry: str) -> None:
     content = json.loads((copied / MANIFEST).read_text())
     content[entry] = "x"
@@ -447,9 +484,9 @@ def test_json_that_is_no_manifest_is_damaged(copied: Path, content: str) -> None
 
 
 def test_another_format_version_is_named(copied: Path) -> None:
-    content = json.loads((copied / MANIFEST).read_text()) | {"format_version": 2}
+    content = json.loads((copied / MANIFEST).read_text()) | {"format_version": 3}
     (copied / MANIFEST).write_text(json.dumps(content))
-    with pytest.raises(InputError, match="has format version 2; this version reads 1"):
+    with pytest.raises(InputError, match="has format version 3; this version reads 1 and 2"):
         load(copied)
 
 
@@ -522,9 +559,10 @@ def test_the_manifest_states_settings_versions_summary_and_the_hash_of_every_fil
     tiny: Dataset, pristine: Path
 ) -> None:
     manifest = json.loads((pristine / MANIFEST).read_text())
-    assert manifest["format_version"] == 1
+    assert manifest["format_version"] == 2
     assert DatasetSettings.from_json(manifest["settings"]) == tiny.settings
     assert manifest["summary"] == summarize(tiny)
+    assert manifest["truth"] == ground_truth(tiny.settings.rule, tiny.tables, tiny.pairs)
     files = {name: data for name, data in contents(pristine).items() if name != MANIFEST}
     assert manifest["files"] == {
         name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

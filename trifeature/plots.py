@@ -336,7 +336,7 @@ def strength_panels(
     with rc_context(STYLE):
         figure = Figure(figsize=(9.6, 3.8), layout="constrained")
         FigureCanvasAgg(figure)
-        panels = figure.subplots(1, len(series), sharey=True)
+        panels = figure.subplots(1, len(series), sharey=True, squeeze=False)[0]
         for axes, (title, lines) in zip(panels, series.items(), strict=True):
             for color, (name, points) in enumerate(lines.items()):
                 known = [(x, value.mean) for x, (_, value) in enumerate(points) if value]
@@ -373,15 +373,16 @@ def _draw_i_nce(axes: Axes, values: Sequence[float | None]) -> None:
 
 # --------------------------------------------------------------------------- in bits
 
-ESTIMATES: Final = {
-    "cross_entropy": "learned at least: H(label) − held-out cross-entropy",
-    "fano": "learned at least: Fano's inequality (thin)",
+ESTIMATES: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
+    "cross_entropy": ("lower bound by cross-entropy", {"marker": "o", "markersize": 4}),
+    "fano": ("lower bound by Fano's inequality", {"linewidth": 0.8}),
 }
-"""The two lower bounds of what was learned, as `trifeature.probes.interactions` names them."""
+"""The two lower bounds of what was learned, as `trifeature.probes.interactions` names them, and
+how they look: marked as in the panel above, and thin."""
 
 LEVELS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
-    "truth": ("exact atom of the same test pairs", {"color": "black", "linewidth": 1.4}),
-    "entropy": ("all there is about the label, H(label)", {"color": "0.4", "linestyle": ":"}),
+    "truth": ("exact atom of the test pairs", {"color": "black", "linewidth": 1.4}),
+    "entropy": ("all that the label has, H(label)", {"color": "0.4", "linestyle": ":"}),
 }
 """What there is to learn: the atom itself, and with what sampling adds the ceiling of both."""
 
@@ -425,20 +426,22 @@ def _bits_row(panels: Sequence[Axes], curves: Mapping[str, Sequence[Curve]]) -> 
             if heights := [part[level] for part in parts if level in part]:
                 axes.axhline(float(np.mean(heights)), label=label, zorder=1, **style)
         axes.set(title=f"{title}, in bits", xlabel="epoch")
-        axes.set_ylim(0, 1.06 * axes.get_ylim()[1])
-    panels[0].set_ylabel("bits about the label,\nlabels as frequent as they are")
+        top = axes.get_ylim()[1]
+        axes.set_ylim(-0.03 * top, 1.06 * top)
+    for label, look in ESTIMATES.values():
+        panels[0].plot([], [], color="0.3", label=label, **look)
+    panels[0].set_ylabel("learned about the label (bits;\nlabels as frequent as they are)")
 
 
 def _draw_bounds(axes: Axes, curve: Curve, name: str) -> None:
-    """Both lower bounds of a curve: one as in the panel above, Fano's thin and unmarked."""
+    """Both lower bounds of a curve, in its color and dashes."""
     color = CURVE_COLORS[curve.color % len(CURVE_COLORS)]
-    style = "--" if curve.control else "-"
-    marker = MARKERS[curve.color % len(MARKERS)]
-    face = "white" if curve.control else color
-    looks: dict[str, dict[str, Any]] = {
-        "cross_entropy": {"marker": marker, "markersize": 4, "markerfacecolor": face},
-        "fano": {"linewidth": 0.8},
+    shape = {
+        "marker": MARKERS[curve.color % len(MARKERS)],
+        "markerfacecolor": "white" if curve.control else color,
     }
-    for estimate, look in looks.items():
+    for estimate, (_, look) in ESTIMATES.items():
         epochs, mean = information_points(curve.rows, name, estimate)
-        axes.plot(epochs, mean, color=color, linestyle=style, label=f"_{estimate}", **look)
+        own = look | shape if "marker" in look else look
+        style = "--" if curve.control else "-"
+        axes.plot(epochs, mean, color=color, linestyle=style, label=f"_{estimate}", **own)

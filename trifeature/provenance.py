@@ -55,4 +55,5 @@ def commit() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
 
     changed = ask("status", "--porcelain", "--", "trifeature")
-    return ask("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    head = ask("rev-parse", "--short=12", "HEAD")
+    return head + ("+" if changed else "") if head else None

@@ -2,7 +2,7 @@
 
 The folder is one that other tools already read: `train/*.png` and `test/*.png`, each with a
 `metadata.jsonl` in the style of Hugging Face's image folders, `pairs/*.csv`, and `dataset.json`
-with every setting and the SHA-256 of every file.
+with every setting, the exact atoms of every task and the SHA-256 of every file.
 """
 
 from __future__ import annotations
@@ -43,8 +43,11 @@ from trifeature.dataset import (
 )
 from trifeature.errors import InputError
 from trifeature.pairs import Pairs
+from trifeature.truth import ground_truth
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+READABLE_VERSIONS: Final = (1, 2)
+"""Version 1 does not state the atoms; `read_truth` computes them from its pairs."""
 MANIFEST: Final = "dataset.json"
 Progress = Callable[[int, int], None]
 
@@ -218,6 +221,7 @@ def _manifest(dataset: Dataset, entries: Mapping[str, Any]) -> bytes:
         "package_version": trifeature.__version__,
         "settings": dataset.settings.to_json(),
         "summary": summarize(dataset),
+        "truth": ground_truth(dataset.settings.rule, dataset.tables, dataset.pairs),
         "files": entries,
     }
     content["checksum"] = _checksum(content)
@@ -250,10 +254,9 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
         version = content["format_version"]
     except (ValueError, KeyError, TypeError) as problem:
         raise InputError(f"{manifest} is damaged: {problem}") from None
-    if version != FORMAT_VERSION:
-        raise InputError(
-            f"{manifest} has format version {version}; this version reads {FORMAT_VERSION}"
-        )
+    if version not in READABLE_VERSIONS:
+        known = " and ".join(map(str, READABLE_VERSIONS))
+        raise InputError(f"{manifest} has format version {version}; this version reads {known}")
     if content.get("checksum") != _checksum(content):
         raise InputError(f"{manifest} is damaged: its checksum does not fit its content")
     return dict(content)
@@ -299,15 +302,38 @@ def load(path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Da
     """
     folder = Path(path)
     manifest = read_manifest(folder)
-    settings = DatasetSettings.from_json(manifest["settings"])
+    settings, tables, pairs = _read_plan(folder, manifest)
     files = manifest["files"]
-    tables = {split: _read_table(folder, split, files) for split in SPLITS}
-    return Dataset(
-        settings,
-        tables,
-        {name: _read_pairs(folder, name, tables, settings, manifest) for name in PAIR_SETS},
-        {split: _read_images(folder, split, tables[split], files).to(device) for split in SPLITS},
-    )
+    images = {name: _read_images(folder, name, tables[name], files).to(device) for name in SPLITS}
+    return Dataset(settings, tables, pairs, images)
+
+
+def read_truth(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The exact atoms of every task on the pairs of a data set, without reading its images.
+
+    Returns:
+        What `trifeature.truth.ground_truth` gives, in bits: as the manifest states it or, where
+        its format is older than that, computed now.
+
+    Raises:
+        InputError: the folder is not a data set, or a file that is needed is missing or damaged.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    if "truth" in manifest:
+        return dict(manifest["truth"])
+    settings, tables, pairs = _read_plan(folder, manifest)
+    return ground_truth(settings.rule, tables, pairs)
+
+
+def _read_plan(
+    folder: Path, manifest: Mapping[str, Any]
+) -> tuple[DatasetSettings, dict[Split, ImageTable], dict[PairSet, Pairs]]:
+    """Everything but the images."""
+    settings = DatasetSettings.from_json(manifest["settings"])
+    tables = {split: _read_table(folder, split, manifest["files"]) for split in SPLITS}
+    pairs = {name: _read_pairs(folder, name, tables, settings, manifest) for name in PAIR_SETS}
+    return settings, tables, pairs
 
 
 def _checked_bytes(folder: Path, name: str, files: Mapping[str, Any]) -> bytes:

@@ -6,11 +6,14 @@ import functools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,6 +24,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+import trifeature
 from trifeature.comm.training import TrainingError
 from trifeature.errors import InputError
 
@@ -52,6 +56,13 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+def show_version(asked: bool) -> None:
+    """Print the package's version and stop, for a `--version` option."""
+    if asked:
+        typer.echo(trifeature.__version__)
+        raise typer.Exit
+
+
 def fail(message: str) -> NoReturn:
     """Print one line on standard error and exit with code 2."""
     errors.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
@@ -76,9 +87,19 @@ def protect_bare_option(arguments: Sequence[str], option: str, value: str) -> li
 
 @contextmanager
 def counting(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that counts: call what it yields with done and total."""
+    """A progress bar that counts: call what it yields with done and total.
+
+    As all bars here it shows on a terminal only: in a log it would be an empty line.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=errors, transient=True) as bar:
+    bar = Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+    with bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -93,18 +114,31 @@ def several_bars() -> Iterator[Progress]:
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[losses]}"),
     )
-    with Progress(*columns, console=errors) as bar:
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
         yield bar
 
 
+def say(text: str) -> None:
+    """One line on standard output, never broken: what it names can be copied."""
+    console.print(text, highlight=False, soft_wrap=True)
+
+
+def bold(path: Path) -> str:
+    """A path for `say`; brackets in its name are not markup."""
+    return f"[bold]{escape(str(path))}[/bold]"
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table with its first column to the left and numbers to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    """A table with its first column to the left and numbers to the right, at its full width."""
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right")
+        table.add_column(escape(column), justify="left" if place == 0 else "right")
     for row in rows:
-        table.add_row(*row)
-    console.print(table)
+        table.add_row(*(escape(cell) for cell in row))
+    # A table wider than the window runs over its edge: cells cut short would lose numbers.
+    unbounded = console.options.update(max_width=1000)
+    needed = Measurement.get(console, unbounded, table).maximum
+    Console(width=max(console.width, needed)).print(table)
 
 
 def print_json(content: Any) -> None:

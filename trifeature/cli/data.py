@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from rich.markup import escape
 
-import trifeature
 from trifeature import storage
 from trifeature.attributes import ATTRIBUTES, VALUES
 from trifeature.bench import bench_rendering
 from trifeature.cli.common import (
     BAD_INPUT,
-    console,
+    bold,
     counting,
     errors,
     guarded,
     print_json,
     print_table,
+    say,
+    show_version,
 )
+from trifeature.cli.playground import playground
 from trifeature.comm.training import pick_device
 from trifeature.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
 from trifeature.files import append_row
 from trifeature.pairs import PairRule
+from trifeature.pid import ATOM_NAMES
 from trifeature.pid.cli import app as pid_app
 from trifeature.plots import gallery as draw_gallery
 from trifeature.plots import save
@@ -40,21 +47,16 @@ app = typer.Typer(
 )
 
 app.add_typer(pid_app, name="pid")
+app.command()(playground)
 
 BARE: Final = "auto"
 DATA: Final = Path("data")
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
-        typer.echo(trifeature.__version__)
-        raise typer.Exit
-
-
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, help="Print the version.")
+        bool, typer.Option("--version", callback=show_version, help="Print the version.")
     ] = False,
 ) -> None:
     pass
@@ -128,7 +130,9 @@ def generate(
     """
     if synergy_map is None and match_rate is not None:
         raise InputError("--match-rate says how often the map is kept: add --synergy-map")
-    if out is not None and re.fullmatch(r"identity|random:\d+|.*=.*|.*\.json", str(out)):
+    if out is not None and re.fullmatch(
+        r"identity|random:\d+|\w+=\w+(,\w+=\w+)*,?|.*\.json", str(out)
+    ):
         raise InputError(f"to use the map {str(out)!r}, write --synergy-map={out}")
     first, _, others = synergy.partition(",")
     changes = _given(
@@ -167,9 +171,9 @@ def generate(
     )
     made = make(out or default_folder(preset_name, settings), settings, device, overwrite)
     if made.reused:
-        console.print(f"{made.path} already holds exactly this data set", highlight=False)
+        say(f"{escape(str(made.path))} already holds exactly this data set")
     _print_summary(settings, dict(made.summary))
-    console.print(f"[bold]{made.path}[/bold]", highlight=False)
+    say(bold(made.path))
 
 
 def make(
@@ -220,7 +224,7 @@ def _print_summary(settings: DatasetSettings, summary: dict[str, Any]) -> None:
         ["set", "drawn", "out of", "keep map", *tasks],
         rows,
     )
-    console.print(f"map: {settings.synergy_map.replace(',', ', ')}", highlight=False)
+    say(f"map: {settings.synergy_map.replace(',', ', ')}")
 
 
 @app.command()
@@ -233,7 +237,7 @@ def verify(path: Annotated[Path, typer.Argument(help="A data set's folder.")]) -
     if problems:
         raise typer.Exit(BAD_INPUT)
     count = len(storage.read_manifest(path)["files"])
-    console.print(f"{path}: {count:,} files, all as they were written", highlight=False)
+    say(f"{escape(str(path))}: {count:,} files, all as they were written")
 
 
 @app.command()
@@ -242,10 +246,12 @@ def info(
     path: Annotated[Path, typer.Argument(help="A data set's folder.")],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Show a data set's settings, its map, and what was drawn."""
+    """Show a data set's settings, its map, what was drawn, and what there is to learn in bits."""
     manifest = storage.read_manifest(path)
+    truth = storage.read_truth(path)
     if as_json:
-        print_json({key: manifest[key] for key in manifest if key not in ("files", "checksum")})
+        shown = {key: manifest[key] for key in manifest if key not in ("files", "checksum")}
+        print_json(shown | {"truth": truth})
         return
     settings = DatasetSettings.from_json(manifest["settings"])
     content = settings.to_json()
@@ -257,8 +263,33 @@ def info(
         "pixels": content["render"],
     }.items():
         words = ", ".join(f"{key} {value}" for key, value in part.items())
-        console.print(f"[bold]{name}:[/bold] {words}", highlight=False)
+        say(f"[bold]{name}:[/bold] {escape(words)}")
     _print_summary(settings, manifest["summary"])
+    _print_truth(truth)
+
+
+def _print_truth(truth: Mapping[str, Any]) -> None:
+    """The exact atoms of every task on each set of pairs, or why there are none."""
+    if truth["left_out"]:
+        say(f"no exact atoms: {truth['left_out']}")
+        return
+    for name, group in groupby(truth["rows"], key=itemgetter("set")):
+        rows = list(group)
+        gap = max(row["gap"] for row in rows)
+        print_table(
+            f"{name} pairs: exact atoms ({truth['measure']}), bits, certified to {gap:.0e}",
+            ["about", "in image 1", "in image 2", "R", "U1", "U2", "S"],
+            [
+                # Within its certificate an atom of 0 may be -1e-16.
+                [row["target"], *_sources(row), *(f"{abs(row[atom]):.3f}" for atom in ATOM_NAMES)]
+                for row in rows
+            ],
+        )
+
+
+def _sources(row: Mapping[str, Any]) -> list[str]:
+    """The attributes of either image without its number, which the column's heading says."""
+    return ["+".join(name.rpartition(" ")[0] for name in source) for source in row["sources"]]
 
 
 @app.command()
@@ -273,12 +304,14 @@ def gallery(
     ] = "paper",
 ) -> None:
     """Draw a labelled contact sheet of all attributes and of example pairs."""
+    if out.suffix != ".png":
+        raise InputError(f"the gallery is a PNG: name a file such as {out.with_suffix('.png')}")
     folder = path
     if folder is None:
         settings = preset(preset_name, match_rate=1.0)
         folder = make(default_folder(preset_name, settings), settings).path
     for file in save(draw_gallery(storage.load(folder)), out, svg=False):
-        console.print(f"[bold]{file}[/bold]", highlight=False)
+        say(bold(file))
 
 
 @app.command()
@@ -315,8 +348,7 @@ def bench(
         ],
     )
     if canvas == 224 and row["published_ratio"] is not None:
-        console.print(
+        say(
             f"the published generator needs about 270 ms of CPU an image: "
-            f"{row['published_ratio']:.0f} times as much",
-            highlight=False,
+            f"{row['published_ratio']:.0f} times as much"
         )

@@ -6,24 +6,27 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
+from rich.markup import escape
 from rich.progress import TaskID
 
 from trifeature import storage
 from trifeature.cli.common import (
-    console,
+    bold,
     guarded,
     print_json,
     print_table,
+    say,
     several_bars,
+    show_version,
 )
 from trifeature.cli.data import default_folder, make
 from trifeature.cli.extra import complexity, finetune
 from trifeature.comm.losses import loss_names
 from trifeature.comm.methods import METHODS
-from trifeature.comm.settings import RUN_PRESETS, RunSettings, run_preset
+from trifeature.comm.settings import ENCODERS, RUN_PRESETS, RunSettings, run_preset
 from trifeature.comm.training import CONFIG, Progress, load_run, new_method, pick_device
 from trifeature.dataset import Dataset, DatasetSettings, preset
 from trifeature.errors import InputError, check_name
@@ -42,8 +45,8 @@ from trifeature.experiments.base import Experiment, results
 from trifeature.experiments.catalog import EXPERIMENTS
 from trifeature.experiments.drawing import as_latex, as_text, draw, table
 from trifeature.experiments.executor import Outcome, default_jobs, execute, expected_seconds
-from trifeature.experiments.runs import Plan, Row, control_of, missing, obtain
-from trifeature.files import append_row, read_json, read_rows, write_atomically
+from trifeature.experiments.runs import Plan, Row, control_of, missing, obtain, result_rows
+from trifeature.files import append_row, read_json, write_atomically
 from trifeature.plots import interaction_curves, save
 from trifeature.probes.interactions import PROBINGS, Probing, probe
 from trifeature.provenance import provenance
@@ -60,6 +63,16 @@ app = typer.Typer(
 
 app.command()(finetune)
 app.command()(complexity)
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
 
 RUNS: Final = Path("runs")
 FIGURES: Final = Path("figures")
@@ -93,8 +106,18 @@ def _open_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> tu
     if folder is None:
         settings = preset(name, seed=seed, match_rate=1.0 if biased else None)
         folder = make(default_folder(name, settings), settings).path
-    console.print(f"data: {folder}", highlight=False)
+    say(f"data: {escape(str(folder))}")
     return folder, storage.load(folder)
+
+
+def _check_losses(names: Sequence[str], folder: Path | None, name: str) -> None:
+    """Refuse losses that the named data set, or the preset's, does not have."""
+    if folder is None:
+        settings = preset(name)
+    else:
+        settings = DatasetSettings.from_json(storage.read_manifest(folder)["settings"])
+    for loss in names:
+        check_name("loss", loss, loss_names(settings.rule.modalities))
 
 
 def _probing(name: str) -> Probing:
@@ -103,7 +126,10 @@ def _probing(name: str) -> Probing:
 
 
 def _epochs(text: str | None, epochs: int) -> tuple[int, ...]:
-    """The epochs to probe at: those named, or about five spread over the run."""
+    """The epochs to probe at: those named, or about five spread over the run.
+
+    The untrained network, a control of S, is always among them.
+    """
     if text is None:
         return tuple(sorted({0, 1, *(round(epochs * part / 4) for part in range(1, 5))}))
     try:
@@ -112,7 +138,7 @@ def _epochs(text: str | None, epochs: int) -> tuple[int, ...]:
         raise InputError(f"--probe-at needs whole numbers such as 0,1,4, not {text!r}") from None
     if any(not 0 <= epoch <= epochs for epoch in chosen):
         raise InputError(f"--probe-at must be from 0 to the last epoch, {epochs}")
-    return chosen
+    return (0, *chosen)
 
 
 def run_plans(
@@ -155,8 +181,8 @@ def run_plans(
             on_rows=on_rows,
         )
     if outcome.skipped:
-        console.print(f"{outcome.skipped} finished before: their rows are kept", highlight=False)
-    return read_rows(file), outcome
+        say(f"{outcome.skipped} finished before: their rows are kept")
+    return result_rows(file), outcome
 
 
 def _draw(series: Sequence[Series], rows: Sequence[Row], path: Path, caption: str) -> list[Path]:
@@ -181,7 +207,7 @@ def _print_interactions(series: Sequence[Series], rows: Sequence[Row], title: st
             ("the untrained network", untrained),
         ):
             if difference := compare(learned, control):
-                console.print(f"S of {one.label} against {name}: {difference}", highlight=False)
+                say(f"S of {one.label} against {name}: {difference}")
 
 
 def _print_groups(title: str, groups: Mapping[str, Sequence[Row]], data: DatasetSettings) -> None:
@@ -192,9 +218,7 @@ def _print_groups(title: str, groups: Mapping[str, Sequence[Row]], data: Dataset
 
 
 def _name_files(files: Sequence[Path]) -> None:
-    console.print(
-        "picture: " + ", ".join(f"[bold]{file}[/bold]" for file in files), highlight=False
-    )
+    say("picture: " + ", ".join(bold(file) for file in files))
 
 
 # --------------------------------------------------------------------------- commands
@@ -213,7 +237,7 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Of AdamW.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Of AdamW.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of the loss.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="alexnet, alexnet-unpooled or small.")] = None,
+    encoder: Annotated[str | None, typer.Option(help=", ".join(ENCODERS))] = None,
     width: Annotated[int | None, typer.Option(help="Of tokens and fusion.")] = None,
     fusion: Annotated[str | None, typer.Option(help="attention or linear.")] = None,
     masking: Annotated[str | None, typer.Option(help="Absent tokens: remove or learned.")] = None,
@@ -230,7 +254,7 @@ def train(
     device: DeviceOption = None,
 ) -> None:
     """Train one method on a data set's training pairs and probe it."""
-    source, dataset = _open_data(data, preset_name, biased=True, seed=seed)
+    _check_losses([loss], data, preset_name)
     given = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -247,19 +271,23 @@ def train(
         "views": _view_sets(views),
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    run = run_preset(preset_name, method=method, loss=loss, seed=seed, **changes)
+    run = run_preset(preset_name, method=check_name("method", method, METHODS), **changes)
+    run = replace(run, loss=loss, seed=seed)
+    at, kind = _epochs(probe_at, run.epochs), _probing(probing)
+    pick_device(device)
+    source, dataset = _open_data(data, preset_name, biased=True, seed=seed)
     plan = Plan(
         preset_name,
         dataset.settings,
         run,
-        _epochs(probe_at, run.epochs),
-        _probing(probing),
+        at,
+        kind,
     )
-    new_method(run, dataset, pick_device("cpu"))  # wrong settings are refused before any work
+    new_method(run, dataset, pick_device("cpu"))  # settings that do not fit are refused first
     rows, _ = run_plans([plan], out, source=source, device=device)
     probed = {f"epoch {row['epoch']}": [row] for row in rows if row["key"] == plan.key}
     _print_groups(plan.describe(), probed, plan.data)
-    console.print(f"run: [bold]{out / plan.name}[/bold]", highlight=False)
+    say(f"run: {bold(out / plan.name)}")
 
 
 def _view_sets(names: list[str] | None) -> tuple[ViewSet, ...] | None:
@@ -291,11 +319,13 @@ def ablate(
 ) -> None:
     """Train CoMM with single terms of its loss and draw R, U and S against epochs."""
     losses = list(dict.fromkeys(loss or DEMO_LOSSES))
+    _check_losses(losses, data, preset_name)
+    first = run_preset(preset_name, **({} if epochs is None else {"epochs": epochs}))
+    at, kind = _epochs(probe_at, first.epochs), _probing(probing)
+    pick_device(device)
     source, dataset = _open_data(data, preset_name, biased=True, seed=seed)
     if data is not None and seeds > 1:
-        console.print("one data set for all seeds: they vary training alone", highlight=False)
-    for name in losses:
-        check_name("loss", name, loss_names(dataset.settings.rule.modalities))
+        say("one data set for all seeds: they vary training alone")
     plans = []
     for number in range(seed, seed + seeds):
         settings = dataset.settings
@@ -304,10 +334,8 @@ def ablate(
         if settings.match_rate is None:
             settings = replace(settings, match_rate=1.0)
         for name in losses:
-            changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
-            run = run_preset(preset_name, loss=name, seed=number, **changes)
-            at = _epochs(probe_at, run.epochs)
-            plans.append(Plan(preset_name, settings, run, at, _probing(probing)))
+            run = replace(first, loss=name, seed=number)
+            plans.append(Plan(preset_name, settings, run, at, kind))
     series = ablation(plans, controls=losses if control else [])
     rows, _ = run_plans(
         plans_of(series),
@@ -350,7 +378,14 @@ def probe_run(
     target = pick_device(device)
     dataset = obtain(data_settings, data, target)
     methods = {"trained": load_run(run, dataset, target)}
+    twin = control_of(Plan("", data_settings, settings, ()))
     if control is not None:
+        other = read_json(control / CONFIG)
+        if (
+            RunSettings.from_json(other.get("run", {})) != twin.run
+            or DatasetSettings.from_json(other.get("data", {})) != twin.data
+        ):
+            raise InputError(f"{control} is not the same run on unbiased pairs (key {twin.key})")
         methods["unbiased pairs (control)"] = load_run(control, dataset, target)
     methods["untrained (control)"] = new_method(settings, dataset, target)
     measured = {
@@ -369,11 +404,9 @@ def probe_run(
     ]
     print_table("one image at a time", ["macro accuracy, %", *letters], alone)
     if control is None and data_settings.match_rate is not None:
-        twin = control_of(Plan("", data_settings, settings, ()))
-        console.print(
+        say(
             f"S has a second control, the same model on unbiased pairs (key {twin.key}): "
-            "`comm-probe ablate` trains it, --control RUN shows it here",
-            highlight=False,
+            "`comm-probe ablate` trains it, --control RUN shows it here"
         )
 
 
@@ -414,7 +447,9 @@ def reproduce(
         )
     ]
     if dry_run:
-        _print_plans(plans, read_rows(file), jobs or default_jobs(pick_device(device), len(plans)))
+        _print_plans(
+            plans, result_rows(file), jobs or default_jobs(pick_device(device), len(plans))
+        )
         return
     _, outcome = run_plans(
         plans,
@@ -427,7 +462,7 @@ def reproduce(
     )
     words = f"{len(outcome.finished)} runs done, {outcome.skipped} had their rows"
     left = f", {len(outcome.left)} left for want of time" if outcome.left else ""
-    console.print(f"{words}{left}; rows: [bold]{file}[/bold]", highlight=False)
+    say(f"{words}{left}; rows: {bold(file)}")
     if not outcome.left:
         for experiment in _experiments(name):
             _draw_experiment(experiment, preset_name, file, file.parent, seeds, epochs, probing)
@@ -437,13 +472,10 @@ def _print_plans(plans: Sequence[Plan], rows: list[Row], jobs: int) -> None:
     """What would run, and how long it should take by the rows of earlier runs."""
     todo = missing(plans, rows)
     for plan in todo:
-        console.print(plan.describe(), highlight=False)
+        say(plan.describe())
     seconds = expected_seconds(todo, rows, jobs)
     time_needed = "an unknown time (no such run yet)" if seconds is None else f"{seconds:.0f} s"
-    console.print(
-        f"{len(todo)} of {len({p.key for p in plans})} runs, {jobs} side by side: {time_needed}",
-        highlight=False,
-    )
+    say(f"{len(todo)} of {len({p.key for p in plans})} runs, {jobs} side by side: {time_needed}")
 
 
 def _draw_experiment(
@@ -459,13 +491,13 @@ def _draw_experiment(
     found = results(
         experiment,
         preset_name,
-        read_rows(rows),
+        result_rows(rows),
         seeds=seeds,
         epochs=epochs,
         probing=_probing(probing),
     )
     lines = table(found)
-    console.print(f"[bold]{experiment.title}, {preset_name} preset, %[/bold]", highlight=False)
+    say(f"[bold]{experiment.title}, {preset_name} preset, %[/bold]")
     typer.echo(as_text(lines))  # wider than most terminals: wrapped lines beat squeezed columns
     stem = out / f"{experiment.name}-{preset_name}"
     _name_files(save(draw(experiment, preset_name, found), stem.with_suffix(".png")))
@@ -502,7 +534,7 @@ def figure(
     for experiment in chosen:
         _draw_experiment(experiment, preset_name, file, out or file.parent, seeds, epochs, probing)
     if not chosen:
-        found = read_rows(file)
+        found = result_rows(file)
         if not found:
             raise InputError(f"{file} holds no rows")
         drawn, levels = curves_of_rows(found)
@@ -522,6 +554,7 @@ def demo(
 ) -> None:
     """Train L_CoMM, L and ΣL_i on biased pairs, and L_CoMM on unbiased ones; draw the curves."""
     started = time.monotonic()
+    pick_device(device)
     data = preset("quick", match_rate=1.0)
     folder = make(default_folder("quick", data), data).path
     plans = [
@@ -541,5 +574,5 @@ def demo(
     if rows is not None and not outcome.skipped:
         row = {"bench": "demo", "seconds": round(seconds, 1), **provenance(pick_device(device))}
         append_row(rows, row)
-    console.print(f"{seconds:.0f} seconds", highlight=False)
+    say(f"{seconds:.0f} seconds")
     _name_files(files)

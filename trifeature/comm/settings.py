@@ -127,6 +127,8 @@ class RunSettings:
             InputError: a key is missing, unknown or of the wrong kind.
         """
         try:
+            if missing := {f.name for f in fields(cls)} - content.keys():
+                raise KeyError(*sorted(missing))
             views = tuple(ViewSet.from_dict(view) for view in content["views"])
             light = ViewSet.from_dict(content["light"])
             model = ModelSettings(**content["model"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from trifeature.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
@@ -99,26 +99,56 @@ def untrained_rows(plans: Iterable[Plan], rows: Sequence[Row]) -> list[Row]:
     return list(found.values())
 
 
+CONFIGURATION: Final = ("encoder", "epochs", "probing", "validation")
+"""What of a row tells runs of one method, loss and setting apart."""
+
+
+def _title(row: Row) -> str:
+    """Loss or method, and the setting."""
+    loss = LOSS_TITLES.get(row["loss"], row["loss"])
+    words = (loss if row["method"] == "comm" else row["method"], row["setting"])
+    return " ".join(word for word in words if word)
+
+
+def _label(kind: tuple[Any, ...], kinds: Iterable[tuple[Any, ...]]) -> str:
+    """A curve's title, and what distinguishes it from others of this title."""
+    columns = zip(*(other for other in kinds if other[0] == kind[0]), strict=True)
+    differs = [len(set(column)) > 1 for column in columns][1:]
+    words = (f"{n} {v}" for n, v, d in zip(CONFIGURATION, kind[1:], differs, strict=True) if d)
+    return ", ".join([kind[0], *words])
+
+
+def _require_one_run_a_seed(label: str, rows: Iterable[Row]) -> None:
+    keys: dict[tuple[int, bool], str] = {}
+    for row in rows:
+        if keys.setdefault((row["seed"], row["biased"]), row["key"]) != row["key"]:
+            raise InputError(
+                f"rows of several configurations are called {label!r}: keep them in files of "
+                "their own"
+            )
+
+
 def curves_of_rows(rows: Sequence[Row]) -> tuple[dict[str, list[Curve]], Mapping[str, float]]:
     """Curves of every run that some rows tell of, and their chance levels.
 
-    Rows are grouped by method, loss and setting; several seeds of one configuration make one
-    curve.
+    Several seeds of one configuration make one curve. Configurations are told apart by method,
+    loss, setting and `CONFIGURATION`; a row that was written twice counts once, the latest.
 
     Raises:
-        InputError: rows of different presets, which share no chance level.
+        InputError: rows of different presets, which share no chance level, or of configurations
+            that the rows do not tell apart.
     """
     presets = {row["preset"] for row in rows}
     if len(presets) != 1:
         raise InputError(f"rows of several presets ({', '.join(sorted(presets))}) in one picture")
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        what = (
-            LOSS_TITLES.get(row["loss"], row["loss"]) if row["method"] == "comm" else row["method"]
-        )
-        groups.setdefault(" ".join(p for p in (what, row["setting"]) if p), []).append(row)
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in {(row["key"], row["epoch"]): row for row in rows}.values():
+        kind = (_title(row), *(row[name] for name in CONFIGURATION))
+        groups.setdefault(kind, []).append(row)
     drawn = []
-    for color, (label, group) in enumerate(groups.items()):
+    for color, (kind, group) in enumerate(groups.items()):
+        label = _label(kind, groups)
+        _require_one_run_a_seed(label, group)
         for biased in (True, False):
             found = [row for row in group if row["biased"] == biased]
             if found:

@@ -48,11 +48,10 @@ def _curves(found: Sequence[Result]) -> dict[str, list[Curve]]:
     panels: dict[str, list[Curve]] = {"R": [], "U": [], "S": []}
     for color, result in enumerate(found):
         kinds = {kind: [row for row in result.curves if row["biased"] == kind] for kind in (0, 1)}
+        labels = {k: result.arm.label + ("" if kinds[k] else ", not measured") for k in kinds}
         for name in ("R", "U"):
-            if kinds[0]:
-                panels[name].append(Curve(result.arm.label, kinds[0], color=color))
-        if kinds[1]:
-            panels["S"].append(Curve(result.arm.label, kinds[1], color=color))
+            panels[name].append(Curve(labels[0], kinds[0], color=color))
+        panels["S"].append(Curve(labels[1], kinds[1], color=color))
         if kinds[0]:
             label = f"{result.arm.label}, unbiased pairs (control of S)"
             panels["S"].append(Curve(label, kinds[0], control=True, color=color))
@@ -145,7 +144,10 @@ def _published(result: Result, column: str) -> str:
     if column not in result.arm.published:
         return ""
     mean, spread = result.arm.published[column]
-    return f"{mean:.1f}" + ("" if spread is None else f" ± {spread:.1f}")
+    if spread is None:
+        return f"{mean:.1f}"
+    digits = 2 if 0 < spread < 0.05 else 1  # "± 0.0" would say that all runs agreed
+    return f"{mean:.1f} ± {spread:.{digits}f}"
 
 
 def as_text(lines: Sequence[Sequence[str]]) -> str:
@@ -162,6 +164,7 @@ def as_latex(lines: Sequence[Sequence[str]]) -> str:
         "∅": r"$\emptyset$",
         "∖": r"$\setminus$",
         "Σ": r"$\Sigma$",
+        "–": "--",
         "_": r"\_",
     }
 

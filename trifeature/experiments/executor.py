@@ -22,8 +22,8 @@ import torch
 
 from trifeature.comm.training import Progress, Report, TrainingError
 from trifeature.errors import InputError
-from trifeature.experiments.runs import Plan, Row, carry_out, missing
-from trifeature.files import append_row, read_rows
+from trifeature.experiments.runs import Plan, Row, carry_out, missing, result_rows
+from trifeature.files import append_row
 
 OnProgress = Callable[[Plan, Progress], None]
 OnRows = Callable[[Plan, list[Row]], None]
@@ -84,12 +84,14 @@ def execute(
         on_rows: Called with a plan and its rows when it has ended.
 
     Raises:
-        InputError, TrainingError, OSError: a run failed; rows of finished ones are kept.
+        InputError, TrainingError, OSError: a run failed, or its worker died; rows of finished ones
+            are kept.
     """
     target = torch.device(device)
-    todo = missing(plans, read_rows(rows))
+    known = result_rows(rows)
+    todo = missing(plans, known)
     skipped = len({plan.key for plan in plans}) - len(todo)
-    clock = _Clock(time_budget, _durations(read_rows(rows)))
+    clock = _Clock(time_budget, _durations(known))
     done: list[Plan] = []
 
     def record(plan: Plan, new: list[Row]) -> None:
@@ -230,7 +232,7 @@ def _dispatch(
             try:
                 message = worker.pipe.recv()
             except EOFError:
-                raise RuntimeError(
+                raise TrainingError(
                     f"the worker on {plan.describe()!r} died (out of memory?): started again, the "
                     "same command continues from its checkpoint"
                 ) from None

@@ -236,6 +236,19 @@ def _provenance(plan: Plan, device: torch.device) -> Row:
 # --------------------------------------------------------------------------- finding rows
 
 
+def result_rows(path: Path) -> list[Row]:
+    """The rows of a file, none if it does not exist.
+
+    Raises:
+        InputError: the file is damaged, or holds a row that no run wrote.
+    """
+    rows = read_rows(path)
+    for number, row in enumerate(rows, start=1):
+        if not {"key", "epoch", "preset"} <= row.keys():
+            raise InputError(f"{path}, line {number} is not the row of a run: name another file")
+    return rows
+
+
 def missing(plans: Iterable[Plan], rows: Iterable[Row]) -> list[Plan]:
     """The plans whose last epoch, or another asked for, has no row yet.
 

@@ -1,0 +1,27 @@
+"""`trifeature playground`: write the page to play with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trifeature.cli.common import console, guarded
+from trifeature.playground import write_page
+
+
+@guarded
+def playground(
+    out: Annotated[Path, typer.Argument(help="File to write, or a folder for its index.html.")],
+    rows: Annotated[
+        Path | None, typer.Option(help="JSON lines of comm-probe, for the learned curves.")
+    ] = None,
+) -> None:
+    """Write a page that shows R, U and S in pixels, tables and bars; any browser opens it.
+
+    One file with everything in it: no server and no network.
+    """
+    path = write_page(out, rows)
+    size = path.stat().st_size
+    console.print(f"[bold]{path}[/bold] ({size / 1000:,.0f} kB)", highlight=False)
