@@ -1,0 +1,228 @@
+# %% [markdown]
+# # 1 · Two sensors and a label: what the atoms mean
+#
+# *Two sensors watch a machine, and a label says whether it failed. How much does each sensor
+# tell about the label? What do they both tell? And what do they tell only together?*
+#
+# The last two questions have different answers, and confusing them is behind much of what is
+# believed about data of several kinds. This notebook answers them exactly, in bits.
+#
+# **How to use it.** Run the cells from top to bottom. Before each one, guess what it will print.
+# The exercises at the end have checks that say in words what is wrong. It takes seconds.
+
+# %%
+# %matplotlib inline
+import numpy as np
+
+import checks
+from trifeature.pid import GALLERY, broja, compare, example, gallery_table
+from trifeature.pid.report import bar_figure
+
+# %% [markdown]
+# ## A table says it all
+#
+# Let sensor 1 show X1, sensor 2 show X2, and let Y be the label. All that can be known about how
+# they go together is a table of probabilities p(x1, x2, y). Here is one: both sensors are fair
+# coins, and the machine fails (Y = 1) exactly when they *differ*.
+
+# %%
+differ = np.zeros((2, 2, 2))
+for x1 in (0, 1):
+    for x2 in (0, 1):
+        differ[x1, x2, int(x1 != x2)] = 1 / 4
+
+atoms = broja(differ, sources=("sensor 1", "sensor 2"), target="failure")
+print(f"sensor 1 alone tells {atoms.information1:.3f} bits about the failure")
+print(f"sensor 2 alone tells {atoms.information2:.3f} bits")
+print(f"both together tell   {atoms.total:.3f} bits")
+
+# %% [markdown]
+# Alone, each sensor is worthless. Together they tell everything. No way of adding up the two
+# single sensors gives this number: it belongs to the pair. That is **synergy**.
+#
+# One bit is the answer to one fair yes-or-no question.
+#
+# ## Four atoms
+#
+# What two sources tell about a target is split into four parts, the *atoms*:
+#
+# | atom | what it is |
+# |---|---|
+# | redundancy R | what *either* source alone tells |
+# | unique U1 | what *only* source 1 tells |
+# | unique U2 | what *only* source 2 tells |
+# | synergy S | what only *both together* tell |
+#
+# Four machines, one for each kind of answer, and AND, which mixes two of them:
+
+# %%
+four = ("RDN", "UNQ1", "XOR", "AND")
+for name in four:
+    print(f"{name:5} {example(name).sentence}")
+bar_figure({name: [broja(gallery_table(name))] for name in four})
+
+# %% [markdown]
+# They add up, always: R + U1 is what source 1 tells alone, R + U2 what source 2 tells alone, and
+# all four together are what both tell. The next cell checks this on every named table that the
+# package has.
+
+# %%
+for name in GALLERY:
+    p = gallery_table(name)
+    found = broja(p)
+    R, U1, U2, S = found.values
+    py = p.sum((0, 1))
+    entropy = -(py[py > 0] * np.log2(py[py > 0])).sum()
+    assert abs(R + U1 + U2 + S - found.total) < 1e-9
+    assert found.total <= entropy + 1e-9
+print(f"{len(GALLERY)} tables: the atoms add up, and never tell more than the label holds")
+
+# %% [markdown]
+# Three equations and four unknowns: the three informations alone do not settle the atoms. One
+# more number has to be *defined*. The definition used here (Bertschinger and others, 2014,
+# called BROJA) asks how little the pair could tell if all you knew were each sensor's own
+# dealings with the label; whatever is told beyond that is synergy. The result comes with an
+# interval that provably holds the true value:
+
+# %%
+low, high = broja(gallery_table("AND")).intervals["synergy"]
+print(f"the synergy of AND lies between {low:.12f} and {high:.12f}")
+
+# %% [markdown]
+# ## Eight beliefs that do not survive a table
+#
+# ### 1. "Redundancy is correlation of the sources"
+# How much the sources share with *one another* is one thing, what they both tell about the
+# *label* another.
+
+
+# %%
+def shared_bits(p):
+    """I(X1; X2): how much the sources tell about one another, whatever the label is."""
+    p12 = p.sum(2)
+    apart = p12.sum(1, keepdims=True) * p12.sum(0, keepdims=True)
+    seen = p12 > 0
+    return float((p12[seen] * np.log2(p12[seen] / apart[seen])).sum())
+
+
+for name in ("CORRELATED", "AND"):
+    p = gallery_table(name)
+    print(f"{name:11} I(X1; X2) = {shared_bits(p):.3f}, R about Y = {broja(p).redundancy:.3f}")
+    print(f"{'':11} {example(name).sentence}")
+
+# %% [markdown]
+# So always say *redundancy about Y*, and say what Y is.
+#
+# ### 2. "A sensor that tells nothing alone can be dropped"
+# ### 6. "What dropping a sensor costs is its unique information"
+# Drop a sensor of XOR and see:
+
+# %%
+xor = broja(gallery_table("XOR"))
+cost = xor.total - xor.information2
+print(f"sensor 1 alone: {xor.information1:.3f} bits; its unique information: {xor.unique1:.3f}")
+print(f"cost of dropping it: {cost:.3f} bits = U1 + S")
+
+# %% [markdown]
+# ### 3. "R and S cannot both be there" and 4. "minus the co-information is the synergy"
+# The co-information I(X1;Y) + I(X2;Y) − I(X1,X2;Y) is often read as "redundancy if positive,
+# synergy if negative". It is only their difference, R − S.
+
+# %%
+for name in ("RDNXOR", "AND"):
+    found = broja(gallery_table(name))
+    print(
+        f"{name:7} co-information {found.co_information:+.3f}: "
+        f"R = {found.redundancy:.3f}, S = {found.synergy:.3f}"
+    )
+
+# %% [markdown]
+# ### 5. "The target is just a third variable"
+# The same table of AND, asked about its output, and asked about its first input:
+
+# %%
+p = gallery_table("AND")
+outputs = broja(p, target="output")
+inputs = broja(np.transpose(p, (1, 2, 0)), sources=("input 2", "output"), target="input 1")
+bar_figure({"AND": [outputs], "AND, turned": [inputs]})
+
+# %% [markdown]
+# ### 7. "The decomposition is unique"
+# If the label is *both* bits, are two independent bits redundant about it? Definitions part
+# here. Williams and Beer's first one, I_min, says yes, one bit: each source tells "one bit", so
+# it counts them as the same. BROJA says no.
+
+# %%
+copy = compare(gallery_table("COPY"), target="both bits")
+bar_figure({"COPY": [copy["BROJA"], copy["I_min"]]})
+
+# %% [markdown]
+# ### 8. "Synergy needs an XOR-like rule"
+# Two doctors look at the same patient, each is wrong in one case of ten, independently. No
+# trick, no XOR. When they agree, you know more than either told you:
+
+# %%
+found = broja(gallery_table("TWO-LOOKS", flip1=0.1, flip2=0.1))
+print(f"R = {found.redundancy:.3f} bits, S = {found.synergy:.3f} bits")
+
+# %% [markdown]
+# Belief 9 (half the pairs matching makes half the information redundant) falls in notebook 2,
+# belief 10 (an estimate above zero is in the data) in notebook 5.
+#
+# ## Noise
+# Flip XOR's label now and then. The synergy falls fast: the first wrong labels cost most.
+
+# %%
+for flip in (0.0, 0.05, 0.1, 0.2, 0.3, 0.5):
+    S = broja(gallery_table("NOISY-XOR", flip=flip)).synergy
+    print(f"flipped at rate {flip:4.2f}: S = {S:.3f} " + "█" * round(40 * S))
+
+# %% [markdown]
+# # Exercises
+#
+# Put your answer in the place of the dots and run the cell. The last line of each cell judges
+# it. Solutions, when you are done: `solutions.py` in this folder.
+#
+# **1.1** Belief 3 says that R and S exclude one another. Make a table of your own with exactly
+# one bit of redundancy, one bit of synergy, and nothing unique.
+
+# %% tags=["exercise"]
+table = ...  # an array of shape [N, M, K] that sums to 1
+
+checks.exercise_1_1(table)
+
+# %% [markdown]
+# **1.2** Find a table whose sources are *independent* and have a redundancy about Y of at least
+# 0.2 bits.
+
+# %% tags=["exercise"]
+table = ...
+
+checks.exercise_1_2(table)
+
+# %% [markdown]
+# **1.3** A colleague drops sensor 1 and measures how much is lost. Write what they will find.
+
+
+# %% tags=["exercise"]
+def ablation_cost(atoms, source):
+    """Bits that are lost without a source (1 or 2), from the four atoms."""
+    ...
+
+
+checks.exercise_1_3(ablation_cost)
+
+# %% [markdown]
+# **1.4** At which flip rate does XOR keep half a bit of synergy? (Within 0.01 bits. Guess first:
+# is it 0.25?)
+
+# %% tags=["exercise"]
+flip_rate = ...
+
+checks.exercise_1_4(flip_rate)
+
+# %% [markdown]
+# ---
+# **Next:** [2 · Trifeature: putting R, U and S into pixels](02-pixels.ipynb). The atoms of any
+# table, from the command line: `trifeature pid show AND`. More: [R, U1, U2 and S in
+# bits](../pid.md).

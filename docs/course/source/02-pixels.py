@@ -1,0 +1,240 @@
+# %% [markdown]
+# # 2 · Trifeature: putting R, U and S into pixels
+#
+# *Can we make pictures of which we know, exactly, what they tell together and alone? And when
+# training pairs are "biased" to teach synergy: what does that really do to them?*
+#
+# In notebook 1 the sources were coins. Here they are images, and the bits are put there by us.
+
+# %%
+# %matplotlib inline
+import matplotlib.pyplot as plt
+import numpy as np
+
+import checks
+from trifeature.attributes import ATTRIBUTES, VALUES
+from trifeature.dataset import SPLIT_OF, build, plan_images, plan_pairs, preset, with_match_rate
+from trifeature.pairs import PairRule
+from trifeature.pid import example
+from trifeature.pid.report import bar_figure
+from trifeature.plots import CURVE_COLORS, STYLE, gallery
+from trifeature.truth import ground_truth, own_atoms
+
+plt.rcParams.update(STYLE)
+
+# %% [markdown]
+# ## The pictures
+# Each image shows one **shape** with one **texture** in one **color**. Images go in pairs. The
+# small data set made here has five values of each and takes a second to render; the paper's has
+# ten.
+
+# %%
+data = build(preset("quick", seed=1))
+sheet = gallery(data, examples=5)
+sheet.set_dpi(70)
+sheet
+
+# %% [markdown]
+# ## The tasks
+# Three things are asked of a pair:
+#
+# * **share**: which shape? Both images of a pair have the same one. *Redundancy:* either tells.
+# * **unique1**, **unique2**: which texture has image 1, which has image 2? Drawn independently.
+#   *Uniqueness:* only that image tells.
+# * **synergy**: does the color of image 2 *match* the texture of image 1? A secret one-to-one map
+#   gives each texture its partner color. *Synergy:* neither image alone tells.
+
+# %%
+print(PairRule())
+partners = data.settings.partners
+for texture, color in enumerate(partners):
+    print(f"{VALUES['texture'][texture]:8} goes with {VALUES['color'][color]}")
+
+# %%
+pairs = data.pairs["train"]
+for place in range(4):
+    for m in (0, 1):
+        row = data.tables["train"].attributes[pairs.images[place, m]]
+        words = [VALUES[name][value] for name, value in zip(ATTRIBUTES, row, strict=True)]
+        print(f"image {m + 1}: {' '.join(words):26}", end="")
+    print("→", {task: int(labels[place]) for task, labels in pairs.labels.items()})
+
+# %% [markdown]
+# ## The exact atoms of the pairs as they were drawn
+# The label of a task is a rule on a few attributes, so its atoms can be *counted* from the pairs
+# that were drawn: no network, no estimate. Sources and target are named.
+
+
+# %%
+def show_atoms(dataset, which):
+    """Print the atoms of every task on one set of pairs."""
+    table = dataset.tables[SPLIT_OF[which]].attributes
+    for task, atoms in own_atoms(table, dataset.pairs[which], dataset.settings.rule).items():
+        R, U1, U2, S = (abs(value) for value in atoms.values)
+        sources = " and ".join(" + ".join(s.split("+")) for s in atoms.sources)
+        print(f"{task:8} R {R:.3f}  U1 {U1:.3f}  U2 {U2:.3f}  S {S:.3f}", end="")
+        print(f"   about {atoms.target} from {sources}")
+
+
+print(f"of {np.log2(5):.3f} bits that one attribute of five values can hold:")
+show_atoms(data, "train")
+
+# %% [markdown]
+# Each task shows one atom and (nearly) no other. "Nearly", because pairs were *drawn*: a drawn
+# set is never quite its law.
+#
+# ## Why 50 % is the whole story
+# One pair in five matches by chance. A model that knows nothing can say "no match" every time:
+
+# %%
+match = data.pairs["test"].labels["synergy"]
+always_no = np.zeros_like(match)
+plain = (always_no == match).mean()
+macro = np.mean([(always_no == match)[match == label].mean() for label in (0, 1)])
+print(f"plain accuracy of always 'no': {plain:.1%}")
+print(f"macro accuracy (mean over the two answers): {macro:.1%}")
+
+# %% [markdown]
+# So accuracies here are *macro* accuracies, and a model that has learned nothing of the synergy
+# stands at 50 %.
+#
+# ## What biasing the pairs does
+# To make a model learn the map, the paper trains on pairs that *keep* it more often: at match
+# rate 1, always. It sounds as if this put synergy into the training pairs. Count.
+
+# %%
+biased = with_match_rate(data, 1.0)
+print(f"share of training pairs that keep the map: {biased.pairs['train'].match_rate:.0%}")
+print("labels of the synergy task there:", np.unique(biased.pairs["train"].labels["synergy"]))
+show_atoms(biased, "train")
+
+# %% [markdown]
+# Two things happened:
+#
+# 1. **The synergy label has become constant.** It is "yes" for every pair. A constant label has
+#    no entropy, so there is nothing about it to tell: S is 0.
+# 2. **Texture 1 has become redundant.** The color of image 2 now tells the texture of image 1
+#    as well as image 1 does. What was unique to image 1 is told by both.
+#
+# The biased pairs do not contain the synergy. They contain a *regularity*, "this texture comes
+# with that color", as redundancy. Whoever picks it up can use it on the test pairs, which are
+# not biased and where the match is synergy again:
+
+# %%
+show_atoms(biased, "test")
+
+# %% [markdown]
+# ## All rates between
+# Dots: counted from pairs as drawn. Lines: the closed form of the law. Move from chance (1/5) to
+# 1 and watch the label's synergy rise, peak at ½, and vanish, while texture 1 turns redundant.
+
+# %%
+rates = np.array([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])
+rule, table = data.settings.rule, data.tables["train"].attributes
+drawn = [own_atoms(table, with_match_rate(data, r).pairs["train"], rule) for r in rates]
+
+fine = np.linspace(0.2, 1, 200)
+law_S = [example("MATCH-LABEL").atoms(values=5, rate=r)[3] for r in fine]
+law_R, law_U = zip(
+    *(example("MATCH-UNIQUE").atoms(values=5, rate=r)[:2] for r in fine), strict=True
+)
+lines = {
+    "S of the match": (law_S, [a["synergy"].synergy for a in drawn], "-", "o"),
+    "U1 of texture 1": (law_U, [a["unique1"].unique1 for a in drawn], "--", "s"),
+    "R of texture 1": (law_R, [a["unique1"].redundancy for a in drawn], ":", "D"),
+}
+figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+for color, (label, (law, counted, style, marker)) in enumerate(lines.items()):
+    axes.plot(fine, law, style, color=CURVE_COLORS[color])
+    axes.plot(rates, counted, marker, color=CURVE_COLORS[color], label=label)
+axes.set(xlabel="match rate of the training pairs", ylabel="bits")
+axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
+
+# %% [markdown]
+# **Belief 9: "if half the pairs match, half the information is redundant".** With ten values, as
+# in the paper:
+
+# %%
+for rate in (0.5, 0.9):
+    R, U1, _, _ = example("MATCH-UNIQUE").atoms(values=10, rate=rate)
+    print(f"match rate {rate:.0%}: {R:.3f} of {R + U1:.3f} bits redundant, {R / (R + U1):.0%}")
+
+# %% [markdown]
+# ## The law and the draw
+# The paper's data set, its 4,096 test pairs: with the shape added to both sources, some of
+# texture 1 turns redundant. Why? Only 200 combinations are left for testing, so each shape comes
+# with some textures more than with others, and the other image shows the shape. A data set
+# therefore states the atoms of the pairs it holds (`trifeature info`), with sources named.
+
+# %%
+settings = preset("paper", seed=1)
+tables = plan_images(settings)
+truth = ground_truth(settings.rule, tables, plan_pairs(settings, tables))
+for row in truth["rows"]:
+    if row["set"] == "test" and row["task"] in ("unique1", "synergy"):
+        sources = " | ".join(" + ".join(source) for source in row["sources"])
+        R, U1, S = (abs(row[atom]) for atom in ("redundancy", "unique1", "synergy"))
+        print(f"{row['target']:9} R {R:.3f}  U1 {U1:.3f}  S {S:.3f}   from {sources}")
+
+# %% [markdown]
+# The biased and the unbiased training pairs in one picture, about texture 1 and about the match:
+
+# %%
+before, after = (own_atoms(table, d.pairs["train"], rule) for d in (data, biased))
+bar_figure(
+    {
+        "unbiased": [before["unique1"]],
+        "biased": [after["unique1"]],
+        "unbiased ": [before["synergy"]],
+        "biased ": [after["synergy"]],
+    }
+)
+
+# %% [markdown]
+# # Exercises
+#
+# **2.1** Write the rule of another game: the images of a pair share their *color*, each has its
+# own *shape*, and the map ties the shape of image 1 to the texture of image 2. (`PairRule` says
+# what its settings are: run `PairRule?`.)
+
+# %% tags=["exercise"]
+my_rule = ...  # PairRule(shared=..., unique=..., synergy=(..., ...))
+
+checks.exercise_2_1(my_rule)
+
+# %% [markdown]
+# **2.2** At which match rate does the match label hold the most information? What does it cost?
+
+# %% tags=["exercise"]
+rate = ...
+
+checks.exercise_2_2(rate)
+
+
+# %% [markdown]
+# **2.3** Write the synergy label yourself. An image is a row (shape, texture, color) of numbers;
+# `partners[t]` is the color that goes with texture t.
+
+
+# %% tags=["exercise"]
+def keeps_the_map(image1, image2, partners):
+    """Whether the color of image 2 is the partner of the texture of image 1."""
+    ...
+
+
+checks.exercise_2_3(keeps_the_map)
+
+# %% [markdown]
+# **2.4** With *ten* values of each attribute and unbiased pairs: which plain accuracy and which
+# macro accuracy has a model that always says "no match"?
+
+# %% tags=["exercise"]
+plain_and_macro = ...  # (plain, macro), each from 0 to 1
+
+checks.exercise_2_4(plain_and_macro)
+
+# %% [markdown]
+# ---
+# **Next:** [3 · Why aligning modalities loses U and S](03-alignment.ipynb). Make a data set on
+# disk: `trifeature generate --preset quick OUT`, then `trifeature info OUT`.
