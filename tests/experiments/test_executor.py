@@ -192,6 +192,7 @@ def measured(path: Path) -> dict[tuple[str, int], Row]:
     }
 
 
+@pytest.mark.slow  # two worker processes import torch anew: eight seconds for one comparison
 def test_runs_side_by_side_measure_what_they_measure_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
