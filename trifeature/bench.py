@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -13,23 +11,13 @@ import torch
 
 from trifeature.provenance import provenance
 from trifeature.render import RenderSettings, render
+from trifeature.threads import one_thread
 
 PUBLISHED_MS: Final = 270.0
 """CPU milliseconds an image at 224 px of the authors' generator, measured on a 2-core cloud
 machine of 2026 and not again here."""
 
 REPEATS: Final = 5
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def bench_rendering(settings: RenderSettings, images: int, device: torch.device) -> dict[str, Any]:

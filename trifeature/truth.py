@@ -27,7 +27,7 @@ from trifeature.dataset import SPLIT_OF, ImageTable, PairSet, Split
 from trifeature.errors import InputError, check_name
 from trifeature.pairs import PairRule, Pairs
 from trifeature.pid import ATOM_NAMES, Atoms, atoms_of_columns
-from trifeature.pid.solver import one_thread
+from trifeature.threads import one_thread
 
 IntArray = npt.NDArray[np.int64]
 Sources = tuple[tuple[str, ...], tuple[str, ...]]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -61,6 +61,14 @@ def show_version(asked: bool) -> None:
     if asked:
         typer.echo(trifeature.__version__)
         raise typer.Exit
+
+
+def show_version_option(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """The options of a command line itself: register it as an app's callback."""
 
 
 def fail(message: str) -> NoReturn:

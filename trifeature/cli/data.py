@@ -25,7 +25,7 @@ from trifeature.cli.common import (
     print_json,
     print_table,
     say,
-    show_version,
+    show_version_option,
 )
 from trifeature.cli.playground import playground
 from trifeature.comm.training import pick_device
@@ -48,18 +48,10 @@ app = typer.Typer(
 
 app.add_typer(pid_app, name="pid")
 app.command()(playground)
+app.callback()(show_version_option)
 
 BARE: Final = "auto"
 DATA: Final = Path("data")
-
-
-@app.callback()
-def _main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=show_version, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
 
 
 def default_folder(name: str, settings: DatasetSettings) -> Path:

@@ -20,7 +20,7 @@ from trifeature.cli.common import (
     print_table,
     say,
     several_bars,
-    show_version,
+    show_version_option,
 )
 from trifeature.cli.data import default_folder, make
 from trifeature.cli.extra import complexity, finetune
@@ -63,15 +63,7 @@ app = typer.Typer(
 
 app.command()(finetune)
 app.command()(complexity)
-
-
-@app.callback()
-def _main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=show_version, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
+app.callback()(show_version_option)
 
 
 RUNS: Final = Path("runs")

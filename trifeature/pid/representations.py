@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from trifeature.errors import InputError
 from trifeature.pid.atoms import Atoms, Interval, atoms_from_union
 from trifeature.pid.samples import Estimate, Resampling, estimate
-from trifeature.pid.solver import one_thread
 from trifeature.pid.tables import LN2, entropy
+from trifeature.threads import one_thread
 
 DISCRETIZED_BIAS: Mapping[str, str] = {
     "redundancy": "low: coarse codes never raise it; the sample's bias is corrected",

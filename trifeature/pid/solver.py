@@ -12,7 +12,6 @@ Shape legend: T tables, N values of X1, M values of X2, K values of Y.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -24,6 +23,7 @@ from trifeature.pid import interior, scaling
 from trifeature.pid.atoms import Atoms, Interval, atoms_from_union
 from trifeature.pid.certificate import Bounds, Marginals
 from trifeature.pid.tables import LN2, Informations, TableLike, as_table, as_tables, informations
+from trifeature.threads import one_thread
 
 TIGHTEST = 1e-9
 # Unknowns of the Schur complement, min(N, M) K, up to which Newton steps are the faster way.
@@ -174,21 +174,6 @@ def _minimize(problem: Marginals, bounds: Bounds, tolerance: float) -> Bounds:
         if SMALL < unknowns <= LARGEST:
             bounds = _run(NEWTON, problem, bounds, tolerance)
         return bounds
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one CPU thread, for many small factorizations.
-
-    Handing them to more threads costs more than it brings: on two busy cores two threads took
-    18 times as long for 1,000 tables of 10 x 10 x 2, and twice as long even for 50^3.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _run(method: _Method[S], problem: Marginals, bounds: Bounds, tolerance: float) -> Bounds:
