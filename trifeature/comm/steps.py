@@ -126,7 +126,8 @@ def step(images: Tensor, learner: Learner) -> tuple[list[str], Tensor]:
         loss = function(images, learner.generator)
         # All gradients, those of the other phases' parameters too: none may linger.
         learner.method.zero_grad(set_to_none=True)
-        loss.total.backward()
+        learning = (p for group in optimizer.param_groups for p in group["params"])
+        learner.method.group.backward(loss.total, learning)
         optimizer.step()
         total = "loss" if phase == 0 else f"loss_{phase + 1}"
         values |= {total: loss.total.detach()} | {k: v.detach() for k, v in loss.terms.items()}

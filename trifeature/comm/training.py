@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from trifeature.comm.methods import Method, make_method
+from trifeature.comm.parallel import ALONE, Group, joined, own_device
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.steps import Execution, Learner, Steps, numerics, take_steps
 from trifeature.dataset import Dataset
@@ -90,7 +91,7 @@ def pick_device(name: str | None) -> torch.device:
         InputError: a GPU was asked for and there is none, or the name is no device.
     """
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return own_device(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -99,7 +100,7 @@ def pick_device(name: str | None) -> torch.device:
         raise InputError(f"unknown device {name!r}: give cpu, cuda or cuda:0")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"no GPU for {name!r} on this machine: use --device cpu")
-    return device
+    return own_device(device)
 
 
 def new_method(settings: RunSettings, dataset: Dataset, device: torch.device) -> Method:
@@ -151,6 +152,11 @@ def train(
 ) -> Method:
     """Train a method on a data set's training pairs, continuing where a folder left off.
 
+    Started by `torchrun`, all processes call this with the same arguments and train one network
+    together, see `trifeature.comm.parallel`: the first alone writes, reports and evaluates, and the
+    result differs from that of one process by rounding only. A run stopped there goes on with any
+    number of processes.
+
     Args:
         dataset: Its `train` pairs are learned from.
         settings: Everything else the result depends on.
@@ -166,40 +172,55 @@ def train(
         The trained method, in evaluation mode.
 
     Raises:
-        InputError: the folder holds another run, or a damaged one.
+        InputError: the folder holds another run, or a damaged one, or a batch is too small for
+            the number of processes.
         TrainingError: the loss is no longer finite; the last good checkpoint is kept.
         OSError: the folder cannot be written.
     """
-    target = torch.device(device)
-    pairs = len(dataset.pairs["train"])
+    with joined() as group:
+        target = own_device(torch.device(device))
+        pairs = len(dataset.pairs["train"])
+        _require_enough(pairs, settings.batch_size, group)
+        data = dataset.to(target)
+        method = new_method(settings, dataset, target)
+        method.join(group)
+        state = _State(Learner.of(method, settings, target))
+        if folder is not None:
+            group.leader(open_folder, folder, dataset, settings)
+            _restore(folder, state)
+        saved = time.monotonic()
+        if state.epoch == 0 and evaluate is not None:
+            group.leader(evaluate, method.eval(), 0)
+        how = execution or Execution.default(target, settings.precision)
+        steps = take_steps(state.learner, data, how)
+        while state.epoch < settings.epochs:
+            shown = report if group.leads else None
+            with numerics(settings.precision, target):
+                metrics = _train_epoch(steps, pairs, settings, state, shown)
+            state.epoch += 1
+            if evaluate is not None:
+                group.leader(evaluate, method.eval(), state.epoch)
+            if folder is not None:
+                last = state.epoch == settings.epochs
+                saved = group.leader(_keep, folder, state, metrics, last=last, saved=saved)
+        if folder is not None:
+            note = {"epochs": settings.epochs}
+            group.leader(write_tensors, folder / WEIGHTS, method.state_dict(), note)
+    method.join(ALONE)
+    return method.eval()
+
+
+def _require_enough(pairs: int, batch_size: int, group: Group) -> None:
+    """Refuse pairs that have no negatives, and batches that leave a process without a pair."""
     if pairs < 2:
         raise InputError(f"{pairs} training pair is too few: a pair needs others to differ from")
-    data = dataset.to(target)
-    method = new_method(settings, dataset, target)
-    learner = Learner.of(method, settings, target)
-    state = _State(learner)
-    how = execution or Execution.default(target, settings.precision)
-    if folder is not None:
-        open_folder(folder, dataset, settings)
-        _restore(folder, state)
-    saved = time.monotonic()
-    if state.epoch == 0 and evaluate is not None:
-        evaluate(method.eval(), 0)
-    steps = take_steps(learner, data, how)
-    while state.epoch < settings.epochs:
-        with numerics(settings.precision, target):
-            metrics = _train_epoch(steps, pairs, settings, state, report)
-        state.epoch += 1
-        if evaluate is not None:
-            evaluate(method.eval(), state.epoch)
-        if folder is not None:
-            append_row(folder / METRICS, metrics)
-            if time.monotonic() - saved > CHECKPOINT_SECONDS or state.epoch == settings.epochs:
-                _save(folder, state)
-                saved = time.monotonic()
-    if folder is not None:
-        write_tensors(folder / WEIGHTS, method.state_dict(), {"epochs": settings.epochs})
-    return method.eval()
+    rest = pairs % batch_size
+    least = rest if rest > 1 else min(pairs, batch_size)
+    if least < group.size:
+        raise InputError(
+            f"the smallest batch has {least} pairs, too few for {group.size} processes: start "
+            f"at most {least}, or choose a batch size that leaves more of {pairs} pairs"
+        )
 
 
 def _train_epoch(
@@ -224,7 +245,7 @@ def _train_epoch(
         names, values = take(rows)
         history.append(values)
         if (step + 1) % REPORT_STEPS == 0 or step + 1 == per_epoch:
-            recent = torch.stack(history).cpu()
+            recent = state.learner.method.group.same(torch.stack(history).cpu())
             _require_finite(recent, first + step + 1 - len(history))
             seen.append(recent)
             history.clear()
@@ -338,6 +359,17 @@ def _load_state(method: Method, tensors: dict[str, Tensor], source: Path) -> Non
         raise InputError(f"{source} does not fit the run's settings: {reason}") from None
 
 
+def _keep(
+    folder: Path, state: _State, metrics: dict[str, Any], *, last: bool, saved: float
+) -> float:
+    """Write down an epoch, with a checkpoint if it is time; returns when one was last written."""
+    append_row(folder / METRICS, metrics)
+    if not last and time.monotonic() - saved <= CHECKPOINT_SECONDS:
+        return saved
+    _save(folder, state)
+    return time.monotonic()
+
+
 def _save(folder: Path, state: _State) -> None:
     tensors = {f"method.{name}": x for name, x in state.learner.method.state_dict().items()}
     for phase, optimizer in enumerate(state.learner.optimizers):
@@ -349,8 +381,9 @@ def _save(folder: Path, state: _State) -> None:
 
 def _restore(folder: Path, state: _State) -> None:
     """Continue from the checkpoint, if there is one, and drop metrics from beyond it."""
-    if (folder / CHECKPOINT).exists():
-        tensors, note = read_tensors(folder / CHECKPOINT)
+    group = state.learner.method.group
+    if (checkpoint := group.leader(_read_checkpoint, folder)) is not None:
+        tensors, note = checkpoint
         try:
             state.epoch, state.seconds = int(note["epoch"]), float(note["seconds"])
             state.learner.generator.set_state(tensors.pop("generator"))
@@ -360,7 +393,16 @@ def _restore(folder: Path, state: _State) -> None:
         _load_state(state.learner.method, own, folder / CHECKPOINT)
         for phase, optimizer in enumerate(state.learner.optimizers):
             _restore_optimizer(optimizer, tensors, f"optimizer.{phase}.")
-    kept = [row for row in read_rows(folder / METRICS) if row["epoch"] <= state.epoch]
+    group.leader(_drop_metrics, folder, state.epoch)
+
+
+def _read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    return read_tensors(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
+
+
+def _drop_metrics(folder: Path, epoch: int) -> None:
+    """Keep the metrics up to an epoch."""
+    kept = [row for row in read_rows(folder / METRICS) if row["epoch"] <= epoch]
     if (folder / METRICS).exists():
         write_rows(folder / METRICS, kept)
 

@@ -18,9 +18,9 @@ from trifeature.comm.networks import (
     resnet50_maps,
     small_maps,
 )
+from trifeature.comm.parallel import ALONE, Group, Share, share_statistics
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
-from trifeature.views import augment
 
 ENCODERS = {
     "alexnet": alexnet_maps,
@@ -65,10 +65,23 @@ class Method(nn.Module, ABC):
         self.settings = settings
         self.modalities = modalities
         self.canvas = canvas
+        self.group = ALONE
+
+    def join(self, group: Group) -> None:
+        """Train together with other processes from now on, see `trifeature.comm.parallel`."""
+        self.group = group
+        share_statistics(self, group)
+
+    def share(self, samples: int) -> Share:
+        """Which samples of a batch this process encodes: in evaluation, and alone, all."""
+        return (self.group if self.training else ALONE).share(samples)
 
     @abstractmethod
     def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
         """Draw views of a batch and compute the loss.
+
+        Only the samples of `share` need be encoded here; `Share.gather` puts the shares of all
+        processes together before samples meet, in BatchNorm or in the loss.
 
         Args:
             images: uint8 [N, M, 3, S, S].
@@ -103,9 +116,20 @@ class Method(nn.Module, ABC):
         """
         return None
 
-    def augment(self, images: Tensor, modality: int, generator: torch.Generator) -> Tensor:
-        """A fresh view of each image [N, 3, S, S] of one modality, by the run's augmentations."""
-        return augment(images, self.settings.views_of(modality), generator)
+    def augment(
+        self,
+        images: Tensor,
+        modality: int,
+        generator: torch.Generator,
+        share: Share | None = None,
+        copies: int = 1,
+    ) -> Tensor:
+        """A fresh view of each image [N, 3, S, S] of one modality, by the run's augmentations.
+
+        With a `share`, of its images only; `copies` as in `Share.augment`.
+        """
+        part = ALONE.share(len(images)) if share is None else share
+        return part.augment(images, self.settings.views_of(modality), generator, copies)
 
     def encoders(self) -> nn.ModuleList:
         """A new encoder for each modality."""

@@ -24,9 +24,10 @@ from trifeature.comm.networks import (
     output_shape,
     vector_encoder,
 )
+from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import check_name
-from trifeature.views import CLEAN, augment
+from trifeature.views import CLEAN
 
 
 class CoMM(Method):
@@ -72,16 +73,19 @@ class CoMM(Method):
         everything = tuple(range(M))
         alone: list[tuple[int, ...]] = [(m,) for m in everything if f"L_{m + 1}" in self.terms]
         plain = self.settings.model.unimodal == "plain"
+        share = self.share(len(images))
         tokens = [
-            self.tokens(self.augment(torch.cat([x, x]), m, generator), m)
+            self.tokens(self.augment(torch.cat([x, x]), m, generator, share, copies=2), m)
             for m, x in enumerate(images.unbind(1))
         ]
-        z = self._embed(tokens, [everything] if plain else [everything, *alone], views=2)
+        subsets = [everything] if plain else [everything, *alone]
+        z = self._embed(tokens, subsets, share, views=2)
         if plain and alone:
             clean = [
-                self.tokens(augment(x, CLEAN, generator), m) for m, x in enumerate(images.unbind(1))
+                self.tokens(share.augment(x, CLEAN, generator), m)
+                for m, x in enumerate(images.unbind(1))
             ]
-            z = torch.cat([z, self._embed(clean, alone, views=1).expand(-1, 2, -1, -1)])
+            z = torch.cat([z, self._embed(clean, alone, share, views=1).expand(-1, 2, -1, -1)])
         terms = comm_terms(
             (z[0, 0], z[0, 1]),
             [(one[0], one[1]) for one in z[1:]],
@@ -93,14 +97,17 @@ class CoMM(Method):
         }
         return Loss(combine(named, self.terms), named)
 
-    def _embed(self, tokens: list[Tensor], subsets: list[tuple[int, ...]], views: int) -> Tensor:
-        """Fuse each subset and project: [G, views, N, embedding].
+    def _embed(
+        self, tokens: list[Tensor], subsets: list[tuple[int, ...]], share: Share, views: int
+    ) -> Tensor:
+        """Fuse each subset, gather, and project: [G, views, N, embedding].
 
         The head normalizes each of the G · views batches on its own.
         """
         fused = self.fusion(tokens, subsets)
         G, rows, D = fused.shape
-        projected: Tensor = self.head(fused.view(G * views, rows // views, D))
+        batches = share.gather(fused.view(G * views, rows // views, D), dim=1)
+        projected: Tensor = self.head(batches)
         return projected.view(G, views, *projected.shape[1:])
 
     def embed(self, images: Tensor) -> Tensor:

@@ -20,7 +20,6 @@ from trifeature.comm.losses import info_nce
 from trifeature.comm.methods.base import Loss, Method
 from trifeature.comm.networks import vector_encoder
 from trifeature.comm.settings import RunSettings
-from trifeature.views import augment
 
 INITIAL_TEMPERATURE: Final = 0.07
 LARGEST_LOG_SCALE: Final = 4.6052
@@ -78,10 +77,10 @@ class Cross(Method):
 
     def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
         """The CLIP loss of one light view of each image."""
-        views = augment(images.flatten(0, 1), self.settings.light, generator).unflatten(
-            0, images.shape[:2]
-        )
-        cross: Tensor = self.clip(self._project(views))
+        share = self.share(len(images))
+        views = share.augment(images.flatten(0, 1), self.settings.light, generator)
+        projections = self._project(views.unflatten(0, (-1, self.modalities)))
+        cross: Tensor = self.clip([share.gather(one) for one in projections])
         return Loss(cross, {"cross": cross})
 
     def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:

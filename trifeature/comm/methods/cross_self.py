@@ -21,7 +21,6 @@ from trifeature.comm.methods.base import Loss, Method
 from trifeature.comm.methods.cross import ClipLoss, Projector
 from trifeature.comm.networks import ProjectionHead, vector_encoder
 from trifeature.comm.settings import RunSettings
-from trifeature.views import augment
 
 
 class CrossSelf(Method):
@@ -52,14 +51,17 @@ class CrossSelf(Method):
 
     def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
         """The cross term plus the mean of the self terms."""
-        light = augment(images.flatten(0, 1), self.settings.light, generator).unflatten(
-            0, images.shape[:2]
+        share = self.share(len(images))
+        light = share.augment(images.flatten(0, 1), self.settings.light, generator).unflatten(
+            0, (-1, self.modalities)
         )
-        cross = self._cross([self.encoder[m](x) for m, x in enumerate(light.unbind(1))])
+        cross = self._cross(
+            [share.gather(self.encoder[m](x)) for m, x in enumerate(light.unbind(1))]
+        )
         alone = []
         for m, x in enumerate(images.unbind(1)):
-            views = self.encoder[m](self.augment(torch.cat([x, x]), m, generator))
-            z = self.head[m](views.unflatten(0, (2, len(x))))
+            views = self.encoder[m](self.augment(torch.cat([x, x]), m, generator, share, copies=2))
+            z = self.head[m](share.gather(views.unflatten(0, (2, -1)), dim=1))
             alone.append(info_nce(z[0], z[1], self.settings.model.temperature))
         terms = {"cross": cross} | {f"self_{m + 1}": term for m, term in enumerate(alone)}
         return Loss(cross + torch.stack(alone).mean(), terms)

@@ -20,7 +20,6 @@ from trifeature.comm.methods.base import Loss, LossFunction, Method
 from trifeature.comm.networks import vector_encoder
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
-from trifeature.views import augment
 
 HEADS: Final = ("S", "C", "SC", "CC", "Y")
 """One of each for both modalities: shared, its complement, both given the label, and the label."""
@@ -101,12 +100,14 @@ class FactorCL(Method):
     def _encode(self, images: Tensor, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
         """For each modality the features [N, D] of a light view and of the augmented one."""
         second = replace(self.settings.views_of(1), crop_scale=None)
+        share = self.share(len(images))
         encoded = []
         for m, views in enumerate((self.settings.views_of(0), second)):
-            light = augment(images[:, m], self.settings.light, generator)
-            strong = augment(images[:, m], views, generator)
-            both = self.encoder[m](torch.cat([light, strong]))
-            encoded.append(both.chunk(2))
+            light = share.augment(images[:, m], self.settings.light, generator)
+            strong = share.augment(images[:, m], views, generator)
+            both = self.encoder[m](torch.cat([light, strong])).unflatten(0, (2, -1))
+            first, second_view = share.gather(both, dim=1)
+            encoded.append((first, second_view))
         return encoded
 
     def _scores(self, encoded: list[tuple[Tensor, Tensor]], which: Sequence[str]) -> list[Tensor]:
