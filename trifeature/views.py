@@ -13,7 +13,7 @@ N samples, S pixels along a canvas, T along the result, P = T² pixels of a resu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -212,6 +212,10 @@ class ViewParameters:
         return ViewParameters(
             **{field.name: getattr(self, field.name).to(device) for field in fields(self)}
         )
+
+
+ApplyViews = Callable[[Tensor, ViewParameters, ViewSet], Tensor]
+"""What `apply` is by default: images [N, 3, S, S], parameters and set to views [N, 3, S, S]."""
 
 
 def draw(

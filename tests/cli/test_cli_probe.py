@@ -24,6 +24,8 @@ from trifeature import dataset, plots, storage
 from trifeature.cli import comm_probe_main, probe
 from trifeature.comm import settings, steps, training
 from trifeature.comm.methods import METHODS, Loss, Method
+from trifeature.comm.methods.base import Views
+from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import CHECKPOINT, CONFIG, WEIGHTS, Progress
 from trifeature.dataset import preset
@@ -391,14 +393,20 @@ class Mean(Method):
         super().__init__(settings, modalities, canvas)
         self.layer = nn.Linear(3, 4)
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
-        views = self.augment(images.flatten(0, 1), 0, generator)
-        total = self.layer(views.mean((-1, -2))).pow(2).mean()
+    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
+        return (self.augment(images.flatten(0, 1), 0, generator, share),)
+
+    def loss_of(self, views: Views, share: Share) -> Loss:
+        total = share.gather(self.encode(views[0], 0)).pow(2).mean()
         return Loss(total, {"mean": total})
 
-    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        tokens = self.layer(images.mean((-1, -2)))
-        return [tokens[:, list(subset)].flatten(1) for subset in subsets]
+    def encode(self, images: Tensor, modality: int) -> Tensor:
+        del modality
+        coded: Tensor = self.layer(images.mean((-1, -2)))
+        return coded
+
+    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        return [torch.cat([codes[m] for m in subset], dim=1) for subset in subsets]
 
 
 def test_a_method_is_one_class_and_one_line_of_the_table(

@@ -22,6 +22,7 @@ from trifeature.comm.methods import Method
 from trifeature.comm.networks import decayed
 from trifeature.comm.settings import Precision, RunSettings
 from trifeature.dataset import Dataset
+from trifeature.errors import InputError
 
 WARM_UP: Final = 3
 """Steps before a capture: they let libraries and the compiler choose, and are then undone."""
@@ -138,19 +139,38 @@ Steps = Callable[[Tensor], tuple[list[str], Tensor]]
 """Takes one step on the pairs at the given rows [N]; returns names and values of loss and terms."""
 
 
-def take_steps(learner: Learner, dataset: Dataset, execution: Execution) -> Steps:
-    """Steps of a learner on a data set's training pairs.
+@contextmanager
+def taking_steps(learner: Learner, dataset: Dataset, execution: Execution) -> Iterator[Steps]:
+    """Steps of a learner on a data set's training pairs, for use inside the block.
+
+    Only steps of the run's own batch size are compiled: the last, smaller batch of an epoch would
+    take another minute of compiling.
 
     Args:
         learner: What learns.
         dataset: On the learner's device.
         execution: How.
+
+    Raises:
+        InputError: CUDA graphs are asked for without a GPU, or by several processes.
     """
     images = dataset.images["train"]
     pairs = torch.as_tensor(dataset.pairs["train"].images, device=images.device)
-    if execution.graphs:
-        return GraphedSteps(learner, images, pairs)
-    return lambda rows: step(images[pairs[rows]], learner)
+    if execution.graphs and (images.device.type != "cuda" or learner.method.group.size > 1):
+        raise InputError("CUDA graphs need a GPU, and one process that trains alone")
+    eager: Steps = lambda rows: step(images[pairs[rows]], learner)  # noqa: E731 - a closure
+    chosen = GraphedSteps(learner, images, pairs) if execution.graphs else eager
+    if not execution.compiled:
+        yield chosen
+        return
+    full = learner.method.settings.batch_size
+    with learner.method.compiled():
+
+        def compiled(rows: Tensor) -> tuple[list[str], Tensor]:
+            with torch.compiler.set_stance("default" if len(rows) == full else "force_eager"):
+                return chosen(rows)
+
+        yield compiled
 
 
 # --------------------------------------------------------------------------- CUDA graphs

@@ -24,7 +24,7 @@ from torch import Tensor
 from trifeature.comm.methods import Method, make_method
 from trifeature.comm.parallel import ALONE, Group, joined, own_device
 from trifeature.comm.settings import RunSettings
-from trifeature.comm.steps import Execution, Learner, Steps, numerics, take_steps
+from trifeature.comm.steps import Execution, Learner, Steps, numerics, taking_steps
 from trifeature.dataset import Dataset
 from trifeature.errors import InputError
 from trifeature.files import (
@@ -192,17 +192,17 @@ def train(
         if state.epoch == 0 and evaluate is not None:
             group.leader(evaluate, method.eval(), 0)
         how = execution or Execution.default(target, settings.precision)
-        steps = take_steps(state.learner, data, how)
-        while state.epoch < settings.epochs:
-            shown = report if group.leads else None
-            with numerics(settings.precision, target):
-                metrics = _train_epoch(steps, pairs, settings, state, shown)
-            state.epoch += 1
-            if evaluate is not None:
-                group.leader(evaluate, method.eval(), state.epoch)
-            if folder is not None:
-                last = state.epoch == settings.epochs
-                saved = group.leader(_keep, folder, state, metrics, last=last, saved=saved)
+        with taking_steps(state.learner, data, how) as take:
+            while state.epoch < settings.epochs:
+                shown = report if group.leads else None
+                with numerics(settings.precision, target):
+                    metrics = _train_epoch(take, pairs, settings, state, shown)
+                state.epoch += 1
+                if evaluate is not None:
+                    group.leader(evaluate, method.eval(), state.epoch)
+                if folder is not None:
+                    last = state.epoch == settings.epochs
+                    saved = group.leader(_keep, folder, state, metrics, last=last, saved=saved)
         if folder is not None:
             note = {"epochs": settings.epochs}
             group.leader(write_tensors, folder / WEIGHTS, method.state_dict(), note)
