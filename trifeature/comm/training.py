@@ -109,6 +109,9 @@ def new_method(settings: RunSettings, dataset: Dataset, device: torch.device) ->
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         method = make_method(settings, rule.modalities, canvas)
+    if device.type == "cuda":
+        # Tensor cores want the channels of a pixel side by side.
+        return method.to(device, memory_format=torch.channels_last)
     return method.to(device)
 
 

@@ -125,12 +125,13 @@ class Method(nn.Module, ABC):
     def compiled(self) -> Iterator[None]:
         """Fuse views and losses by `torch.compile` while inside the block.
 
-        The kernels stay with the process: another run of the same kind finds them ready. Views are
-        then made in float16, see `trifeature.fused_views`.
+        The kernels stay with the process: another run of the same kind finds them ready. Where
+        training rounds to bfloat16, views are made in float16, see `trifeature.fused_views`.
         """
-        self.apply_views = partial(apply_fused, dtype=torch.float16)
+        half = self.settings.precision == "bfloat16"
+        self.apply_views = partial(apply_fused, dtype=torch.float16 if half else torch.float32)
         for name in self.pure:
-            setattr(self, name, torch.compile(getattr(self, name), dynamic=False))
+            setattr(self, name, torch.compile(getattr(self, name), dynamic=False, fullgraph=True))
         try:
             yield
         finally:

@@ -1,0 +1,322 @@
+"""How steps are carried out changes rounding alone, and nothing in them waits for the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
+from torch.utils import _pytree as trees
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from trifeature import fused_views
+from trifeature.comm import training
+from trifeature.comm.methods import METHODS, Method, make_method
+from trifeature.comm.settings import PRECISIONS, RunSettings, run_preset
+from trifeature.comm.steps import Execution, Learner, numerics, step, taking_steps
+from trifeature.comm.training import METRICS, new_method, train
+from trifeature.dataset import Dataset, build, preset
+from trifeature.errors import InputError
+from trifeature.files import read_rows
+from trifeature.fused_views import apply_fused
+from trifeature.views import ALL, CLEAN, apply, draw
+
+SMALL = {"width": 8, "heads": 2, "hidden": 8, "embedding": 4, "vector": 8}
+DATA = preset(
+    "quick", copies=1, test_copies=1, train_pairs=20, probe_pairs=20, test_pairs=20, match_rate=1.0
+)
+N, CANVAS = 8, 32
+CPU = torch.device("cpu")
+
+
+def tiny_run(**changes: Any) -> RunSettings:
+    return run_preset("quick", **SMALL | {"epochs": 2, "batch_size": N, "seed": 3} | changes)
+
+
+def gentle_run(**changes: Any) -> RunSettings:
+    """So small a network with a batch of 8 is chaotic at the preset's rate and temperature."""
+    return tiny_run(temperature=0.5, learning_rate=1e-4, schedule="constant", **changes)
+
+
+def tiny_method(name: str, **changes: Any) -> Method:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return make_method(tiny_run(method=name, **changes), 2, CANVAS).train()
+
+
+def images() -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (N, 2, 3, CANVAS, CANVAS), generator=generator, dtype=torch.uint8)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return build(DATA)
+
+
+# --------------------------------------------------------------------------- precision
+
+
+def gradient(method: Method, total: Tensor) -> Tensor:
+    method.zero_grad()
+    total.backward()
+    return torch.cat([p.grad.flatten() for p in method.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_bfloat16_gives_loss_and_gradient_of_float32_on_the_same_views(name: str) -> None:
+    method = tiny_method(name, temperature=0.2)
+    share = method.share(N)
+    views = method.views(images(), torch.Generator().manual_seed(0), share)
+    found = {}
+    for precision in PRECISIONS:
+        with numerics(precision, CPU):
+            loss = method.loss_of(views, share)
+        found[precision] = (loss, gradient(method, loss.total))
+    (exact, slope), (rounded, near) = (found[precision] for precision in PRECISIONS)
+    assert rounded.total.dtype == torch.float32
+    assert rounded.total.item() != exact.total.item()
+    for term, value in exact.terms.items():
+        # bfloat16 keeps 8 bits: 0.4 % of each product, some of which averages out.
+        torch.testing.assert_close(rounded.terms[term], value, rtol=0.02, atol=0.02)
+    assert torch.cosine_similarity(slope, near, dim=0) > 0.98
+
+
+def test_numerics_leave_no_trace() -> None:
+    def state() -> tuple[Any, ...]:
+        flags = torch.backends.cudnn
+        return (
+            torch.get_float32_matmul_precision(),
+            flags.benchmark,
+            flags.allow_tf32,
+            torch.is_autocast_enabled("cpu"),
+        )
+
+    before = state()
+    with numerics("bfloat16", CPU):
+        assert torch.is_autocast_enabled("cpu")
+        assert torch.get_float32_matmul_precision() == "high"
+    assert state() == before
+    with pytest.raises(RuntimeError, match="size"), numerics("float32", CPU):
+        torch.ones(2, 3) @ torch.ones(2)
+    assert state() == before
+
+
+def test_a_run_in_bfloat16_ends_near_one_in_float32(data: Dataset, tmp_path: Path) -> None:
+    for precision in PRECISIONS:
+        train(data, gentle_run(precision=precision), tmp_path / precision)
+    exact, rounded = (read_rows(tmp_path / p / METRICS) for p in PRECISIONS)
+    assert [row["loss"] for row in rounded] != [row["loss"] for row in exact]
+    assert [row["loss"] for row in rounded] == pytest.approx([r["loss"] for r in exact], rel=0.1)
+
+
+def test_a_fast_gpu_is_the_default_for_bfloat16_alone() -> None:
+    gpu = torch.device("cuda")
+    assert Execution.default(gpu, "bfloat16") == Execution(compiled=True, graphs=True)
+    assert Execution.default(gpu, "float32") == Execution()
+    assert Execution.default(CPU, "bfloat16") == Execution()
+
+
+# --------------------------------------------------------------------------- compiling
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What would be compiled runs as it is; its names are collected."""
+    names: list[str] = []
+
+    def keep(function: Any, **_: Any) -> Any:
+        names.append(function.__name__)
+        return function
+
+    monkeypatch.setattr(torch, "compile", keep)
+    fused_views._compiled.cache_clear()
+    yield names
+    fused_views._compiled.cache_clear()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_compiled_steps_minimize_the_same_losses(
+    name: str, data: Dataset, tmp_path: Path, uncompiled: list[str]
+) -> None:
+    for kind in (Execution(), Execution(compiled=True)):
+        train(data, gentle_run(method=name), tmp_path / str(kind.compiled), execution=kind)
+    assert set(uncompiled) == {"_apply", *METHODS[name].pure}
+    plain, fused = (read_rows(tmp_path / kind / METRICS) for kind in ("False", "True"))
+    for one, other in zip(plain, fused, strict=True):
+        assert other["loss"] == pytest.approx(
+            one["loss"], rel=0.02, abs=0.02
+        )  # half-precision views
+
+
+def test_after_compiled_steps_a_method_is_itself_again(uncompiled: list[str]) -> None:
+    method = tiny_method("factorcl")
+    with method.compiled():
+        assert method.apply_views is not apply
+    assert method.apply_views is apply
+    assert not {"loss_of", "critic_loss_of"} & vars(method).keys()
+    assert uncompiled == ["loss_of", "critic_loss_of"]
+
+
+@pytest.mark.slow  # a compiler takes minutes on a CPU
+def test_the_compiler_takes_a_step_as_one_graph_and_keeps_it_for_the_next_run(
+    data: Dataset, tmp_path: Path
+) -> None:
+    torch._dynamo.reset()
+    fused_views._compiled.cache_clear()
+    counts = torch._dynamo.utils.counters["stats"]
+    counts.clear()
+    found = []
+    for seed in (3, 4):
+        train(data, tiny_run(seed=seed), tmp_path / str(seed), execution=Execution(compiled=True))
+        found.append(counts["unique_graphs"])
+    assert found == [2, 2]  # views and loss, for both runs together
+    plain = train(data, tiny_run(seed=3), tmp_path / "plain")
+    assert not plain.training
+    fused, eager = (read_rows(tmp_path / kind / METRICS) for kind in ("3", "plain"))
+    for one, other in zip(eager, fused, strict=True):
+        assert other["loss"] == pytest.approx(one["loss"], rel=0.02)
+
+
+# --------------------------------------------------------------------------- the host
+
+
+class Exchanges(TorchDispatchMode):
+    """Collects every operation that moves data between host and device or reads a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        given, made = (self._devices(x) for x in ((args, kwargs), result))
+        reads = "_local_scalar_dense" in str(function) or "nonzero" in str(function)
+        if reads or (given and made and given != made):
+            self.found.append(str(function))
+        return result
+
+    @staticmethod
+    def _devices(tree: Any) -> set[str]:
+        return {x.device.type for x in trees.tree_leaves(tree) if isinstance(x, Tensor) and x.ndim}
+
+
+def on_a_pretended_gpu(method: Method) -> None:
+    """Put empty parameters and buffers of the same shapes there."""
+    for module in method.modules():
+        for name, x in list(module._parameters.items()):
+            if x is not None:
+                module._parameters[name] = nn.Parameter(torch.empty(x.shape, device="cuda"))
+        for name, x in list(module._buffers.items()):
+            if x is not None:
+                module._buffers[name] = torch.empty(x.shape, device="cuda", dtype=x.dtype)
+
+
+@pytest.mark.filterwarnings("ignore:.*CUDA is not available.*")
+@pytest.mark.parametrize("changes", [{}, {"unimodal": "plain", "masking": "learned"}], ids=str)
+@pytest.mark.parametrize("name", METHODS)
+def test_no_step_exchanges_anything_with_the_host(name: str, changes: dict[str, Any]) -> None:
+    method = tiny_method(name, **changes)
+    share = method.share(N)
+    shapes = [v.shape for v in method.views(images(), torch.Generator(), share)]
+    params = draw(ALL, N, CANVAS, torch.Generator())
+    with FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv()):
+        on_a_pretended_gpu(method)
+        pixels = torch.zeros(N, 3, CANVAS, CANVAS, dtype=torch.uint8, device="cuda")
+        with Exchanges() as control:
+            pixels[torch.zeros(2, dtype=torch.int64)].float().sum().item()
+        assert control.found
+        drawn = params.to("cuda")
+        views = tuple(torch.zeros(shape, dtype=torch.float16, device="cuda") for shape in shapes)
+        with Exchanges() as spy, torch.autocast("cuda", torch.bfloat16):
+            apply_fused(pixels, drawn, ALL, compiled=False)
+            apply(pixels, drawn, ALL)
+            apply(pixels, drawn, CLEAN)
+            for function in METHODS[name].pure:
+                getattr(method, function)(views, share)
+    assert spy.found == []
+
+
+# --------------------------------------------------------------------------- CUDA graphs
+
+
+def test_graphs_without_a_gpu_are_refused(data: Dataset) -> None:
+    with pytest.raises(InputError, match="CUDA graphs need a GPU"):
+        train(data, tiny_run(), execution=Execution(graphs=True))
+
+
+def test_a_learning_rate_on_the_device_is_set_in_place() -> None:
+    learner = Learner.of(tiny_method("comm"), tiny_run(), CPU)
+    on_device = torch.tensor(0.5)
+    learner.optimizers[0].param_groups[0]["lr"] = on_device
+    learner.set_rate(0.125)
+    assert on_device.item() == 0.125
+    assert learner.optimizers[0].param_groups[0]["lr"] is on_device
+    assert learner.optimizers[0].param_groups[1]["lr"] == 0.125
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", METHODS)
+def test_replayed_steps_are_those_taken_one_by_one(name: str, data: Dataset) -> None:
+    device = torch.device("cuda")
+    settings = tiny_run(method=name)
+    order = torch.randperm(20, generator=torch.Generator().manual_seed(0)).to(device)
+    sizes = [8, 8, 4, 8, 4]  # as over two epochs: full batches and a smaller last one
+    seen, weights = [], []
+    for graphs in (False, True):
+        learner = Learner.of(new_method(settings, data, device), settings, device)
+        learner.method.train()
+        losses = []
+        with (
+            taking_steps(learner, data.to(device), Execution(graphs=graphs)) as take,
+            numerics("float32", device),
+        ):
+            for rate, size in zip((1e-3, 2e-3, 3e-3, 2e-3, 1e-3), sizes, strict=True):
+                learner.set_rate(rate)
+                losses.append(take(order[:size])[1].cpu())
+        seen.append(torch.stack(losses))
+        weights.append({k: v.cpu() for k, v in learner.method.state_dict().items()})
+    torch.testing.assert_close(seen[1], seen[0], rtol=1e-4, atol=1e-4)
+    for key, value in weights[0].items():
+        torch.testing.assert_close(weights[1][key], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_fast_run_on_a_gpu_resumes_and_ends_near_the_reference(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    fast = tiny_run(precision="bfloat16", epochs=3)
+    train(data, fast, tmp_path / "fast", device="cuda")
+
+    def stop(_: Method, epoch: int) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, fast, tmp_path / "again", device="cuda", evaluate=stop)
+    train(data, fast, tmp_path / "again", device="cuda")
+    train(data, replace(fast, precision="float32"), tmp_path / "slow", device="cuda")
+    whole, again, slow = (
+        [row["loss"] for row in read_rows(tmp_path / kind / METRICS)]
+        for kind in ("fast", "again", "slow")
+    )
+    assert again == pytest.approx(whole, rel=1e-3)
+    assert whole == pytest.approx(slow, rel=0.05)
+
+
+def test_a_step_reports_loss_and_terms() -> None:
+    learner = Learner.of(tiny_method("factorcl"), tiny_run(method="factorcl"), CPU)
+    names, values = step(images(), learner)
+    assert names == ["loss", "I_1", "I_2", "I_3", "I_4", "I_5", "I_6", "loss_2"]
+    assert values.shape == (8,)
