@@ -35,7 +35,7 @@ from trifeature.plots import (
     interaction_curves,
 )
 from trifeature.probes.interactions import Interactions, learned_information, letter, probe
-from trifeature.probes.logistic import ProbeResult
+from trifeature.probes.linear import ProbeResult
 from trifeature.storage import generate
 from trifeature.truth import (
     TOLERANCE,

@@ -21,7 +21,8 @@ from trifeature.dataset import SPLIT_OF, Dataset, PairSet
 from trifeature.errors import check_name
 from trifeature.pid import Atoms, fano_information
 from trifeature.probes.folds import combination_folds
-from trifeature.probes.logistic import ProbeData, ProbeResult, linear_probe, official_probe
+from trifeature.probes.linear import ProbeData, ProbeResult, linear_probe
+from trifeature.probes.official import official_probe
 from trifeature.truth import atom_of, own_atoms
 from trifeature.views import CLEAN, LIGHT, augment
 
