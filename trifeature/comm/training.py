@@ -133,7 +133,11 @@ def _make_optimizer(method: Method, phase: int, settings: RunSettings) -> torch.
 
 
 def learning_rate(settings: RunSettings, step: int, steps: int) -> float:
-    """The learning rate of a step (from 0) out of `steps`."""
+    """The learning rate of a step (from 0) out of `steps`.
+
+    The cosine is exactly 0 at the last step, which therefore changes no weight: one step of a run
+    is spent for nothing, and rows that were measured so would change without it.
+    """
     if settings.schedule == "constant":
         return settings.learning_rate
     warm = max(settings.warmup * steps, 1e-9)
