@@ -155,6 +155,7 @@ def _methods(data: Dataset) -> Part:
     """The losses of every method on one batch, and a short training of the first."""
     batch = data.images["train"][torch.from_numpy(data.pairs["train"].images[:16])]
     cases: dict[str, dict[str, Any]] = {name: {"method": name} for name in METHODS}
+    cases |= {f"comm, {loss}": {"loss": loss} for loss in ("L", "L_i")}
     cases |= {"comm, linear": {"fusion": "linear"}, "comm, learned": {"masking": "learned"}}
     for name, changes in cases.items():
         method = new_method(_small(**changes), data, torch.device("cpu"))
