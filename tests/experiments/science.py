@@ -25,7 +25,7 @@ from torch import Tensor
 from trifeature.comm.methods import METHODS
 from trifeature.comm.methods.base import ENCODERS
 from trifeature.comm.settings import RunSettings, run_preset
-from trifeature.comm.training import Progress, learning_rate, new_method, train
+from trifeature.comm.training import Progress, learning_rate, make_optimizers, new_method, train
 from trifeature.dataset import Dataset, build, plan_images, plan_pairs, preset
 from trifeature.experiments.runs import ROW_FORMAT
 from trifeature.probes import interactions
@@ -152,7 +152,7 @@ def _small(**changes: Any) -> RunSettings:
 
 
 def _methods(data: Dataset) -> Part:
-    """The losses of every method on one batch, and a short training of the first."""
+    """The losses of every method on one batch; optimizer, training and rates of the first."""
     batch = data.images["train"][torch.from_numpy(data.pairs["train"].images[:16])]
     cases: dict[str, dict[str, Any]] = {name: {"method": name} for name in METHODS}
     cases |= {f"comm, {loss}": {"loss": loss} for loss in ("L", "L_i")}
@@ -162,6 +162,11 @@ def _methods(data: Dataset) -> Part:
         losses = [function(batch, _generator()) for function in method.losses()]
         values = [value for loss in losses for value in (loss.total, *loss.terms.values())]
         yield f"losses: {name}", [value.item() for value in values]
+    (optimizer,) = make_optimizers(method, _small(weight_decay=0.3))
+    for place, group in enumerate(optimizer.param_groups):
+        count = sum(parameter.numel() for parameter in group["params"])
+        numbers = [count, group["weight_decay"], *group["betas"], 1e8 * group["eps"]]
+        yield f"protocol: optimizer {place + 1}", numbers
     seen: list[Progress] = []
     method = train(data, _small(), report=seen.append)
     yield "training: comm", [value for one in seen for value in one.terms.values()]

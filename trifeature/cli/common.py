@@ -32,6 +32,9 @@ from trifeature.files import finite
 P = ParamSpec("P")
 R = TypeVar("R")
 
+DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+
 console = Console()
 errors = Console(stderr=True)
 
