@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from trifeature.errors import InputError
 from trifeature.files import (
     append_row,
+    finite,
     read_json,
     read_rows,
     read_tensors,
@@ -110,7 +111,7 @@ def test_a_missing_json_file_is_named(tmp_path: Path) -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -118,15 +119,15 @@ json_values = st.recursive(
 
 @settings(max_examples=12)
 @given(rows=st.lists(st.dictionaries(st.text(), json_values, max_size=3), max_size=4))
-def test_rows_come_back_as_they_were_written(
+def test_rows_come_back_as_they_were_written_but_for_what_json_cannot_hold(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
 ) -> None:
     folder = tmp_path_factory.mktemp("rows")
     write_rows(folder / "at_once", rows)
     for row in rows:
         append_row(folder / "new folder" / "one_by_one", row)
-    assert read_rows(folder / "at_once") == rows
-    assert read_rows(folder / "new folder" / "one_by_one") == rows
+    assert read_rows(folder / "at_once") == finite(rows)
+    assert read_rows(folder / "new folder" / "one_by_one") == finite(rows)
 
 
 ODD = {"bits": {"U1": math.inf}, "parts": [1.5, -math.inf, (math.nan,)], "n": 3, "none": None}
