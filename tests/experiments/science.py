@@ -25,7 +25,8 @@ from torch import Tensor
 from trifeature.comm.methods import METHODS
 from trifeature.comm.methods.base import ENCODERS
 from trifeature.comm.settings import RunSettings, run_preset
-from trifeature.comm.training import Progress, learning_rate, make_optimizers, new_method, train
+from trifeature.comm.steps import make_optimizers
+from trifeature.comm.training import Progress, learning_rate, new_method, train
 from trifeature.dataset import Dataset, build, plan_images, plan_pairs, preset
 from trifeature.experiments.runs import ROW_FORMAT
 from trifeature.probes import interactions
