@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from trifeature import bench
-from trifeature.bench import PUBLISHED_MS, REPEATS, bench_rendering, one_thread
+from trifeature.bench import PUBLISHED_MS, REPEATS, bench_rendering
 from trifeature.render import RenderSettings
+from trifeature.threads import one_thread
 
 CPU = torch.device("cpu")
 SMALL = RenderSettings.for_canvas(32)

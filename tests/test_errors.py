@@ -36,7 +36,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest(
 def test_a_name_like_no_other_is_answered_with_all_that_exist() -> None:
     with pytest.raises(InputError) as caught:
         check_name("color", "qqqqqq", ["red", "green"])
-    assert str(caught.value) == "unknown color 'qqqqqq': (one of red, green)"
+    assert str(caught.value) == "unknown color 'qqqqqq' (one of red, green)"
 
 
 def test_options_may_be_any_iterable_and_are_read_once() -> None:

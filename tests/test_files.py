@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +16,7 @@ from safetensors.torch import save_file
 from trifeature.errors import InputError
 from trifeature.files import (
     append_row,
+    finite,
     read_json,
     read_rows,
     read_tensors,
@@ -108,7 +111,7 @@ def test_a_missing_json_file_is_named(tmp_path: Path) -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -116,15 +119,45 @@ json_values = st.recursive(
 
 @settings(max_examples=12)
 @given(rows=st.lists(st.dictionaries(st.text(), json_values, max_size=3), max_size=4))
-def test_rows_come_back_as_they_were_written(
+def test_rows_come_back_as_they_were_written_but_for_what_json_cannot_hold(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
 ) -> None:
     folder = tmp_path_factory.mktemp("rows")
     write_rows(folder / "at_once", rows)
     for row in rows:
         append_row(folder / "new folder" / "one_by_one", row)
-    assert read_rows(folder / "at_once") == rows
-    assert read_rows(folder / "new folder" / "one_by_one") == rows
+    assert read_rows(folder / "at_once") == finite(rows)
+    assert read_rows(folder / "new folder" / "one_by_one") == finite(rows)
+
+
+ODD = {"bits": {"U1": math.inf}, "parts": [1.5, -math.inf, (math.nan,)], "n": 3, "none": None}
+PLAIN = {"bits": {"U1": None}, "parts": [1.5, None, [None]], "n": 3, "none": None}
+
+
+def test_numbers_that_strict_json_cannot_hold_are_written_as_null(tmp_path: Path) -> None:
+    append_row(tmp_path / "appended", ODD)
+    write_rows(tmp_path / "written", [ODD])
+    for name in ("appended", "written"):
+        assert json.loads((tmp_path / name).read_bytes(), parse_constant=refused) == PLAIN
+        assert read_rows(tmp_path / name) == [PLAIN]
+
+
+def refused(constant: str) -> NoReturn:
+    """What a strict parser does with Infinity, -Infinity and NaN."""
+    raise AssertionError(constant)
+
+
+def test_older_rows_with_infinity_and_nan_are_read_as_if_they_held_null(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    path.write_text(json.dumps(ODD) + "\n")
+    assert "Infinity" in path.read_text()
+    assert read_rows(path) == [PLAIN]
+
+
+def test_settings_that_strict_json_cannot_hold_are_a_defect(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"rate": math.inf})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_of_rows_that_does_not_exist_has_none(tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ from trifeature.finetuning import (
 )
 from trifeature.pairs import PairRule
 from trifeature.probes.interactions import COSTS, extract
-from trifeature.probes.logistic import LogisticProbe
 from trifeature.probes.metrics import macro_accuracy
+from trifeature.probes.regression import LogisticProbe
 from trifeature.views import CLEAN
 
 # --------------------------------------------------------------------------- SupCon

@@ -35,7 +35,7 @@ from trifeature.plots import (
     interaction_curves,
 )
 from trifeature.probes.interactions import Interactions, learned_information, letter, probe
-from trifeature.probes.logistic import ProbeResult
+from trifeature.probes.linear import ProbeResult
 from trifeature.storage import generate
 from trifeature.truth import (
     TOLERANCE,
@@ -375,7 +375,7 @@ def part(cross_entropy: float, fano: float = 0.1, **levels: float) -> dict[str, 
     return {"cross_entropy": cross_entropy, "fano": fano, **levels}
 
 
-def row_of(epoch: int, **parts: dict[str, float]) -> dict[str, Any]:
+def row_of(epoch: int, **parts: Mapping[str, float | None]) -> dict[str, Any]:
     """A row with the same information about R, U and S unless told otherwise."""
     names = dict.fromkeys("RUS", part(0.5, truth=1.0, entropy=1.2)) | parts
     return {"epoch": epoch, "R": 0.5, "U": 0.5, "S": 0.5, "information": names}
@@ -412,7 +412,8 @@ def test_each_panel_in_bits_draws_both_bounds_of_its_own_interaction() -> None:
 
 
 def test_bounds_below_zero_are_raised_to_zero_before_the_mean_over_the_seeds() -> None:
-    rows = [row_of(1, S=part(value)) for value in (-math.inf, -2.0, 0.6)]
+    bounds = ({"cross_entropy": None, "fano": 0.1}, part(-math.inf), part(-2.0), part(0.8))
+    rows = [row_of(1, S=bound) for bound in bounds]
     epochs, mean = information_points(rows, "S", "cross_entropy")
     assert epochs.tolist() == [1]
     assert mean == pytest.approx([0.2])

@@ -36,5 +36,5 @@ def check_name(kind: str, name: str, options: Iterable[str]) -> str:
         return name
     folded = {option.casefold(): option for option in known}
     near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
-    hint = f"did you mean {folded[near[0]]!r}? (one of " if near else "(one of "
-    raise InputError(f"unknown {kind} {name!r}: {hint}{', '.join(known)})")
+    hint = f": did you mean {folded[near[0]]!r}?" if near else ""
+    raise InputError(f"unknown {kind} {name!r}{hint} (one of {', '.join(known)})")

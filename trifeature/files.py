@@ -1,8 +1,13 @@
-"""Small files that are never seen half-written: JSON, JSON lines, tensors."""
+"""Small files that are never seen half-written: JSON, JSON lines, tensors.
+
+JSON here is strict: it has no word for an infinite or an undefined number. In a row such a number
+is null, and what that means stands where the row is made.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -26,9 +31,31 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def finite(content: Any) -> Any:
+    """The same content with None for every number that strict JSON cannot hold.
+
+    Args:
+        content: Anything of dictionaries, lists, tuples and plain values.
+
+    >>> finite({"bits": [1.5, float("-inf")], "auc": float("nan"), "n": 3})
+    {'bits': [1.5, None], 'auc': None, 'n': 3}
+    """
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return content
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write an object as readable JSON, atomically."""
-    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+    """Write an object as readable JSON, atomically.
+
+    Raises:
+        ValueError: a number is infinite or undefined. Settings never are: it is a defect.
+    """
+    write_atomically(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -49,7 +76,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
-    """Append one JSON line; it is on the disk when this returns.
+    """Append one JSON line, null for what is not `finite`; it is on the disk when this returns.
 
     A last line that a kill cut off is removed first, or the new one would run into it.
     """
@@ -59,7 +86,7 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
                 file.truncate(path.read_bytes().rfind(b"\n") + 1)
-        file.write((json.dumps(row) + "\n").encode())
+        file.write(_line(row))
         file.flush()
         os.fsync(file.fileno())
 
@@ -67,7 +94,8 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The JSON lines of a file, none if it does not exist.
 
-    A last line without its end was cut off by a kill and is left out.
+    A last line without its end was cut off by a kill and is left out. Infinity and NaN, which
+    rows held before they were strict JSON, are read as None, as null is.
 
     Raises:
         InputError: a line is not a JSON object; file and line are named.
@@ -78,7 +106,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line.decode())
+            row = json.loads(line.decode(), parse_constant=lambda _: None)
         except ValueError as problem:
             raise InputError(f"{path}, line {number} is damaged: {problem}") from None
         if not isinstance(row, dict):
@@ -88,8 +116,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Replace a file of JSON lines, atomically."""
-    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    """Replace a file of JSON lines, null for what is not `finite`, atomically."""
+    write_atomically(path, b"".join(_line(row) for row in rows))
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    return (json.dumps(finite(row), allow_nan=False) + "\n").encode()
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:

@@ -40,8 +40,8 @@ from trifeature.dataset import Dataset, PairSet
 from trifeature.errors import InputError, check_name
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.interactions import COSTS, extract
-from trifeature.probes.logistic import LinearModels, fit_many
 from trifeature.probes.metrics import macro_accuracy
+from trifeature.probes.regression import LinearModels, fit_many
 
 SupervisedLoss = Literal["supcon", "cross-entropy"]
 SUPERVISED_LOSSES: Final[tuple[SupervisedLoss, ...]] = get_args(SupervisedLoss)

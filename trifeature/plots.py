@@ -392,7 +392,8 @@ def information_points(
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Epochs and, over the seeds, the mean of a lower bound in bits.
 
-    A bound below 0 says nothing that 0 does not: each run's is raised to 0 before the mean.
+    A bound below 0 says nothing that 0 does not: each run's is raised to 0 before the mean. None
+    is minus infinity, a probe that ruled out a label that occurs, and is raised to 0 as well.
 
     Args:
         rows: With `epoch` and `information`.
@@ -400,11 +401,11 @@ def information_points(
         estimate: One of `ESTIMATES`.
     """
     epochs = sorted({row["epoch"] for row in rows})
-    bounds = [
-        [max(row["information"][name][estimate], 0.0) for row in rows if row["epoch"] == epoch]
-        for epoch in epochs
-    ]
-    return np.array(epochs), np.array([np.mean(group) for group in bounds])
+    means = []
+    for epoch in epochs:
+        bounds = [row["information"][name][estimate] for row in rows if row["epoch"] == epoch]
+        means.append(np.mean([0.0 if bound is None else max(bound, 0.0) for bound in bounds]))
+    return np.array(epochs), np.array(means)
 
 
 def _informed(curves: Mapping[str, Sequence[Curve]]) -> dict[str, list[Curve]]:

@@ -23,7 +23,6 @@ SignedDistance = Callable[[Tensor, Tensor], Tensor]
 
 HALF: Final = 1 / 2
 THIRD: Final = 1 / 3
-SIXTH: Final = 1 / 6
 
 
 def _rectangle(x: Tensor, y: Tensor, width: float, height: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 
 import pytest
@@ -146,6 +147,11 @@ def test_brackets_in_a_table_are_no_markup(capsys: Capture) -> None:
 def test_json_is_for_programs(capsys: Capture) -> None:
     print_json({"R": 0.5, "name": "ΣL_i"})
     assert json.loads(capsys.readouterr().out) == {"R": 0.5, "name": "ΣL_i"}
+
+
+def test_json_for_programs_is_strict(capsys: Capture) -> None:
+    print_json({"probe": [{"bits": math.inf}], "auc": math.nan})
+    assert json.loads(capsys.readouterr().out) == {"probe": [{"bits": None}], "auc": None}
 
 
 def test_progress_bars_leave_nothing_in_a_log(capsys: Capture) -> None:

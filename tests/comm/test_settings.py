@@ -62,6 +62,7 @@ def test_a_model_that_cannot_be_is_refused(change: dict[str, Any], words: str) -
         ({"learning_rate": 0}, "learning_rate must be a number > 0, not 0"),
         ({"learning_rate": "fast"}, "learning_rate must be a number > 0, not 'fast'"),
         ({"weight_decay": -0.1}, "weight_decay must be a number ≥ 0, not -0.1"),
+        ({"learning_rate": math.inf}, "learning_rate must be finite, not inf"),
         ({"batch_size": 1}, "batch_size must be"),
         ({"batch_size": 2.5}, "batch_size must be"),
         ({"warmup": 1}, "warmup must be from 0 to below 1, not 1"),

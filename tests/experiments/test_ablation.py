@@ -182,6 +182,31 @@ def test_a_row_written_twice_counts_once_and_the_latest() -> None:
     assert spread.tolist() == [0, 0, 0]
 
 
+def counts(share: int, unique1: int, unique2: int) -> dict[str, list[list[int]]]:
+    """Confusions of so many classes each."""
+    sizes = {"R": share, "U1": unique1, "U2": unique2, "S": 2}
+    return {name: [[1] * n] * n for name, n in sizes.items()}
+
+
+def test_chance_is_that_of_the_classes_that_the_rows_count_not_of_the_preset() -> None:
+    rows = [row | {"confusion": counts(4, 3, 3)} for row in rows_for(make())]
+    assert curves_of_rows(rows)[1] == {"R": 1 / 4, "U": 1 / 3, "S": 1 / 2}
+    renamed = [row | {"preset": "mine"} for row in rows]
+    assert curves_of_rows(renamed)[1] == {"R": 1 / 4, "U": 1 / 3, "S": 1 / 2}
+
+
+def test_older_rows_without_counts_share_the_presets_chance() -> None:
+    rows = rows_for(make())
+    mixed = [rows[0] | {"confusion": counts(5, 5, 5)}, *rows[1:]]
+    assert curves_of_rows(mixed)[1] == curves_of_rows(rows)[1] == {"R": 0.2, "U": 0.2, "S": 0.5}
+
+
+def test_rows_of_other_numbers_of_classes_are_refused_in_one_picture() -> None:
+    rows = [*rows_for(make()), *(r | {"confusion": counts(5, 4, 4)} for r in rows_for(make("L")))]
+    with pytest.raises(InputError, match="different numbers of classes"):
+        curves_of_rows(rows)
+
+
 def test_rows_of_several_presets_are_refused_in_one_picture() -> None:
     rows = rows_for(make(), replace(make(), preset="paper"))
     with pytest.raises(InputError, match=r"rows of several presets \(paper, quick\)"):

@@ -4,6 +4,7 @@ The images here are plain: the red, green and blue of each are the indices of it
 and color, so that a fake method can read the attributes off the pixels and hand out any code.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -266,6 +267,21 @@ def test_a_row_holds_every_number_by_its_short_name(data: Dataset) -> None:
     assert row["U"] == (row["U1"] + row["U2"]) / 2
     assert row["S_auc"] == interactions.tasks["synergy"].roc_auc
     assert row["costs"]["U2"] == interactions.tasks["unique2"].cost
+
+
+def test_what_is_infinite_in_a_row_is_null(data: Dataset) -> None:
+    pairs = data.pairs["probe"]
+    keep = pairs.labels["unique1"] != 1
+    labels = {task: values[keep] for task, values in pairs.labels.items()}
+    fitted = replace(pairs, images=pairs.images[keep], labels=labels)
+    found = probe(Fake(constant), replace(data, pairs={**data.pairs, "probe": fitted}))
+    assert found.tasks["unique1"].cross_entropy == np.inf
+    row = found.row()
+    assert row["bits"]["U1"] is None
+    assert row["information"]["U1"]["cross_entropy"] is None
+    assert row["information"]["U"]["cross_entropy"] is None
+    assert row["information"]["U1"]["fano"] is not None
+    json.dumps(row, allow_nan=False)
 
 
 def test_a_probe_reads_a_method_in_evaluation_mode(data: Dataset) -> None:

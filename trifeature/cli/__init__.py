@@ -1,15 +1,22 @@
-"""The command line: a thin shell that checks arguments and calls functions that return data."""
+"""The command line: a thin shell that checks arguments and calls functions that return data.
+
+The commands are imported where they are run: torch takes seconds, and `--version` needs none.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
-from trifeature.cli import data, probe
-from trifeature.cli.common import protect_bare_option
+import trifeature
 
 
 def trifeature_main() -> None:
     """Entry point of `trifeature`: the data."""
+    _answer_version(sys.argv[1:])
+    from trifeature.cli import data  # noqa: PLC0415 - see above
+    from trifeature.cli.common import protect_bare_option  # noqa: PLC0415
+
     data.app(
         args=protect_bare_option(sys.argv[1:], "--synergy-map", data.BARE), prog_name="trifeature"
     )
@@ -17,4 +24,14 @@ def trifeature_main() -> None:
 
 def comm_probe_main() -> None:
     """Entry point of `comm-probe`: the models and the measurements."""
+    _answer_version(sys.argv[1:])
+    from trifeature.cli import probe  # noqa: PLC0415 - see above
+
     probe.app(prog_name="comm-probe")
+
+
+def _answer_version(arguments: Sequence[str]) -> None:
+    """Print the version and exit where it is all that is asked; other lines are Typer's to read."""
+    if list(arguments) == ["--version"]:
+        sys.stdout.write(f"{trifeature.__version__}\n")
+        sys.exit()

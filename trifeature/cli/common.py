@@ -27,9 +27,13 @@ from rich.table import Table
 import trifeature
 from trifeature.comm.training import TrainingError
 from trifeature.errors import InputError
+from trifeature.files import finite
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 console = Console()
 errors = Console(stderr=True)
@@ -152,5 +156,5 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 
 def print_json(content: Any) -> None:
-    """Print for programs: plain JSON on standard output."""
-    typer.echo(json.dumps(content, indent=1))
+    """Print for programs: strict JSON on standard output, null for what is not `finite`."""
+    typer.echo(json.dumps(finite(content), indent=1, allow_nan=False))

@@ -18,6 +18,7 @@ from trifeature.attributes import ATTRIBUTES, VALUES
 from trifeature.bench import bench_rendering
 from trifeature.cli.common import (
     BAD_INPUT,
+    JsonOption,
     bold,
     counting,
     errors,
@@ -236,7 +237,7 @@ def verify(path: Annotated[Path, typer.Argument(help="A data set's folder.")]) -
 @guarded
 def info(
     path: Annotated[Path, typer.Argument(help="A data set's folder.")],
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a data set's settings, its map, what was drawn, and what there is to learn in bits."""
     manifest = storage.read_manifest(path)
@@ -320,7 +321,7 @@ def bench(
     images: Annotated[int, typer.Option(help="How many to render.")] = 500,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     rows: Annotated[Path | None, typer.Option(help="JSON lines to append the row to.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Time the renderer on one core, or on a GPU."""
     if images < 1:

@@ -8,17 +8,25 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from trifeature.cli.common import console, counting, guarded, print_json, print_table
+from trifeature.cli.common import (
+    DeviceOption,
+    JsonOption,
+    console,
+    counting,
+    guarded,
+    print_json,
+    print_table,
+)
 from trifeature.comm.methods import METHODS, Method
-from trifeature.comm.settings import ENCODERS, RUN_PRESETS, RunSettings, run_preset
-from trifeature.comm.training import CONFIG, Progress, load_run, pick_device
+from trifeature.comm.settings import ENCODERS, RUN_PRESETS, run_preset
+from trifeature.comm.training import Progress, load_run, pick_device
 from trifeature.complexity import REPETITIONS, table
 from trifeature.complexity import complexity as measure_complexity
-from trifeature.dataset import Dataset, DatasetSettings, preset
+from trifeature.dataset import Dataset, preset
 from trifeature.errors import check_name
 from trifeature.experiments.drawing import as_latex
-from trifeature.experiments.runs import Plan, obtain
-from trifeature.files import append_row, read_json
+from trifeature.experiments.runs import Plan, obtain, read_settings
+from trifeature.files import append_row
 from trifeature.finetuning import (
     SUPERVISED_LOSSES,
     FineTuned,
@@ -33,8 +41,6 @@ from trifeature.provenance import provenance
 
 DEFAULTS: Final = FineTuning()
 RowsOption = Annotated[Path | None, typer.Option(help="JSON lines to append the numbers to.")]
-DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 @guarded
@@ -92,9 +98,7 @@ def _open_run(
     run: Path, data: Path | None, device: str | None
 ) -> tuple[Method, Dataset, dict[str, Any]]:
     """A finished run's method and data set, and what its rows say of where they come from."""
-    config = read_json(run / CONFIG)
-    settings = RunSettings.from_json(config.get("run", {}))
-    data_settings = DatasetSettings.from_json(config.get("data", {}))
+    settings, data_settings = read_settings(run)
     target = pick_device(device)
     dataset = obtain(data_settings, data, target)
     origin = {

@@ -14,6 +14,8 @@ from rich.progress import TaskID
 
 from trifeature import storage
 from trifeature.cli.common import (
+    DeviceOption,
+    JsonOption,
     VersionOption,
     bold,
     console,
@@ -30,8 +32,8 @@ from trifeature.cli.extra import complexity, finetune
 from trifeature.comm.losses import loss_names
 from trifeature.comm.methods import METHODS
 from trifeature.comm.parallel import current, follows, joined, launched
-from trifeature.comm.settings import ENCODERS, RUN_PRESETS, RunSettings, run_preset
-from trifeature.comm.training import CONFIG, Progress, load_run, new_method, pick_device
+from trifeature.comm.settings import ENCODERS, RUN_PRESETS, run_preset
+from trifeature.comm.training import Progress, load_run, new_method, pick_device
 from trifeature.dataset import Dataset, DatasetSettings, preset
 from trifeature.errors import InputError, check_name
 from trifeature.experiments.ablation import (
@@ -49,8 +51,16 @@ from trifeature.experiments.base import Experiment, results
 from trifeature.experiments.catalog import EXPERIMENTS
 from trifeature.experiments.drawing import as_latex, as_text, draw, table
 from trifeature.experiments.executor import Outcome, default_jobs, execute, expected_seconds
-from trifeature.experiments.runs import Plan, Row, control_of, missing, obtain, result_rows
-from trifeature.files import append_row, read_json, write_atomically
+from trifeature.experiments.runs import (
+    Plan,
+    Row,
+    control_of,
+    missing,
+    obtain,
+    read_settings,
+    result_rows,
+)
+from trifeature.files import append_row, write_atomically
 from trifeature.plots import interaction_curves, save
 from trifeature.probes.interactions import PROBINGS, Probing, probe
 from trifeature.provenance import provenance
@@ -95,7 +105,6 @@ DataOption = Annotated[
 PresetOption = Annotated[
     str, typer.Option("--preset", help="quick, fast or paper: the network and its training.")
 ]
-DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one.")]
 JobsOption = Annotated[int | None, typer.Option(help="Runs side by side.", min=1)]
 EpochsOption = Annotated[int | None, typer.Option(help="Other than the preset's.", min=1)]
 ProbingOption = Annotated[
@@ -378,23 +387,17 @@ def probe_run(
     ] = None,
     probing: ProbingOption = "fixed",
     device: DeviceOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Probe a finished run: R, U and S, from each image alone too, beside both controls."""
     kind = _probing(probing)
-    config = read_json(run / CONFIG)
-    settings = RunSettings.from_json(config.get("run", {}))
-    data_settings = DatasetSettings.from_json(config.get("data", {}))
+    settings, data_settings = read_settings(run)
     target = pick_device(device)
     dataset = obtain(data_settings, data, target)
     methods = {"trained": load_run(run, dataset, target)}
     twin = control_of(Plan("", data_settings, settings, ()))
     if control is not None:
-        other = read_json(control / CONFIG)
-        if (
-            RunSettings.from_json(other.get("run", {})) != twin.run
-            or DatasetSettings.from_json(other.get("data", {})) != twin.data
-        ):
+        if read_settings(control) != (twin.run, twin.data):
             raise InputError(f"{control} is not the same run on unbiased pairs (key {twin.key})")
         methods["unbiased pairs (control)"] = load_run(control, dataset, target)
     methods["untrained (control)"] = new_method(settings, dataset, target)

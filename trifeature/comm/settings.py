@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Literal, get_args
@@ -155,6 +156,8 @@ def _require_positive(name: str, value: float, *, whole: bool = False, zero: boo
     if not right or not (value >= 0 if zero else value > 0):
         kind = "whole number" if whole else "number"
         raise InputError(f"{name} must be a {kind} {'≥' if zero else '>'} 0, not {value!r}")
+    if math.isinf(value):
+        raise InputError(f"{name} must be finite, not {value!r}")
 
 
 @dataclass(frozen=True)

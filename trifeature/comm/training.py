@@ -116,7 +116,11 @@ def new_method(settings: RunSettings, dataset: Dataset, device: torch.device) ->
 
 
 def learning_rate(settings: RunSettings, step: int, steps: int) -> float:
-    """The learning rate of a step (from 0) out of `steps`."""
+    """The learning rate of a step (from 0) out of `steps`.
+
+    The cosine is exactly 0 at the last step, which therefore changes no weight: one step of a run
+    is spent for nothing, and rows that were measured so would change without it.
+    """
     if settings.schedule == "constant":
         return settings.learning_rate
     warm = max(settings.warmup * steps, 1e-9)

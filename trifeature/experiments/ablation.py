@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Final
 
 from trifeature.dataset import DatasetSettings, preset
@@ -76,13 +77,26 @@ def curves(series: Sequence[Series], rows: Sequence[Row]) -> dict[str, list[Curv
 
 
 def chance(plan: Plan) -> Mapping[str, float]:
-    """Accuracy of guessing, for each panel."""
-    return _chance(plan.data)
+    """Accuracy of guessing on a plan's test pairs, for each panel."""
+    return chance_of(plan.data)
 
 
-def _chance(data: DatasetSettings) -> Mapping[str, float]:
+def chance_of(data: DatasetSettings) -> dict[str, float]:
+    """Accuracy of guessing on a data set's test pairs, of R, U and S."""
     classes = data.classes
     return {"R": 1 / classes["share"], "U": 1 / classes["unique1"], "S": 0.5}
+
+
+def _chance_of_row(row: Row) -> dict[str, float]:
+    """The same by the classes that a row counts in its confusion.
+
+    Older rows hold none and cannot tell another data set from the preset's: they have its chance.
+    """
+    if "confusion" not in row:
+        return chance_of(preset(row["preset"]))
+    guessed = {name: 1 / len(counts) for name, counts in row["confusion"].items()}
+    unique = fmean(value for name, value in guessed.items() if name.startswith("U"))
+    return {"R": guessed["R"], "U": unique, "S": guessed["S"]}
 
 
 def last_rows(plans: Iterable[Plan], rows: Sequence[Row]) -> list[Row]:
@@ -135,12 +149,15 @@ def curves_of_rows(rows: Sequence[Row]) -> tuple[dict[str, list[Curve]], Mapping
     loss, setting and `CONFIGURATION`; a row that was written twice counts once, the latest.
 
     Raises:
-        InputError: rows of different presets, which share no chance level, or of configurations
-            that the rows do not tell apart.
+        InputError: rows of different presets or numbers of classes, which share no chance level,
+            or of configurations that the rows do not tell apart.
     """
     presets = {row["preset"] for row in rows}
     if len(presets) != 1:
         raise InputError(f"rows of several presets ({', '.join(sorted(presets))}) in one picture")
+    levels = _chance_of_row(rows[0])
+    if any(_chance_of_row(row) != levels for row in rows):
+        raise InputError("rows of different numbers of classes in one picture: keep them apart")
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in {(row["key"], row["epoch"]): row for row in rows}.values():
         kind = (_title(row), *(row[name] for name in CONFIGURATION))
@@ -154,5 +171,4 @@ def curves_of_rows(rows: Sequence[Row]) -> tuple[dict[str, list[Curve]], Mapping
             if found:
                 name = label if biased else f"{label}, unbiased pairs (control)"
                 drawn.append(Curve(name, found, not biased, color))
-    data = preset(presets.pop())
-    return dict.fromkeys(("R", "U", "S"), drawn), _chance(data)
+    return dict.fromkeys(("R", "U", "S"), drawn), levels

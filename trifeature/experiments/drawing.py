@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from trifeature.comm.settings import AUGMENTATIONS
 from trifeature.dataset import preset as data_preset
+from trifeature.experiments.ablation import chance_of
 from trifeature.experiments.base import Experiment, Result
 from trifeature.experiments.fig7 import FAMILIES
 from trifeature.experiments.runs import Row
@@ -21,8 +22,7 @@ NOT_MEASURED: Final = "–"
 
 def chance(preset: str) -> dict[str, float]:
     """Accuracy of guessing on a preset's test pairs."""
-    classes = data_preset(preset).classes
-    return {"R": 1 / classes["share"], "U": 1 / classes["unique1"], "S": 0.5}
+    return chance_of(data_preset(preset))
 
 
 def draw(experiment: Experiment, preset: str, found: Sequence[Result]) -> Figure:

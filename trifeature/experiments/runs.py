@@ -21,6 +21,7 @@ from trifeature.comm.parallel import current
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import (
     CHECKPOINT,
+    CONFIG,
     METRICS,
     WEIGHTS,
     Report,
@@ -31,7 +32,7 @@ from trifeature.comm.training import (
 )
 from trifeature.dataset import Dataset, DatasetSettings, build, preset, with_match_rate
 from trifeature.errors import InputError
-from trifeature.files import append_row, read_rows
+from trifeature.files import append_row, read_json, read_rows
 from trifeature.probes.augmentation import i_nce
 from trifeature.probes.interactions import Probing, probe
 from trifeature.provenance import provenance
@@ -248,6 +249,17 @@ def _provenance(plan: Plan, device: torch.device) -> Row:
         "probing": plan.probing,
         **origin,
     }
+
+
+def read_settings(folder: Path) -> tuple[RunSettings, DatasetSettings]:
+    """The settings that a run's folder was made with: of the run, and of its data set.
+
+    Raises:
+        InputError: no run is there, or its settings cannot be read.
+    """
+    config = read_json(folder / CONFIG)
+    run, data = config.get("run", {}), config.get("data", {})
+    return RunSettings.from_json(run), DatasetSettings.from_json(data)
 
 
 # --------------------------------------------------------------------------- finding rows

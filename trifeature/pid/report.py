@@ -96,7 +96,7 @@ def _names(atoms: Atoms) -> Row:
 
 def json_text(rows: Sequence[Row]) -> str:
     """The rows as a JSON array, numbers in full precision."""
-    return json.dumps(rows, indent=2)
+    return json.dumps(rows, indent=2, allow_nan=False)
 
 
 def csv_text(rows: Sequence[Row]) -> str:

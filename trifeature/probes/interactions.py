@@ -20,9 +20,11 @@ from trifeature.comm.methods import Method
 from trifeature.comm.steps import numerics
 from trifeature.dataset import SPLIT_OF, Dataset, PairSet
 from trifeature.errors import check_name
+from trifeature.files import finite
 from trifeature.pid import Atoms, fano_information
 from trifeature.probes.folds import combination_folds
-from trifeature.probes.logistic import ProbeData, ProbeResult, linear_probe, official_probe
+from trifeature.probes.linear import ProbeData, ProbeResult, linear_probe
+from trifeature.probes.official import official_probe
 from trifeature.truth import atom_of, own_atoms
 from trifeature.views import CLEAN, LIGHT, augment
 
@@ -61,6 +63,10 @@ class Interactions:
         cross-entropy of each task, `confusion` its counts on the test pairs, `information` what
         the probe shows to have been learned beside what is there (see `learned_information`; U is
         the mean again), and `image1`, … the accuracies of one modality alone.
+
+        None, null in a file, stands for a number that is infinite or undefined: in `bits` plus
+        infinity and in `information` minus infinity, where a probe rules out a label that occurs;
+        in `S_auc` none, where the test pairs hold one class; in `S_balanced` a probe not fitted.
         """
         row: dict[str, Any] = _accuracies(self.tasks)
         synergy = self.tasks["synergy"]
@@ -72,7 +78,8 @@ class Interactions:
         row["confusion"] = {letter(t): r.confusion.tolist() for t, r in self.tasks.items()}
         row["information"] = _informations(self.tasks, self.truth)
         row["test_pairs"] = self.pairs
-        return row | {name: _accuracies(tasks) for name, tasks in self.alone.items()}
+        row |= {name: _accuracies(tasks) for name, tasks in self.alone.items()}
+        return {name: finite(value) for name, value in row.items()}
 
 
 def letter(task: str) -> str:

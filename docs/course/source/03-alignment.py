@@ -28,7 +28,7 @@ from trifeature.pid import atoms_of_columns
 from trifeature.plots import STYLE, Bar, interaction_bars
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.interactions import probe
-from trifeature.probes.logistic import ProbeData, linear_probe
+from trifeature.probes.linear import ProbeData, linear_probe
 from trifeature.report import Summary, compare, summarize
 
 plt.rcParams.update(STYLE | {"axes.grid": False})

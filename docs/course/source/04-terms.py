@@ -25,7 +25,7 @@ from trifeature.pid import atoms_of_columns
 from trifeature.plots import Curve, interaction_curves
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.interactions import probe
-from trifeature.probes.logistic import ProbeData, linear_probe
+from trifeature.probes.linear import ProbeData, linear_probe
 from trifeature.report import compare, summarize
 
 # %% [markdown]

@@ -1,0 +1,145 @@
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from probe_problems import objective, oracle, problem
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from trifeature.errors import InputError
+from trifeature.probes.regression import LogisticProbe, fit_many
+
+# ------------------------------------------------------------------ agreement with scikit-learn
+
+
+@pytest.mark.parametrize("cost", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_standardized_fit_agrees_with_the_pipeline(
+    classes: int, balanced: bool, cost: float
+) -> None:
+    X, y = problem(classes, seed=classes)
+    pipeline = make_pipeline(StandardScaler(), oracle(cost, balanced=balanced)).fit(X, y)
+    models = fit_many(X, y[None], [cost], balanced=[balanced], tolerance=1e-9)
+    found = models.log_probabilities(X)[0].exp().numpy()
+    np.testing.assert_allclose(found, pipeline.predict_proba(X), atol=2e-5)
+    np.testing.assert_array_equal(found.argmax(axis=1), pipeline.predict(X))
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_coefficients_agree_on_raw_features_with_sample_weights(classes: int) -> None:
+    X, y = problem(classes, seed=7)
+    w = np.random.default_rng(1).integers(0, 4, size=len(y)).astype(float)
+    reference = oracle(0.3).fit(X, y, sample_weight=w)
+    models = fit_many(X, y[None], [0.3], sample_weights=w[None], standardize=False, tolerance=1e-10)
+    weights = models.weights[0].numpy()
+    if classes == 2:
+        weights = weights[1:] - weights[:1]
+    np.testing.assert_allclose(weights, reference.coef_, atol=1e-4)
+
+
+@pytest.mark.parametrize("cost", [1e-3, 1.0, 1e3])
+def test_objective_is_as_low_as_scikit_learns(cost: float) -> None:
+    X, y = problem(4, seed=11)
+    reference = oracle(cost).fit(X, y)
+    probe = LogisticProbe(cost, standardize=False).fit(X, y)
+    best = objective(reference.coef_, reference.intercept_, X, y, cost)
+    assert objective(probe.coef_, probe.intercept_, X, y, cost) <= best * (1 + 1e-6)
+
+
+def test_float32_predicts_what_scikit_learn_predicts() -> None:
+    X, y = problem(5, samples=1000, seed=5)
+    reference = make_pipeline(StandardScaler(), oracle(1.0)).fit(X, y)
+    probe = LogisticProbe(1.0).fit(X.astype(np.float32), y)
+    found = np.exp(probe.predict_log_proba(X.astype(np.float32)))
+    np.testing.assert_allclose(found, reference.predict_proba(X), atol=2e-3)
+    assert np.mean(probe.predict(X) == reference.predict(X)) >= 0.998
+
+
+# ------------------------------------------------------------------ the batch
+
+
+def test_a_batch_equals_its_problems_one_at_a_time() -> None:
+    X, five = problem(5)
+    labels = np.stack([five, five % 2, five % 3, five, five])
+    costs = [1.0, 10.0, 0.1, 1e3, 1e-3]
+    masks = np.ones(labels.shape)
+    masks[3, ::3] = 0
+    balanced = [False, True, False, False, True]
+    together = fit_many(
+        X, labels, costs, sample_weights=masks, balanced=balanced, tolerance=1e-9
+    ).log_probabilities(X)
+    for b in range(len(costs)):
+        alone = fit_many(
+            X,
+            labels[b : b + 1],
+            costs[b : b + 1],
+            sample_weights=masks[b : b + 1],
+            balanced=balanced[b : b + 1],
+            tolerance=1e-9,
+        )
+        C = labels[b].max() + 1
+        one = alone.log_probabilities(X)[0]
+        torch.testing.assert_close(together[b, :, :C], one, atol=1e-4, rtol=1e-4)
+        assert bool((together[b, :, C:] == -math.inf).all())
+
+
+def test_a_weight_of_zero_leaves_a_sample_out() -> None:
+    X, y = problem(3)
+    keep = np.arange(len(y)) % 3 != 0
+    masked = fit_many(
+        X, y[None], [1.0], sample_weights=keep[None], standardize=False, tolerance=1e-10
+    )
+    alone = fit_many(X[keep], y[keep][None], [1.0], standardize=False, tolerance=1e-10)
+    torch.testing.assert_close(masked.weights, alone.weights, atol=1e-6, rtol=1e-5)
+
+
+def test_a_class_without_samples_gets_probability_zero() -> None:
+    X, y = problem(3)
+    y = np.where(y == 1, 2, y)
+    log_probabilities = fit_many(X, y[None], [1.0]).log_probabilities(X)[0]
+    assert bool((log_probabilities[:, 1] == -math.inf).all())
+    assert bool(log_probabilities[:, [0, 2]].isfinite().all())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_separable_data_and_constant_features_stay_finite(dtype: type[np.floating[Any]]) -> None:
+    X = np.repeat([[-1.0, 3e4], [1.0, 3e4]], 20, axis=0).astype(dtype)
+    y = np.repeat([0, 1], 20)
+    models = fit_many(X, np.stack([y] * 3), [1.0, 1e4, 1e8])
+    assert bool(models.weights.isfinite().all())
+    assert bool(models.biases.isfinite().all())
+    assert bool((models.weights[:, :, 1] == 0).all())
+    assert bool((models.gradients <= 1e-5).all())
+    assert bool((models.log_probabilities(X).argmax(dim=2) == torch.as_tensor(y)).all())
+
+
+def test_estimator_keeps_arbitrary_labels() -> None:
+    X, y = problem(3)
+    probe = LogisticProbe(balanced=True).fit(X, 10 * y + 5)
+    assert probe.classes_.tolist() == [5, 15, 25]
+    assert set(probe.predict(X).tolist()) == {5, 15, 25}
+    np.testing.assert_allclose(np.exp(probe.predict_log_proba(X)).sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"features": np.zeros((4, 2, 1))}, "samples, features"),
+        ({"features": np.full((4, 2), np.nan)}, "finite"),
+        ({"features": np.zeros((5, 2))}, "5 samples"),
+        ({"labels": [[0, 0, 0, 0]]}, "two classes"),
+        ({"labels": [[0, -1, 0, 1]]}, "integers from 0"),
+        ({"costs": [0.0]}, "cost must be positive"),
+        ({"costs": [1.0, 1.0]}, "2 costs"),
+        ({"sample_weights": [[0, 0, 0, 0]]}, "not all 0"),
+        ({"sample_weights": [[1, 1]]}, "sample_weights must be"),
+        ({"balanced": [True, True]}, "balanced has 2"),
+    ],
+)
+def test_bad_input_is_refused(change: dict[str, Any], message: str) -> None:
+    arguments = {"features": np.eye(4), "labels": [[0, 1, 0, 1]], "costs": [1.0], **change}
+    with pytest.raises(InputError, match=message):
+        fit_many(**arguments)
