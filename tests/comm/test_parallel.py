@@ -23,8 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing import get_context
 
-from trifeature.comm import parallel, training
+from trifeature.comm import steps, training
 from trifeature.comm.methods import METHODS, Loss, Method
+from trifeature.comm.methods.base import Views
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.networks import resnet50_maps
@@ -40,6 +41,7 @@ from trifeature.comm.parallel import (
     share_statistics,
 )
 from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.comm.steps import Execution, Learner
 from trifeature.comm.training import (
     CHECKPOINT,
     METRICS,
@@ -52,7 +54,7 @@ from trifeature.comm.training import (
 from trifeature.dataset import build, preset
 from trifeature.errors import InputError
 from trifeature.files import read_rows, read_tensors
-from trifeature.views import ALL, augment, draw
+from trifeature.views import ALL, ViewParameters, ViewSet, apply, augment, draw
 
 W = 2
 Found = dict[str, Any]
@@ -89,14 +91,9 @@ SIZES = (7, 6, 3)
 """Pairs in three batches: shares of 4 + 3, 3 + 3 and 2 + 1."""
 
 
-@contextmanager
-def in_double() -> Iterator[None]:
+def in_double(images: Tensor, parameters: ViewParameters, views: ViewSet) -> Tensor:
     """Views in float64 (they are drawn and made in float32 all the same)."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("augment", "apply"):
-            single = getattr(parallel, name)
-            patch.setattr(parallel, name, lambda *args, f=single: f(*args).double())
-        yield
+    return apply(images, parameters, views, dtype=torch.float64)
 
 
 def learn(case: dict[str, Any], group: Group) -> Found:
@@ -106,21 +103,21 @@ def learn(case: dict[str, Any], group: Group) -> Found:
     torch.manual_seed(0)
     method = METHODS[run.method](run, modalities, canvas).double().train()
     method.join(group)
-    optimizers = training.make_optimizers(method, run)
-    state = training._State(method, optimizers, torch.Generator().manual_seed(1))
+    method.apply_views = in_double
+    learner = Learner.of(method, run, torch.device("cpu"))
+    learner.set_rate(1e-3)
     pixels = torch.Generator().manual_seed(2)
     losses, gradients = [], None
-    with in_double():
-        for size in case.get("sizes", SIZES):
-            shape = (size, modalities, 3, canvas, canvas)
-            images = torch.randint(256, shape, dtype=torch.uint8, generator=pixels)
-            losses.append(training._step(images, state, rate=1e-3)[1])
-            gradients = gradients or gradients_of(method, phase=len(optimizers) - 1)
+    for size in case.get("sizes", SIZES):
+        shape = (size, modalities, 3, canvas, canvas)
+        images = torch.randint(256, shape, dtype=torch.uint8, generator=pixels)
+        losses.append(steps.step(images, learner)[1])
+        gradients = gradients or gradients_of(method, phase=len(learner.optimizers) - 1)
     return {
         "losses": torch.stack(losses),
         "gradients": gradients,
         "weights": dict(method.state_dict()),
-        "generator": state.generator.get_state(),
+        "generator": learner.generator.get_state(),
     }
 
 
@@ -228,15 +225,15 @@ def fail_on(rank: int) -> Callable[[Group], int]:
 @contextmanager
 def stopped_at(step: int, problem: BaseException) -> Iterator[None]:
     """Every process is stopped before one of its steps, with a checkpoint of every epoch."""
-    steps, do = itertools.count(), training._step
+    counted, do = itertools.count(), steps.step
 
     def step_or_stop(*args: Any) -> Any:
-        if next(steps) == step:
+        if next(counted) == step:
             raise problem
         return do(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_step", step_or_stop)
+        patch.setattr(steps, "step", step_or_stop)
         patch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
         yield
 
@@ -244,11 +241,11 @@ def stopped_at(step: int, problem: BaseException) -> Iterator[None]:
 @contextmanager
 def spoiled(step: int, when: Callable[[], bool]) -> Iterator[None]:
     """CoMM's loss is not a number from one step on, where `when` says so."""
-    steps, good = itertools.count(), CoMM.loss
+    counted, good = itertools.count(), CoMM.loss
 
     def loss(self: CoMM, images: Tensor, generator: torch.Generator) -> Loss:
         found = good(self, images, generator)
-        bad = next(steps) >= step and when()
+        bad = next(counted) >= step and when()
         return Loss(found.total * math.nan, found.terms) if bad else found
 
     with pytest.MonkeyPatch.context() as patch:
@@ -256,12 +253,10 @@ def spoiled(step: int, when: Callable[[], bool]) -> Iterator[None]:
         yield
 
 
-def selfish(self: Cross, images: Tensor, generator: torch.Generator) -> Loss:
+def selfish(self: Cross, views: Views, share: Share) -> Loss:
     """Cross as someone would write it who knows of one process only."""
-    share = self.share(len(images))
-    views = share.augment(images.flatten(0, 1), self.settings.light, generator)
-    total = self.clip(self._project(views.unflatten(0, (-1, 2))))
-    return Loss(total, {})
+    del share
+    return Loss(self.clip([self.encode(x, m) for m, x in enumerate(views)]), {})
 
 
 def trainings(group: Group, folder: Path) -> Found:
@@ -292,7 +287,7 @@ def trainings(group: Group, folder: Path) -> Found:
     with spoiled(4, lambda: group.rank == 1):
         found["nan of one"] = message_of(train, data, RUN, folder / "nan of one")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Cross, "loss", selfish)
+        patch.setattr(Cross, "loss_of", selfish)
         found["selfish"] = message_of(train, data, tiny_run(method="cross", batch_size=5))
     return found
 
@@ -612,6 +607,12 @@ def test_a_batch_that_leaves_a_process_without_a_pair_is_refused(
     with pytest.raises(InputError, match=f"smallest batch has {least} pairs, too few for {size}"):
         training._require_enough(pairs, batch_size, Group(0, size))
     training._require_enough(pairs, batch_size, Group(0, least))
+
+
+def test_several_processes_take_plain_steps() -> None:
+    gpu = torch.device("cuda")
+    assert Execution.default(gpu, "bfloat16", Group(0, 2)) == Execution()
+    assert Execution.default(gpu, "bfloat16", Group()) == Execution(compiled=True, graphs=True)
 
 
 def test_each_process_has_a_gpu_of_its_own(as_rank: Rank, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from trifeature.errors import InputError
-from trifeature.views import ViewSet, apply, augment, draw
+from trifeature.views import ApplyViews, ViewSet, apply, draw
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -252,7 +252,12 @@ class Share:
         return self.stop - self.start == self.total
 
     def augment(
-        self, images: Tensor, views: ViewSet, generator: torch.Generator, copies: int = 1
+        self,
+        images: Tensor,
+        views: ViewSet,
+        generator: torch.Generator,
+        copies: int = 1,
+        make: ApplyViews = apply,
     ) -> Tensor:
         """A fresh view of each image of this share, drawn as if views of all were made.
 
@@ -262,16 +267,17 @@ class Share:
             views: The transforms.
             generator: Source of the randomness, in the same state on every process.
             copies: See `images`.
+            make: Applies what was drawn.
 
         Returns:
             float [copies · n · K, 3, S, S] for the share's n samples.
         """
-        if self.whole:
-            return augment(images, views, generator)
         parameters = draw(views, len(images), images.shape[-1], generator, images.device)
+        if self.whole:
+            return make(images, parameters, views)
         places = torch.arange(len(images), device=images.device).view(copies, self.total, -1)
         own = places[:, self.start : self.stop].flatten()
-        return apply(images[own], parameters[own], views)
+        return make(images[own], parameters[own], views)
 
     def gather(self, x: Tensor, dim: int = 0) -> Tensor:
         """The shares of all processes together, in the order of the batch; differentiable.

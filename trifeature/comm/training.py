@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 
 from trifeature.comm.methods import Method, make_method
-from trifeature.comm.networks import decayed
 from trifeature.comm.parallel import ALONE, Group, joined, own_device
 from trifeature.comm.settings import RunSettings
+from trifeature.comm.steps import Execution, Learner, Steps, numerics, taking_steps
 from trifeature.dataset import Dataset
 from trifeature.errors import InputError
 from trifeature.files import (
@@ -79,9 +79,7 @@ Evaluate = Callable[[Method, int], None]
 class _State:
     """What changes as a run proceeds."""
 
-    method: Method
-    optimizers: list[torch.optim.AdamW]
-    generator: torch.Generator
+    learner: Learner
     epoch: int = 0
     seconds: float = 0.0
 
@@ -112,25 +110,6 @@ def new_method(settings: RunSettings, dataset: Dataset, device: torch.device) ->
         torch.manual_seed(settings.seed)
         method = make_method(settings, rule.modalities, canvas)
     return method.to(device)
-
-
-def make_optimizers(method: Method, settings: RunSettings) -> list[torch.optim.AdamW]:
-    """One AdamW for each of the method's losses."""
-    return [_make_optimizer(method, phase, settings) for phase in range(len(method.losses()))]
-
-
-def _make_optimizer(method: Method, phase: int, settings: RunSettings) -> torch.optim.AdamW:
-    """AdamW on a phase's parameters, with weight decay on matrices and the CLS token only."""
-    named = [(n, p) for n, p in method.named_parameters() if method.phase_of(n) == phase]
-    spared = [p for name, p in named if not decayed(name, p)]
-    others = [p for name, p in named if decayed(name, p)]
-    groups: list[dict[str, Any]] = [{"params": others}, {"params": spared, "weight_decay": 0.0}]
-    return torch.optim.AdamW(
-        groups,
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
 
 
 def learning_rate(settings: RunSettings, step: int, steps: int) -> float:
@@ -167,6 +146,7 @@ def train(
     folder: Path | None = None,
     *,
     device: torch.device | str = "cpu",
+    execution: Execution | None = None,
     evaluate: Evaluate | None = None,
     report: Report | None = None,
 ) -> Method:
@@ -182,6 +162,7 @@ def train(
         settings: Everything else the result depends on.
         folder: Where to keep the run; None keeps nothing.
         device: Where to train.
+        execution: How steps are carried out, see `Execution.default`.
         evaluate: Called with the method, in evaluation mode, and the epoch: before the first
             step (epoch 0) and after each epoch. After a stop it is called again for epochs that
             lie behind the last checkpoint. Must not consume randomness.
@@ -198,26 +179,30 @@ def train(
     """
     with joined() as group:
         target = own_device(torch.device(device))
-        _require_enough(len(dataset.pairs["train"]), settings.batch_size, group)
+        pairs = len(dataset.pairs["train"])
+        _require_enough(pairs, settings.batch_size, group)
         data = dataset.to(target)
         method = new_method(settings, dataset, target)
         method.join(group)
-        state = _State(method, make_optimizers(method, settings), torch.Generator(target))
-        state.generator.manual_seed(settings.seed)
+        state = _State(Learner.of(method, settings, target))
         if folder is not None:
             group.leader(open_folder, folder, dataset, settings)
             _restore(folder, state)
         saved = time.monotonic()
         if state.epoch == 0 and evaluate is not None:
             group.leader(evaluate, method.eval(), 0)
-        while state.epoch < settings.epochs:
-            metrics = _train_epoch(data, settings, state, report if group.leads else None)
-            state.epoch += 1
-            if evaluate is not None:
-                group.leader(evaluate, method.eval(), state.epoch)
-            if folder is not None:
-                last = state.epoch == settings.epochs
-                saved = group.leader(_keep, folder, state, metrics, last=last, saved=saved)
+        how = execution or Execution.default(target, settings.precision, group)
+        with taking_steps(state.learner, data, how) as take:
+            while state.epoch < settings.epochs:
+                shown = report if group.leads else None
+                with numerics(settings.precision, target):
+                    metrics = _train_epoch(take, pairs, settings, state, shown)
+                state.epoch += 1
+                if evaluate is not None:
+                    group.leader(evaluate, method.eval(), state.epoch)
+                if folder is not None:
+                    last = state.epoch == settings.epochs
+                    saved = group.leader(_keep, folder, state, metrics, last=last, saved=saved)
         if folder is not None:
             note = {"epochs": settings.epochs}
             group.leader(write_tensors, folder / WEIGHTS, method.state_dict(), note)
@@ -239,28 +224,28 @@ def _require_enough(pairs: int, batch_size: int, group: Group) -> None:
 
 
 def _train_epoch(
-    dataset: Dataset, settings: RunSettings, state: _State, report: Report | None
+    take: Steps, pairs: int, settings: RunSettings, state: _State, report: Report | None
 ) -> dict[str, Any]:
-    """One pass over the training pairs; returns the epoch's line of metrics."""
-    state.method.train()
-    images = dataset.images["train"]
-    pairs = torch.as_tensor(dataset.pairs["train"].images, device=images.device)
-    per_epoch = steps_per_epoch(len(pairs), settings.batch_size)
+    """One pass over the training pairs; returns the epoch's line of metrics.
+
+    The host waits for the device only where it looks at the losses. The order of the epoch goes
+    there at once.
+    """
+    state.learner.method.train()
+    per_epoch = steps_per_epoch(pairs, settings.batch_size)
     first = state.epoch * per_epoch
     started = time.monotonic()
     history: list[Tensor] = []
     seen: list[Tensor] = []
     names: list[str] = []
     rate = settings.learning_rate
-    for step, batch in enumerate(
-        batches(len(pairs), settings.batch_size, settings.seed, state.epoch)
-    ):
+    for step, rows in enumerate(_batches_on_device(pairs, settings, state)):
         rate = learning_rate(settings, first + step, settings.epochs * per_epoch)
-        rows = torch.as_tensor(batch, device=images.device)
-        names, values = _step(images[pairs[rows]], state, rate)
+        state.learner.set_rate(rate)
+        names, values = take(rows)
         history.append(values)
         if (step + 1) % REPORT_STEPS == 0 or step + 1 == per_epoch:
-            recent = state.method.group.same(torch.stack(history).cpu())
+            recent = state.learner.method.group.same(torch.stack(history).cpu())
             _require_finite(recent, first + step + 1 - len(history))
             seen.append(recent)
             history.clear()
@@ -281,23 +266,12 @@ def _train_epoch(
     }
 
 
-def _step(images: Tensor, state: _State, rate: float) -> tuple[list[str], Tensor]:
-    """One optimizer step on images [N, M, 3, S, S]; the names and values of loss and terms."""
-    values: dict[str, Tensor] = {}
-    for phase, (function, optimizer) in enumerate(
-        zip(state.method.losses(), state.optimizers, strict=True)
-    ):
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = function(images, state.generator)
-        # All gradients, those of the other phases' parameters too: none may linger.
-        state.method.zero_grad(set_to_none=True)
-        learning = (p for group in optimizer.param_groups for p in group["params"])
-        state.method.group.backward(loss.total, learning)
-        optimizer.step()
-        total = "loss" if phase == 0 else f"loss_{phase + 1}"
-        values |= {total: loss.total.detach()} | {k: v.detach() for k, v in loss.terms.items()}
-    return list(values), torch.stack(list(values.values()))
+def _batches_on_device(pairs: int, settings: RunSettings, state: _State) -> list[Tensor]:
+    """Which pairs each step of the epoch is about, copied to the device in one piece."""
+    order = list(batches(pairs, settings.batch_size, settings.seed, state.epoch))
+    device = state.learner.generator.device
+    whole = torch.as_tensor(np.concatenate(order), device=device)
+    return list(whole.split([len(batch) for batch in order]))
 
 
 def _require_finite(losses: Tensor, first_step: int) -> None:
@@ -397,27 +371,27 @@ def _keep(
 
 
 def _save(folder: Path, state: _State) -> None:
-    tensors = {f"method.{name}": x for name, x in state.method.state_dict().items()}
-    for phase, optimizer in enumerate(state.optimizers):
+    tensors = {f"method.{name}": x for name, x in state.learner.method.state_dict().items()}
+    for phase, optimizer in enumerate(state.learner.optimizers):
         for index, entry in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{phase}.{index}.{name}": x for name, x in entry.items()}
-    tensors["generator"] = state.generator.get_state()
+    tensors["generator"] = state.learner.generator.get_state()
     write_tensors(folder / CHECKPOINT, tensors, {"epoch": state.epoch, "seconds": state.seconds})
 
 
 def _restore(folder: Path, state: _State) -> None:
     """Continue from the checkpoint, if there is one, and drop metrics from beyond it."""
-    group = state.method.group
+    group = state.learner.method.group
     if (checkpoint := group.leader(_read_checkpoint, folder)) is not None:
         tensors, note = checkpoint
         try:
             state.epoch, state.seconds = int(note["epoch"]), float(note["seconds"])
-            state.generator.set_state(tensors.pop("generator"))
+            state.learner.generator.set_state(tensors.pop("generator"))
         except KeyError as problem:
             raise InputError(f"{folder / CHECKPOINT} is damaged: it lacks {problem}") from None
         own = {k.removeprefix("method."): x for k, x in tensors.items() if k.startswith("method.")}
-        _load_state(state.method, own, folder / CHECKPOINT)
-        for phase, optimizer in enumerate(state.optimizers):
+        _load_state(state.learner.method, own, folder / CHECKPOINT)
+        for phase, optimizer in enumerate(state.learner.optimizers):
             _restore_optimizer(optimizer, tensors, f"optimizer.{phase}.")
     group.leader(_drop_metrics, folder, state.epoch)
 
