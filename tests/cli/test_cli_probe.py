@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from trifeature import dataset, plots, storage
 from trifeature.cli import comm_probe_main, probe
+from trifeature.cli.common import console, errors
 from trifeature.comm import settings, steps, training
 from trifeature.comm.methods import METHODS, Loss, Method
 from trifeature.comm.methods.base import Views
@@ -419,6 +420,45 @@ def test_a_method_is_one_class_and_one_line_of_the_table(
     assert [(row["method"], row["epoch"]) for row in rows] == [("mean", 0), ("mean", 1)]
     assert rows[1]["i_nce"] is None
     assert "did you mean 'mean'" in run("train", "--method", "maen").err
+
+
+# --------------------------------------------------------------------------- under torchrun
+
+
+@pytest.fixture
+def as_rank(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """This process as torchrun would have started it beside another."""
+
+    def set_environment(rank: int) -> None:
+        for name in ("RANK", "LOCAL_RANK"):
+            monkeypatch.setenv(name, str(rank))
+        for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"):
+            monkeypatch.setenv(name, "2")
+        monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+
+    yield set_environment
+    console.quiet = errors.quiet = False  # a process that follows says nothing
+
+
+@pytest.mark.parametrize("words", [["ablate"], ["reproduce", "fig4"], ["demo"], ["figure"]])
+def test_under_torchrun_all_but_train_is_refused_by_the_first_process(
+    words: list[str], run: Command, as_rank: Callable[[int], None], carried: list[Carried]
+) -> None:
+    as_rank(0)
+    said = run(*words)
+    assert_refused(said, f"torchrun is for `comm-probe train`: start `{words[0]}` without it")
+    as_rank(1)
+    assert run(*words) == Said(2, "", "")
+    assert carried == []
+
+
+def test_under_torchrun_the_first_process_alone_names_a_mistake(
+    run: Command, as_rank: Callable[[int], None]
+) -> None:
+    as_rank(0)
+    assert_refused(run("train", "--method", "com"), "did you mean 'comm'")
+    as_rank(1)
+    assert run("train", "--method", "com") == Said(2, "", "")
 
 
 # --------------------------------------------------------------------------- probe

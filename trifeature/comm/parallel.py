@@ -134,6 +134,8 @@ class Group:
     def same(self, losses: Tensor) -> Tensor:
         """Losses as process 0 has them, after a look at whether the others have the same.
 
+        If those of one process are not finite, these, so that all processes stop.
+
         They differ if a method lets samples meet before it gathers them, or if the processes were
         given different settings or data.
 
@@ -147,7 +149,10 @@ class Group:
             return losses
         copies = [torch.empty_like(losses) for _ in range(self.size)]
         dist.all_gather(copies, losses)
-        if not all(torch.allclose(c, copies[0], 1e-3, 1e-3, equal_nan=True) for c in copies):
+        for one in copies:
+            if not one.isfinite().all():
+                return one
+        if not all(torch.allclose(c, copies[0], 1e-3, 1e-3) for c in copies):
             raise InputError(
                 "the processes do not compute the same loss: either they were given different "
                 "settings or data, or the method lacks Share.gather where samples first meet"

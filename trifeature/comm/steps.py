@@ -20,6 +20,7 @@ from torch import Tensor
 
 from trifeature.comm.methods import Method
 from trifeature.comm.networks import decayed
+from trifeature.comm.parallel import ALONE, Group
 from trifeature.comm.settings import Precision, RunSettings
 from trifeature.dataset import Dataset
 from trifeature.errors import InputError
@@ -42,9 +43,12 @@ class Execution:
     graphs: bool = False
 
     @classmethod
-    def default(cls, device: torch.device, precision: Precision) -> Execution:
-        """Everything on a GPU in bfloat16; plain calls on a CPU and for the float32 reference."""
-        fast = device.type == "cuda" and precision == "bfloat16"
+    def default(cls, device: torch.device, precision: Precision, group: Group = ALONE) -> Execution:
+        """Everything on a GPU in bfloat16; plain calls on a CPU and for the float32 reference.
+
+        Plain calls too where several processes train together: what they exchange is in no graph.
+        """
+        fast = device.type == "cuda" and precision == "bfloat16" and group.size == 1
         return cls(compiled=fast, graphs=fast)
 
 

@@ -198,7 +198,7 @@ def train(
         saved = time.monotonic()
         if state.epoch == 0 and evaluate is not None:
             group.leader(evaluate, method.eval(), 0)
-        how = execution or Execution.default(target, settings.precision)
+        how = execution or Execution.default(target, settings.precision, group)
         with taking_steps(state.learner, data, how) as take:
             while state.epoch < settings.epochs:
                 shown = report if group.leads else None
