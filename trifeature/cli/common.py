@@ -31,8 +31,8 @@ from trifeature.errors import InputError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(emoji=False)  # a port between colons is no picture
+errors = Console(stderr=True, emoji=False)
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
