@@ -191,7 +191,7 @@ class Exchanges(TorchDispatchMode):
     """Collects every operation that moves data between host and device or reads a value."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch types it not
         self.found: list[str] = []
 
     def __torch_dispatch__(
@@ -215,9 +215,10 @@ def on_a_pretended_gpu(method: Method) -> None:
         for name, x in list(module._parameters.items()):
             if x is not None:
                 module._parameters[name] = nn.Parameter(torch.empty(x.shape, device="cuda"))
-        for name, x in list(module._buffers.items()):
-            if x is not None:
-                module._buffers[name] = torch.empty(x.shape, device="cuda", dtype=x.dtype)
+        for name, buffer in list(module._buffers.items()):
+            if buffer is not None:
+                empty = torch.empty(buffer.shape, device="cuda", dtype=buffer.dtype)
+                module._buffers[name] = empty
 
 
 @pytest.mark.filterwarnings("ignore:.*CUDA is not available.*")

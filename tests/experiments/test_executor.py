@@ -221,5 +221,5 @@ def test_a_run_that_fails_in_a_worker_is_raised_and_earlier_rows_are_kept(tmp_pa
     rows = tmp_path / "rows.jsonl"
     append_row(rows, row_of(make(1)))
     with pytest.raises(InputError, match="unknown loss 'L_3'"):
-        execute([make(1), bad, make(2, loss="L_4")], runs=tmp_path, rows=rows, jobs=2)
+        execute([make(1), bad, make(2, loss="L_3")], runs=tmp_path, rows=rows, jobs=2)
     assert [row["key"] for row in read_rows(rows)] == [make(1).key]

@@ -35,8 +35,8 @@ R = TypeVar("R")
 DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(emoji=False)  # a port between colons is no picture
+errors = Console(stderr=True, emoji=False)
 
 BAD_INPUT, INTERRUPTED = 2, 130
 

@@ -51,6 +51,7 @@ from trifeature.experiments.base import Experiment, results
 from trifeature.experiments.catalog import EXPERIMENTS
 from trifeature.experiments.drawing import as_latex, as_text, draw, table
 from trifeature.experiments.executor import Outcome, default_jobs, execute, expected_seconds
+from trifeature.experiments.ray_executor import Cluster, execute_on_ray
 from trifeature.experiments.runs import (
     Plan,
     Row,
@@ -96,6 +97,7 @@ def start(
 RUNS: Final = Path("runs")
 FIGURES: Final = Path("figures")
 ROWS: Final = "rows.jsonl"
+EXECUTORS: Final = ("local", "ray")
 VIEW_SETS: Final = {"all": ALL, "all-without-crop": ALL_WITHOUT_CROP, "light": LIGHT}
 
 DataOption = Annotated[
@@ -184,9 +186,8 @@ def run_plans(
             bars.update(tasks[plan.key], completed=progress.epoch, losses=losses)
 
         def on_rows(plan: Plan, new: list[Row]) -> None:
-            words = " ".join(f"{name} {100 * new[-1][name]:.1f}" for name in ("R", "U", "S"))
             if plan.key in tasks:
-                bars.update(tasks[plan.key], completed=plan.run.epochs, losses=words)
+                bars.update(tasks[plan.key], completed=plan.run.epochs, losses=_measured(new))
 
         outcome = execute(
             plans,
@@ -203,6 +204,11 @@ def run_plans(
     if outcome.skipped:
         say(f"{outcome.skipped} finished before: their rows are kept")
     return current().leader(result_rows, file), outcome
+
+
+def _measured(rows: Sequence[Row]) -> str:
+    """What the last epoch's row says, for a progress display."""
+    return " ".join(f"{name} {100 * rows[-1][name]:.1f}" for name in ("R", "U", "S"))
 
 
 def _draw(series: Sequence[Series], rows: Sequence[Row], path: Path, caption: str) -> list[Path]:
@@ -448,9 +454,22 @@ def reproduce(
     out: Annotated[Path, typer.Option(help="Folder of the runs' folders.")] = RUNS,
     device: DeviceOption = None,
     jobs: JobsOption = None,
+    executor: Annotated[
+        str, typer.Option(help="local, or ray: an existing Ray cluster (trifeature[ray]).")
+    ] = "local",
+    ray_address: Annotated[
+        str | None, typer.Option(help="HOST:PORT of its head. [RAY_ADDRESS, else this machine's]")
+    ] = None,
+    cpus_per_run: Annotated[
+        int | None, typer.Option(help="CPUs to ask Ray for, for each run. [1]", min=1)
+    ] = None,
+    gpus_per_run: Annotated[
+        float | None, typer.Option(help="GPUs to ask Ray for; .5: two runs on each. [1]", min=0)
+    ] = None,
 ) -> None:
     """Run what a figure or table of the paper needs and has no rows yet."""
     check_name("preset", preset_name, RUN_PRESETS)
+    cluster = _cluster(executor, ray_address, cpus_per_run, gpus_per_run, jobs)
     file = rows or FIGURES / f"{preset_name}.jsonl"
     plans = [
         plan
@@ -464,21 +483,47 @@ def reproduce(
             plans, result_rows(file), jobs or default_jobs(pick_device(device), len(plans))
         )
         return
-    _, outcome = run_plans(
-        plans,
-        out,
-        rows=file,
-        device=device,
-        jobs=jobs,
-        time_budget=time_budget,
-        keep_weights=keep_weights,
-    )
+    if cluster is None:
+        _, outcome = run_plans(
+            plans,
+            out,
+            rows=file,
+            device=device,
+            jobs=jobs,
+            time_budget=time_budget,
+            keep_weights=keep_weights,
+        )
+    else:
+        outcome = execute_on_ray(
+            plans,
+            cluster,
+            runs=out,
+            rows=file,
+            device=device,
+            time_budget=time_budget,
+            keep_weights=keep_weights,
+            on_rows=lambda plan, new: say(f"{plan.describe()}: {_measured(new)}"),
+        )
     words = f"{len(outcome.finished)} runs done, {outcome.skipped} had their rows"
     left = f", {len(outcome.left)} left for want of time" if outcome.left else ""
     say(f"{words}{left}; rows: {bold(file)}")
     if not outcome.left:
         for experiment in _experiments(name):
             _draw_experiment(experiment, preset_name, file, file.parent, seeds, epochs, probing)
+
+
+def _cluster(
+    executor: str, address: str | None, cpus: int | None, gpus: float | None, jobs: int | None
+) -> Cluster | None:
+    """The Ray cluster that options describe; None to run here."""
+    given = {"--ray-address": address, "--cpus-per-run": cpus, "--gpus-per-run": gpus}
+    if check_name("executor", executor, EXECUTORS) == "local":
+        if useless := [name for name, value in given.items() if value is not None]:
+            raise InputError(f"{useless[0]} needs --executor ray")
+        return None
+    if jobs is not None:
+        raise InputError("--jobs is for --executor local: Ray runs as many as the cluster holds")
+    return Cluster(address or "auto", cpus or 1, gpus)
 
 
 def _print_plans(plans: Sequence[Plan], rows: list[Row], jobs: int) -> None:

@@ -111,7 +111,7 @@ def new_method(settings: RunSettings, dataset: Dataset, device: torch.device) ->
         method = make_method(settings, rule.modalities, canvas)
     if device.type == "cuda":
         # Tensor cores want the channels of a pixel side by side.
-        return method.to(device, memory_format=torch.channels_last)
+        return method.to(device).to(memory_format=torch.channels_last)
     return method.to(device)
 
 

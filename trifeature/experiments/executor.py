@@ -7,6 +7,7 @@ parent: it reports through a pipe, and a broken pipe ends it.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -90,37 +91,32 @@ def execute(
     """
     target = torch.device(device)
     group = current()
-    known = group.leader(result_rows, rows)
-    todo = missing(plans, known)
-    skipped = len({plan.key for plan in plans}) - len(todo)
-    clock = _Clock(time_budget, _durations(known))
-    done: list[Plan] = []
-
-    def record(plan: Plan, new: list[Row]) -> None:
-        for row in new:
-            group.leader(append_row, rows, row)
-        clock.learn(plan, new)
-        done.append(plan)
-        if on_rows is not None:
-            on_rows(plan, new)
-
-    do = _Job(runs, source, target, keep_weights)
+    work = Work(plans, rows, time_budget, on_rows)
+    do = Job(runs, source, target, keep_weights)
     if group.size > 1:
         jobs = 1  # the processes that there are train each run together
-    count = max(1, min(jobs or default_jobs(target, len(todo)), len(todo) or 1))
-    queue = list(todo)
+    waiting = len(work.todo)
+    count = max(1, min(jobs or default_jobs(target, waiting), waiting or 1))
     if count == 1:
-        while (plan := clock.next(queue)) is not None:
-            record(plan, do(plan, None if on_progress is None else _reporter(on_progress, plan)))
+        while (plan := work.take()) is not None:
+            report = None if on_progress is None else _reporter(on_progress, plan)
+            work.record(plan, do(plan, report))
     else:
         with _workers(count, do) as workers:
-            _dispatch(workers, queue, clock, record, on_progress)
-    return Outcome(done, skipped, queue)
+            _dispatch(workers, work, on_progress)
+    return work.outcome()
 
 
 @dataclass(frozen=True)
-class _Job:
-    """How a plan is carried out: all but the plan, so that a worker can be handed it."""
+class Job:
+    """How a plan is carried out: all but the plan, so that a worker can be handed it.
+
+    Attributes:
+        runs: Folder of the runs' folders.
+        source: Folder of the data set; rendered when None.
+        device: Where to train.
+        keep_weights: See `trifeature.experiments.runs.carry_out`.
+    """
 
     runs: Path
     source: Path | None
@@ -128,6 +124,7 @@ class _Job:
     keep_weights: bool
 
     def __call__(self, plan: Plan, report: Report | None) -> list[Row]:
+        """Carry out a plan; its rows."""
         return carry_out(
             plan,
             self.runs / plan.name,
@@ -140,6 +137,54 @@ class _Job:
 
 def _reporter(on_progress: OnProgress, plan: Plan) -> Callable[[Progress], None]:
     return lambda progress: on_progress(plan, progress)
+
+
+# --------------------------------------------------------------------------- what is to do
+
+
+class Work:
+    """The plans that have no rows yet, and the rows of those that have ended.
+
+    What executors share, whoever carries the plans out; nothing else writes to the file of rows.
+
+    Attributes:
+        todo: The plans without rows, in order.
+        skipped: How many had their rows already.
+        done: Plans whose rows were recorded, in the order in which they ended.
+    """
+
+    def __init__(
+        self, plans: Sequence[Plan], rows: Path, time_budget: float | None, on_rows: OnRows | None
+    ) -> None:
+        known = current().leader(result_rows, rows)
+        self.todo = missing(plans, known)
+        self.skipped = len({plan.key for plan in plans}) - len(self.todo)
+        self.done: list[Plan] = []
+        self._queue = list(self.todo)
+        self._rows, self._on_rows = rows, on_rows
+        self._clock = _Clock(time_budget, _durations(known))
+
+    def take(self) -> Plan | None:
+        """The next plan that should end in time; None if there is none."""
+        return self._clock.next(self._queue)
+
+    def spare(self, plan: Plan) -> float:
+        """Seconds for which a plan may wait and still end in time; inf without a budget."""
+        return self._clock.spare(plan)
+
+    def record(self, plan: Plan, new: list[Row]) -> None:
+        """Append the rows of a plan that has ended."""
+        for row in new:
+            current().leader(append_row, self._rows, row)
+        self._clock.learn(plan, new)
+        self.done.append(plan)
+        if self._on_rows is not None:
+            self._on_rows(plan, new)
+
+    def outcome(self) -> Outcome:
+        """What has been done and what is left."""
+        ended = {plan.key for plan in self.done}
+        return Outcome(self.done, self.skipped, [p for p in self.todo if p.key not in ended])
 
 
 # --------------------------------------------------------------------------- time
@@ -155,10 +200,15 @@ class _Clock:
     def next(self, queue: list[Plan]) -> Plan | None:
         """Take the first plan of the queue that should end in time."""
         for place, plan in enumerate(queue):
-            expected = self.durations.get(_kind(plan), 0.0)
-            if self.deadline is None or time.monotonic() + expected < self.deadline:
+            if self.spare(plan) > 0:
                 return queue.pop(place)
         return None
+
+    def spare(self, plan: Plan) -> float:
+        """Seconds for which a plan may wait and still end in time; inf without a deadline."""
+        if self.deadline is None:
+            return math.inf
+        return self.deadline - self.durations.get(_kind(plan), 0.0) - time.monotonic()
 
     def learn(self, plan: Plan, rows: list[Row]) -> None:
         """Remember how long a run of this kind took."""
@@ -198,7 +248,7 @@ def expected_seconds(plans: Iterable[Plan], rows: Iterable[Row], jobs: int) -> f
 
 
 @contextmanager
-def _workers(count: int, do: _Job) -> Iterator[list[_Worker]]:
+def _workers(count: int, do: Job) -> Iterator[list[_Worker]]:
     """Start workers; end them however the block is left."""
     context = get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // count)
@@ -218,16 +268,10 @@ def _workers(count: int, do: _Job) -> Iterator[list[_Worker]]:
             worker.process.join()
 
 
-def _dispatch(
-    workers: list[_Worker],
-    queue: list[Plan],
-    clock: _Clock,
-    record: OnRows,
-    on_progress: OnProgress | None,
-) -> None:
+def _dispatch(workers: list[_Worker], work: Work, on_progress: OnProgress | None) -> None:
     """Keep every worker busy until the queue is empty or nothing in it fits the time."""
     for worker in workers:
-        _hand_out(worker, clock.next(queue))
+        _hand_out(worker, work.take())
     while busy := [worker for worker in workers if worker.plan is not None]:
         ready = wait([worker.pipe for worker in busy])
         for worker in (w for w in busy if w.pipe in ready):
@@ -246,8 +290,8 @@ def _dispatch(
             elif isinstance(message, Exception):
                 raise message
             else:
-                record(plan, message)
-                _hand_out(worker, clock.next(queue))
+                work.record(plan, message)
+                _hand_out(worker, work.take())
 
 
 def _hand_out(worker: _Worker, plan: Plan | None) -> None:
@@ -256,7 +300,7 @@ def _hand_out(worker: _Worker, plan: Plan | None) -> None:
         worker.pipe.send(plan)
 
 
-def _work(pipe: Connection, do: _Job, threads: int) -> None:
+def _work(pipe: Connection, do: Job, threads: int) -> None:
     """A worker's life: plans in, progress and rows out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     torch.set_num_threads(threads)
