@@ -17,6 +17,7 @@ Fusion = Literal["attention", "linear"]
 CrossSelf = Literal["code", "paper"]
 
 ENCODERS: Final = ("alexnet", "alexnet-unpooled", "resnet50", "small")
+"""The names of the encoders; `trifeature.comm.methods.base.ENCODERS` makes them."""
 
 
 @dataclass(frozen=True)
