@@ -25,11 +25,12 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "apidoc",
-    "commands",
+    "command_line",
     "docstrings",
     "files",
     "links",
     "mathml",
+    "notebooks",
 ]
 exclude_patterns = ["course/source", "playground"]
 nitpicky = True

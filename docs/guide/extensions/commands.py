@@ -1,24 +1,17 @@
-"""The page of the command line, made from the commands themselves.
+"""The commands of a Typer app as data and as Markdown, read from what `--help` is made of.
 
-```{commands} trifeature.cli.data:app trifeature
-```
-
-writes a section for every command under an app, groups of commands included: how it is called,
-its help, and each argument and option with what it takes, its default and its meaning.
+A section for every command under an app, groups of commands included: how it is called, its help,
+and each argument and option with what it takes, its meaning and its default.
 """
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import typer.main
-from docutils import nodes
-from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,7 @@ def _parameter(spelling: str, text: str) -> Parameter:
 # --------------------------------------------------------------------------- as Markdown
 
 
-def markdown(commands: Sequence[Command], level: int = 2) -> str:
+def markdown(commands: Sequence[Command], level: int = 3) -> str:
     """The commands as sections of Markdown with a table each."""
     return "\n".join(_section(command, level) for command in commands)
 
@@ -108,26 +101,8 @@ def _row(parameter: Parameter) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Plain text as Markdown that shows it unchanged."""
-    for sign in ("\\", "`", "*", "_", "<", "[", "]", "$", "{"):
-        text = text.replace(sign, f"\\{sign}")
-    return text
-
-
-class CommandsDirective(SphinxDirective):
-    """The directive `commands MODULE:APP NAME`."""
-
-    required_arguments: ClassVar[int] = 2
-
-    def run(self) -> list[nodes.Node]:
-        """Parse the generated Markdown in place."""
-        module, _, attribute = self.arguments[0].partition(":")
-        app = getattr(importlib.import_module(module), attribute)
-        text = markdown(describe(app, self.arguments[1]))
-        return self.parse_text_to_nodes(text, allow_section_headings=True)
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directive."""
-    app.add_directive("commands", CommandsDirective)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    """Plain text as Markdown that shows it unchanged, with options as code."""
+    parts = re.split(r"(?<![\w-])(--[a-z][\w-]*(?:=\w+)?)", text)
+    plain = [re.sub(r"([\\`*_<\[\]${])", r"\\\1", part) for part in parts[::2]]
+    code = [f"`{part}`" for part in parts[1::2]]
+    return "".join(word for pair in zip(plain, [*code, ""], strict=True) for word in pair)

@@ -7,15 +7,16 @@ show the one that Python writes for it.
 from __future__ import annotations
 
 import ast
+import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
-from sphinx.util import logging
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("sphinx.guide.docstrings")  # so that it counts as Sphinx's warning
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -72,7 +73,7 @@ def _repeats(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 def check_docstrings(app: Sphinx) -> None:
     """Warn of every missing docstring before anything is read."""
     for problem in missing_docstrings(Path(app.config.guide_package)):
-        logger.warning("%s", problem, type="docstring")
+        logger.warning("%s", problem)
 
 
 def check_pages(app: Sphinx, env: BuildEnvironment) -> None:
@@ -80,7 +81,7 @@ def check_pages(app: Sphinx, env: BuildEnvironment) -> None:
     documented = env.domains.python_domain.modules
     for module, file in public_modules(Path(app.config.guide_package)).items():
         if module not in documented:
-            logger.warning("%s: no page documents the module %s", file, module, type="docstring")
+            logger.warning("%s: no page documents the module %s", file, module)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

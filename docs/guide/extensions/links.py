@@ -7,19 +7,22 @@ to other sites are not requested: a build needs no network.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from markdown_it import MarkdownIt
-from sphinx.application import Sphinx
-from sphinx.util import logging
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+logger = logging.getLogger("sphinx.guide.links")  # what is said there counts as Sphinx's warning
 
 LOADED = ("src", "srcset", "poster", "data")
 """Attributes whose target a browser requests without being asked."""
@@ -88,9 +91,12 @@ def _missing(page: Path, root: Path, targets: Iterable[str]) -> Iterator[str]:
         file = file / "index.html" if file.is_dir() else file
         if not file.is_relative_to(root) or not file.is_file():
             yield f"{target}: no such file"
-        elif parts.fragment and file.suffix == ".html":
-            if unquote(parts.fragment) not in _read_page(file).anchors:
-                yield f"{target}: no such anchor"
+        elif parts.fragment and not _has_anchor(file, unquote(parts.fragment)):
+            yield f"{target}: no such anchor"
+
+
+def _has_anchor(file: Path, anchor: str) -> bool:
+    return file.suffix != ".html" or anchor in _read_page(file).anchors
 
 
 # --------------------------------------------------------------------------- Markdown as it is
@@ -131,7 +137,7 @@ def slugs(path: Path) -> set[str]:
     tokens = MarkdownIt().parse(path.read_text(encoding="utf-8"))
     headings = [
         "".join(part.content for part in text.children or ())
-        for opening, text in zip(tokens, tokens[1:], strict=False)
+        for opening, text in pairwise(tokens)
         if opening.type == "heading_open"
     ]
     return {re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-") for text in headings}
@@ -144,14 +150,14 @@ def check_markdown(app: Sphinx) -> None:
     """Warn of broken links in the Markdown files that are no part of the site."""
     for name in app.config.guide_markdown:
         for problem in broken_markdown_links(Path(name)):
-            logger.warning("broken link: %s", problem, type="link")
+            logger.warning("broken link: %s", problem)
 
 
 def check_site(app: Sphinx, failure: Exception | None) -> None:
     """Warn of broken links in the built pages."""
     if failure is None and app.builder.format == "html":
         for problem in broken_links(Path(app.outdir)):
-            logger.warning("broken link: %s", problem, type="link")
+            logger.warning("broken link: %s", problem)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
