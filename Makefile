@@ -5,11 +5,18 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 
-.PHONY: demo test test-slow check lint format clean
+.PHONY: demo docs test test-slow check lint format clean
 
 demo: $(READY)
 	$(BIN)/comm-probe demo
+
+# Everything anew: Sphinx warns of a page only when it reads it, and every warning is an error.
+docs: $(DOCS_READY)
+	rm -rf build/guide
+	$(BIN)/python -m sphinx -q -E -W --keep-going -c docs/guide docs build/guide
+	@echo "the guide: build/guide/index.html"
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -33,6 +40,10 @@ $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer found: install one, or say make PYTHON=/path/to/python3" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	@touch $@
 
 clean:

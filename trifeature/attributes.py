@@ -20,6 +20,7 @@ SHAPES: Final = (
     "fivesquare",
     "trapezoid",
 )
+"""The shapes; a shape's position is its label."""
 
 TEXTURES: Final = (
     "solid",
@@ -33,6 +34,7 @@ TEXTURES: Final = (
     "rain",
     "pluses",
 )
+"""The textures; a texture's position is its label."""
 
 COLORS: Final = (
     "red",
@@ -46,6 +48,7 @@ COLORS: Final = (
     "orange",
     "white",
 )
+"""The colors; a color's position is its label."""
 
 COLOR_RGB: Final = (
     (1.0, 0.0, 0.0),

@@ -20,6 +20,7 @@ Precision = Literal["float32", "bfloat16"]
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 
 ENCODERS: Final = ("alexnet", "alexnet-unpooled", "resnet50", "small")
+"""The names of the encoders; `trifeature.comm.methods.base.ENCODERS` makes them."""
 
 
 @dataclass(frozen=True)

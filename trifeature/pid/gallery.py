@@ -93,7 +93,7 @@ def uniform_table(support: str) -> Table:
 
 
 def function_table(inputs: int, rule: Callable[..., tuple[int, int, int]]) -> Table:
-    """The distribution of rule(*bits) -> (x1, x2, y) over `inputs` fair bits."""
+    """The distribution of `rule(*bits)` -> (x1, x2, y) over `inputs` fair bits."""
     outcomes = [rule(*bits) for bits in product((0, 1), repeat=inputs)]
     table = np.zeros(np.max(outcomes, axis=0) + 1)
     np.add.at(table, tuple(np.transpose(outcomes)), 0.5**inputs)

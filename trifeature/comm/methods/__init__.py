@@ -18,6 +18,7 @@ METHODS: Final[dict[str, type[Method]]] = {
     "cross+self": CrossSelf,
     "factorcl": FactorCL,
 }
+"""The class of every method, by the name that `method` of the run's settings gives it."""
 
 
 def make_method(settings: RunSettings, modalities: int, canvas: int) -> Method:

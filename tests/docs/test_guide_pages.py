@@ -1,0 +1,158 @@
+"""The guide's sources: their links lead somewhere, their code runs, their commands exist.
+
+None of this needs Sphinx.
+"""
+
+from __future__ import annotations
+
+import doctest
+import json
+import re
+import shlex
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from guide_tools import DOCS, GUIDE, REPOSITORY, blocks
+from typer.testing import CliRunner
+
+from trifeature.attributes import ATTRIBUTES, VALUES
+from trifeature.cli import data, probe
+from trifeature.cli.common import protect_bare_option
+from trifeature.dataset import DatasetSettings
+from trifeature.pairs import PairRule
+from trifeature.render import RenderSettings
+
+PAGES = sorted(GUIDE.glob("*.md"))
+NAMES = [page.stem for page in PAGES]
+
+
+# --------------------------------------------------------------------------- code
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the command at the top of the page on data was given."""
+    folder = tmp_path_factory.mktemp("guide")
+    command = blocks(GUIDE / "data.md", "console")[0]
+    words = protect_bare_option(_words(command)[1:], "--synergy-map", data.BARE)
+    words[words.index("SMALL")] = str(folder / "SMALL")
+    result = CliRunner().invoke(data.app, words)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_the_examples_of_a_page_print_what_it_says(
+    page: Path, small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    examples = "\n".join(blocks(page, "pycon"))
+    if not examples:
+        pytest.skip("no examples on this page")
+    if "pandas" in examples:
+        pytest.importorskip("pandas")
+    monkeypatch.chdir(small)
+    test = doctest.DocTestParser().get_doctest(examples, {}, page.name, str(page), 0)
+    failed = doctest.DocTestRunner(verbose=False).run(test).failed
+    assert not failed, capsys.readouterr().out
+
+
+@pytest.mark.slow  # It needs Hugging Face's library, which nothing else does.
+def test_the_folder_is_an_image_folder_of_hugging_face(
+    small: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
+        monkeypatch.setenv(variable, "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    pytest.importorskip("datasets", reason="Hugging Face's library is not installed")
+    monkeypatch.chdir(small)
+    names: dict[str, Any] = {}
+    exec(blocks(GUIDE / "data.md", "python")[0], names)  # noqa: S102 - our own page
+    assert {"image", *ATTRIBUTES} <= set(names["images"]["train"].features)
+
+
+# --------------------------------------------------------------------------- commands
+
+
+def _words(command: str) -> list[str]:
+    return shlex.split(command.replace("\\\n", " ").removeprefix("$ "), comments=True)
+
+
+COMMANDS = [
+    command
+    for page in PAGES
+    for block in blocks(page, "console")
+    for command in re.findall(r"^\$ (?:.*\\\n)*.*$", block, re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_guide_has_options_that_exist(command: str) -> None:
+    """Parsed as the command line would, without carrying anything out."""
+    program, *words = _words(command)
+    words = protect_bare_option(words, "--synergy-map", data.BARE)
+    node: Any = typer.main.get_command({"trifeature": data.app, "comm-probe": probe.app}[program])
+    context = None
+    while hasattr(node, "commands"):
+        context = node.make_context(words[0], [], parent=context, resilient_parsing=True)
+        node, words = node.commands[words[0]], words[1:]
+    node.make_context(node.name, words, parent=context)
+
+
+def test_a_command_with_an_unknown_option_is_noticed() -> None:
+    with pytest.raises(Exception, match="--no-such-option"):
+        test_a_command_of_the_guide_has_options_that_exist("$ comm-probe ablate --no-such-option")
+
+
+SHOWN = [command for command in COMMANDS if command.startswith("$ trifeature pid show")]
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_a_command_that_shows_a_distribution_runs(command: str) -> None:
+    result = CliRunner().invoke(data.app, _words(command)[1:])
+    assert result.exit_code == 0, result.output
+
+
+# --------------------------------------------------------------------------- tables
+
+
+def test_the_table_of_attributes_is_the_vocabulary() -> None:
+    text = (GUIDE / "data.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| (\w+) \| (\w+) \| (\w+) \|$", text, re.MULTILINE)
+    expected = [(str(i), *(VALUES[name][i] for name in ATTRIBUTES)) for i in range(10)]
+    assert rows == expected
+
+
+def test_every_key_of_the_manifest_is_explained(small: Path) -> None:
+    text = (GUIDE / "data.md").read_text(encoding="utf-8").partition("### Every key")[2]
+    explained = set(re.findall(r"`([a-z_0-9.]+)`", text))
+    manifest = json.loads((small / "SMALL" / "dataset.json").read_text(encoding="utf-8"))
+    own = {f.name for f in fields(DatasetSettings)} - {"rule", "render"}
+    nested = {f"rule.{f.name}" for f in fields(PairRule)}
+    nested |= {f"render.{f.name}" for f in fields(RenderSettings)}
+    parts = [
+        manifest,
+        manifest["summary"]["train"],
+        manifest["truth"],
+        manifest["truth"]["rows"][0],
+        next(iter(manifest["files"].values())),
+    ]
+    assert own | nested == set(manifest["settings"]) - {"rule", "render"} | {
+        f"{part}.{key}" for part in ("rule", "render") for key in manifest["settings"][part]
+    }
+    assert own | nested | {key for part in parts for key in part} <= explained
+
+
+def test_there_are_at_least_ten_questions() -> None:
+    text = (GUIDE / "questions.md").read_text(encoding="utf-8")
+    answers = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    assert len(answers) >= 10
+    assert all(len(answer.split()) > 25 for answer in answers)
+
+
+def test_the_pages_are_linked_from_the_front_page_and_the_readme() -> None:
+    front = (DOCS / "index.md").read_text(encoding="utf-8")
+    assert all(f"guide/{name}" in front for name in NAMES)
+    assert "docs/index.md" in (REPOSITORY / "README.md").read_text(encoding="utf-8")
