@@ -34,7 +34,7 @@ plt.rcParams.update(STYLE)
 # %%
 data = build(preset("quick", seed=1))
 sheet = gallery(data, examples=5)
-sheet.set_dpi(100)
+sheet.set_dpi(90)
 sheet
 
 # %% [markdown]

@@ -299,11 +299,11 @@ for name in ("cross", "comm", "comm-control"):
 
 # %% [markdown]
 # Three lines a network: as it was trained for this course, as the recorded run of the same seed
-# and settings came out on *another processor*, and as it is kept here, rounded to be small. The
-# third differs from the first by less than you would notice. The second differs by more: two
-# processors round a sum differently in the last digit, and four epochs of training make of it
-# what you see. Untrained, both give the same numbers to the last digit. Remember it when you read
-# "CoMM 62, ours 64".
+# and settings came out on *another processor*, and as it is kept here, rounded to one byte a
+# weight. Rounding moved nothing by more than half a point. The processor moved more, S of the
+# control by eight points. Data, seed, versions and training code are the same, and before the first
+# step the two agree within 0.02 points; but two kinds of processor add up a long sum differently in
+# its last digit, and four epochs of training make of it what you see. One run is no measurement.
 #
 # ### Exchange one thing
 # Draw 300 new pairs, then each of them once more with *one* attribute exchanged for another, and
@@ -424,8 +424,9 @@ for name, z in codes.items():
 # %% [markdown]
 # An interaction of 5 × 5 cells has 4 · 4 = 16 dimensions, and the match is one of them: 1/16 = 6 %
 # would be no more than any pattern gets. Compare CoMM with its control, which has never seen the
-# map, and with the untrained network. Then look along the diagonal: does the network know the
-# partner of *every* texture, or is its S the work of a few? No number in a row tells.
+# map. In S of the probe the two lie a few points apart (the lines under "Look inside"), and from
+# that alone nobody could say which of them saw it. Then look along the diagonal: does the network
+# know the partner of *every* texture, or is its S the work of a few? No number in a row tells.
 #
 # ## Train one yourself
 # This takes one to two minutes of one core and a method. It is switched off, so that the notebook

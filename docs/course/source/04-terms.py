@@ -29,7 +29,7 @@ from trifeature.comm.training import train
 from trifeature.dataset import SPLIT_OF, build, plan_images, plan_pairs, preset, with_match_rate
 from trifeature.files import read_rows
 from trifeature.pid import atoms_of_columns
-from trifeature.plots import STYLE, Curve, interaction_curves
+from trifeature.plots import CURVE_COLORS, STYLE, Curve, interaction_curves
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.interactions import probe
 from trifeature.probes.logistic import ProbeData, linear_probe
@@ -259,16 +259,18 @@ figure, panels = plt.subplots(1, 3, figsize=(9.5, 3.2), layout="constrained", sh
 colored = {"shape": attributes[:, 0], "texture 1": attributes[:, 1], "match": keeps.astype(int)}
 for axes, (name, value) in zip(panels, colored.items(), strict=True):
     for k in range(value.max() + 1):
-        axes.plot(*places[value == k].T, "os^Dv"[k], markersize=4, alpha=0.7, label=str(k))
+        ink = CURVE_COLORS[k]
+        axes.plot(*places[value == k].T, "os^Dv"[k], color=ink, markersize=4, alpha=0.7)
     words = VALUES[name.split()[0]][:5] if name != "match" else ("broken", "kept")
     axes.legend(words, fontsize="x-small", loc="best")
     axes.set_title(f"colored by {name}", fontsize="medium")
 plt.show()
 
 # %% [markdown]
-# Shape and texture make regions. The match makes none: whatever the probe reads as S is small
-# beside them. So look for it where it must be if it is there, in the **interaction**: what is left
-# of the codes of a grid, texture 1 by color 2, when what each texture and each color adds on
+# Shapes lie in regions, textures lean to a side. Kept and broken pairs lie in one another: whatever
+# the probe reads as S is small beside shape and texture, and no picture of two directions out of
+# 128 will show it. So look for it where it must be if it is there, in the **interaction**: what is
+# left of the codes of a grid, texture 1 by color 2, when what each texture and each color adds on
 # average is taken away (notebook 3, exercise 3.4).
 
 # %%
@@ -303,9 +305,10 @@ for name, network in networks.items():
 # interaction without direction both are near 0.
 #
 # Compare ΣL_i with the whole loss, then both with the two controls. The payments said that L_1 and
-# L_2 have no reason to keep a combination in the *toy*. If ΣL_i's line stands well above the
-# controls, its training left one all the same; the fusion has a hidden layer between attention and
-# code, and nobody is charged for what it mixes there. One seed: a look, no measurement.
+# L_2 have no reason to keep a combination in the *toy*; ΣL_i's line stands where that of the whole
+# loss stands, above both controls. So it left a combination in the code all the same. Why? One
+# guess: the fusion has a hidden layer between its attention and the code, and nobody is charged for
+# what it mixes there. One seed: a look, no measurement.
 #
 # ## Train one yourself
 # One term of the loss, on biased and on unbiased pairs; one to two minutes of one core each.
