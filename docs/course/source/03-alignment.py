@@ -280,9 +280,9 @@ for label, method in methods.items():
 # aligned with something of image 1.
 #
 # ## Look inside
-# A row holds a few numbers a run. With the network itself one can ask more. Four come with the
-# course: Cross and CoMM after biased training; CoMM's control, after unbiased training; CoMM as it
-# was before its first step. One seed each, the first that was tried.
+# A row holds a few numbers a run. With the network itself one can ask more. Three trained ones are
+# looked into here: Cross and CoMM after biased training, and CoMM's control, after unbiased
+# training; beside them CoMM as it was before its first step. One seed, the only one tried.
 
 
 # %%

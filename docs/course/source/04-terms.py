@@ -234,7 +234,7 @@ for name, column in zip(
 #
 # ## Look inside: does the code of ΣL_i hold the combination?
 # Three trained networks come with the course: the whole loss and ΣL_i after biased training, and
-# the whole loss's control. One seed, the first that was tried. First a map: every pair of 500 new
+# the whole loss's control. One seed, the only one tried. First a map: every pair of 500 new
 # ones is a point, at the two directions in which ΣL_i's codes vary most, colored three ways.
 
 # %%
