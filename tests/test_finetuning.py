@@ -22,6 +22,8 @@ from typer.testing import CliRunner
 from trifeature.cli import extra
 from trifeature.comm.losses import info_nce
 from trifeature.comm.methods import METHODS, Loss, Method
+from trifeature.comm.methods.base import Views
+from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import Progress, TrainingError, load_run, new_method, train
 from trifeature.dataset import Dataset, plan_images, plan_pairs, preset
@@ -178,12 +180,19 @@ class Toy(Method):
             )
             self.only_for_pretraining = nn.Linear(2, 2)
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
+    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
         raise NotImplementedError
 
-    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+    def loss_of(self, views: Views, share: Share) -> Loss:
+        raise NotImplementedError
+
+    def encode(self, images: Tensor, modality: int) -> Tensor:
+        del modality
+        return images.mean((-1, -2))
+
+    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         assert [list(subset) for subset in subsets] == [list(range(self.modalities))]
-        return [self.layers(images.mean((-1, -2)).flatten(1))]
+        return [self.layers(torch.cat(list(codes), dim=1))]
 
 
 def plain_images(modalities: int = 2) -> Dataset:

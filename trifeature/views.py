@@ -13,7 +13,7 @@ N samples, S pixels along a canvas, T along the result, P = T² pixels of a resu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -32,9 +32,11 @@ IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 JITTER_OPS: Final = ("brightness", "contrast", "saturation", "hue")
 """The operations of the color jitter; `ViewParameters.order` holds positions in this tuple."""
 
+LUMA: Final = (0.2989, 0.587, 0.114)
+"""What red, green and blue weigh in a gray level, as torchvision's."""
+
 _CONTRAST, _SATURATION, _HUE = 1, 2, 3
 _CROP_TRIES = 10  # as torchvision's RandomResizedCrop
-_LUMA = (0.2989, 0.587, 0.114)  # gray level of red, green and blue, as torchvision's
 # What a few cores' caches hold: at 224 pixels, 16 times as many at once take 1.4 times as long.
 _CPU_CHUNK_PIXELS = 2**17
 
@@ -212,6 +214,10 @@ class ViewParameters:
         )
 
 
+ApplyViews = Callable[[Tensor, ViewParameters, ViewSet], Tensor]
+"""What `apply` is by default: images [N, 3, S, S], parameters and set to views [N, 3, S, S]."""
+
+
 def draw(
     views: ViewSet,
     n: int,
@@ -338,7 +344,7 @@ def apply(
         InputError: the images have another shape or type, `params` another count, or
             `size` is not positive.
     """
-    _check_images(images, params)
+    check_images(images, params)
     target = images.shape[3] if size is None else size
     if target < 1:
         raise InputError(f"size must be at least 1, not {target}")
@@ -382,7 +388,8 @@ def augment(
     return apply(images, params, views, size=size, dtype=dtype)
 
 
-def _check_images(images: Tensor, params: ViewParameters) -> None:
+def check_images(images: Tensor, params: ViewParameters) -> None:
+    """Refuse images that are not [N, 3, S, S], or parameters of another count of them."""
     shape = tuple(images.shape)
     if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3]:
         raise InputError(f"images must be square and RGB, [N, 3, S, S], not {list(shape)}")
@@ -415,12 +422,12 @@ def _constant(values: Sequence[float], device: torch.device) -> Tensor:
 def _crop_and_flip(pixels: Tensor, params: ViewParameters, size: int) -> Tensor:
     """Crop, resize and mirror [N, 3, S, S] to [N, 3, T, T]."""
     canvas = pixels.shape[3]
-    rows = _resize_matrix(params.top, params.height, torch.zeros_like(params.flip), canvas, size)
-    columns = _resize_matrix(params.left, params.width, params.flip, canvas, size)
-    return _multiply(rows, pixels, columns)
+    rows = resize_matrix(params.top, params.height, torch.zeros_like(params.flip), canvas, size)
+    columns = resize_matrix(params.left, params.width, params.flip, canvas, size)
+    return multiply(rows, pixels, columns)
 
 
-def _resize_matrix(start: Tensor, length: Tensor, mirror: Tensor, canvas: int, size: int) -> Tensor:
+def resize_matrix(start: Tensor, length: Tensor, mirror: Tensor, canvas: int, size: int) -> Tensor:
     """How much each pixel of a canvas weighs in each pixel of a resized crop, [N, T, S].
 
     Bilinear with antialiasing: a triangle as wide as two pixels of the crop or of the result,
@@ -440,7 +447,7 @@ def _resize_matrix(start: Tensor, length: Tensor, mirror: Tensor, canvas: int, s
     return weight.div_(weight.sum(2, keepdim=True))
 
 
-def _multiply(rows: Tensor, pixels: Tensor, columns: Tensor) -> Tensor:
+def multiply(rows: Tensor, pixels: Tensor, columns: Tensor) -> Tensor:
     """Multiply [N, T, S] · [N, 3, S, S] · [N, T, S]ᵀ, giving [N, 3, T, T]."""
     N, C, S, _ = pixels.shape
     resized_across = torch.bmm(pixels.flatten(1, 2), columns.mT)  # [N, 3·S, T]
@@ -453,20 +460,20 @@ def _jitter(colors: Tensor, params: ViewParameters, views: ViewSet) -> Tensor:
     Hue may come at four places. Rather than at each of them, it is computed once, between what
     comes before and what comes after; an operation whose turn it is not becomes the identity.
     """
-    blends = _blends(params)
+    weights = blends(params)
     if views.hue == 0:
-        return _blend_in_turn(colors, blends)
+        return _blend_in_turn(colors, weights)
     slot = torch.arange(4, device=colors.device)
     hue_slot = (params.order == _HUE).int().argmax(1, keepdim=True)  # [N, 1]
     identity = _constant((1, 0, 0), colors.device)
-    before = torch.where((slot < hue_slot)[:, :, None], blends, identity)
-    after = torch.where((slot > hue_slot)[:, :, None], blends, identity)
+    before = torch.where((slot < hue_slot)[:, :, None], weights, identity)
+    after = torch.where((slot > hue_slot)[:, :, None], weights, identity)
     colors = _blend_in_turn(colors, before[:, :3])
-    colors = _shift_hue(colors, params.hue * params.jitter)
+    colors = shift_hue(colors, params.hue * params.jitter)
     return _blend_in_turn(colors, after[:, 1:])
 
 
-def _blends(params: ViewParameters) -> Tensor:
+def blends(params: ViewParameters) -> Tensor:
     """Brightness, contrast and saturation as blends, float32 [N, 4, 3], in order of application.
 
     The last dimension is what a pixel, its gray level and the image's mean gray level weigh in the
@@ -481,10 +488,10 @@ def _blends(params: ViewParameters) -> Tensor:
     return torch.stack((own, gray, mean), dim=2)
 
 
-def _blend_in_turn(colors: Tensor, blends: Tensor) -> Tensor:
+def _blend_in_turn(colors: Tensor, weights: Tensor) -> Tensor:
     """Apply blends [N, K, 3] one after the other to [N, 3, P], clamped to [0, 1] after each."""
-    own, gray, mean = blends.unbind(2)
-    luma = _constant(_LUMA, colors.device)
+    own, gray, mean = weights.unbind(2)
+    luma = _constant(LUMA, colors.device)
     matrices = _color_matrix(own, gray)
     for matrix, weight in zip(matrices.unbind(1), mean.unbind(1), strict=True):
         level = weight * (colors.mean(2) @ luma)
@@ -495,10 +502,10 @@ def _blend_in_turn(colors: Tensor, blends: Tensor) -> Tensor:
 def _color_matrix(own: Tensor, gray: Tensor) -> Tensor:
     """[..., 3, 3] that adds up `own` [...] times a color and `gray` [...] times its gray level."""
     identity = torch.eye(3, device=own.device)
-    return own[..., None, None] * identity + gray[..., None, None] * _constant(_LUMA, own.device)
+    return own[..., None, None] * identity + gray[..., None, None] * _constant(LUMA, own.device)
 
 
-def _shift_hue(colors: Tensor, shift: Tensor) -> Tensor:
+def shift_hue(colors: Tensor, shift: Tensor) -> Tensor:
     """Turn the hue of [N, 3, P] by [N] turns of the color wheel; HSV's other two stay.
 
     On the wheel red lies at 0, green at 1/3, blue at 2/3 turn. A channel's level, from the least of
@@ -531,11 +538,11 @@ def _gray_and_normalize(colors: Tensor, grayscale: Tensor, views: ViewSet) -> Te
 
 def _blur(pixels: Tensor, params: ViewParameters) -> Tensor:
     """Blur [N, 3, T, T] by a Gaussian of each sample's own width."""
-    matrix = _blur_matrix(params.blur_sigma * params.blur, pixels.shape[3])
-    return _multiply(matrix, pixels, matrix)
+    matrix = blur_matrix(params.blur_sigma * params.blur, pixels.shape[3])
+    return multiply(matrix, pixels, matrix)
 
 
-def _blur_matrix(sigma: Tensor, size: int) -> Tensor:
+def blur_matrix(sigma: Tensor, size: int) -> Tensor:
     """How much each pixel of a line weighs in each pixel of the blurred line, [N, T, T].
 
     A pixel is seen up to three times: directly and mirrored in the first and in the last pixel,

@@ -22,8 +22,10 @@ from torch import Tensor, nn
 
 from trifeature import dataset, plots, storage
 from trifeature.cli import comm_probe_main, probe
-from trifeature.comm import settings, training
+from trifeature.comm import settings, steps, training
 from trifeature.comm.methods import METHODS, Loss, Method
+from trifeature.comm.methods.base import Views
+from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import CHECKPOINT, CONFIG, WEIGHTS, Progress
 from trifeature.dataset import preset
@@ -113,7 +115,7 @@ def ablated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def there(run: Command, ablated: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """`comm-probe` in that folder, unable to train."""
     monkeypatch.chdir(ablated)
-    monkeypatch.setattr(training, "_step", None)
+    monkeypatch.setattr(steps, "step", None)
     return run
 
 
@@ -391,14 +393,20 @@ class Mean(Method):
         super().__init__(settings, modalities, canvas)
         self.layer = nn.Linear(3, 4)
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
-        views = self.augment(images.flatten(0, 1), 0, generator)
-        total = self.layer(views.mean((-1, -2))).pow(2).mean()
+    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
+        return (self.augment(images.flatten(0, 1), 0, generator, share),)
+
+    def loss_of(self, views: Views, share: Share) -> Loss:
+        total = share.gather(self.encode(views[0], 0)).pow(2).mean()
         return Loss(total, {"mean": total})
 
-    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        tokens = self.layer(images.mean((-1, -2)))
-        return [tokens[:, list(subset)].flatten(1) for subset in subsets]
+    def encode(self, images: Tensor, modality: int) -> Tensor:
+        del modality
+        coded: Tensor = self.layer(images.mean((-1, -2)))
+        return coded
+
+    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        return [torch.cat([codes[m] for m in subset], dim=1) for subset in subsets]
 
 
 def test_a_method_is_one_class_and_one_line_of_the_table(
@@ -742,7 +750,7 @@ def test_the_time_of_a_demo_that_found_its_rows_is_not_recorded(
 
 def failing(count: int, problem: BaseException) -> Callable[..., Any]:
     """A training step that fails at its `count`-th call."""
-    step, calls = training._step, itertools.count(1)
+    step, calls = steps.step, itertools.count(1)
 
     def fail(*words: Any) -> Any:
         if next(calls) == count:
@@ -763,13 +771,13 @@ def test_ctrl_c_is_one_sentence_and_the_same_command_goes_on(
     assert run(*words, "--out", "whole").code == 0
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_step", failing(5, KeyboardInterrupt()))  # in the second epoch
+        patch.setattr(steps, "step", failing(5, KeyboardInterrupt()))  # in the second epoch
         said = run(*words, "--out", "stopped")
     assert said.code == 130
     assert said.err.strip() == "stopped; the same command continues where it was"
     assert not Path("stopped/rows.jsonl").exists()
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_step", failing(4, AssertionError()))  # three steps are left
+        patch.setattr(steps, "step", failing(4, AssertionError()))  # three steps are left
         assert run(*words, "--out", "stopped").code == 0
     assert values("stopped/rows.jsonl") == values("whole/rows.jsonl")
 
@@ -801,7 +809,7 @@ def test_a_loss_that_explodes_is_one_line_that_names_the_step(run: Command) -> N
 def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_step", failing(4, KeyboardInterrupt()))
+        patch.setattr(steps, "step", failing(4, KeyboardInterrupt()))
         assert run("train", "--epochs", "2").code == 130
     (checkpoint,) = Path("runs").rglob(CHECKPOINT)
     checkpoint.write_bytes(checkpoint.read_bytes()[:-1])

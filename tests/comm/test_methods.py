@@ -232,7 +232,7 @@ def test_comm_compares_the_embeddings_that_the_paper_compares(
     method = make_comm(modalities, **changes).train()
     batch = normalized(images(modalities))
     terms = method.loss(images(modalities), generator()).terms
-    tokens = [method.tokens(batch[:, m], m) for m in range(modalities)]
+    tokens = [method.encode(batch[:, m], m) for m in range(modalities)]
     fused = embed(method, tokens, range(modalities))
     expected = {"L": info_nce(fused, fused, 0.2)}
     for m in range(modalities):

@@ -22,10 +22,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from trifeature.comm import training
+from trifeature.comm import steps, training
 from trifeature.comm.methods import METHODS, Loss, Method
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.comm.steps import make_optimizers
 from trifeature.comm.training import (
     CHECKPOINT,
     CONFIG,
@@ -37,7 +38,6 @@ from trifeature.comm.training import (
     finished,
     learning_rate,
     load_run,
-    make_optimizers,
     new_method,
     pick_device,
     steps_per_epoch,
@@ -263,7 +263,7 @@ def test_a_finished_run_is_not_trained_again(
     data: Dataset, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = shutil.copytree(whole, tmp_path / "run")
-    monkeypatch.setattr(training, "_step", None)
+    monkeypatch.setattr(steps, "step", None)
     method = train(data, RUN, folder)
     assert_same_bits(method.state_dict(), read_tensors(whole / WEIGHTS)[0])
 
@@ -421,7 +421,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from trifeature.comm import training
+from trifeature.comm import steps, training
 from trifeature.comm.settings import RunSettings
 from trifeature.dataset import DatasetSettings, build
 from trifeature.files import read_json

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import trifeature
-from trifeature.comm import training
+from trifeature.comm import steps, training
 from trifeature.comm.methods import Method
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import METRICS, WEIGHTS, Progress
@@ -182,7 +182,7 @@ def test_what_is_finished_is_neither_trained_nor_probed_again(
     probed: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = carry_out(make(0), tmp_path)
-    monkeypatch.setattr(training, "_step", None)
+    monkeypatch.setattr(steps, "step", None)
     assert carry_out(make(0), tmp_path) == rows
     assert len(probed) == 2
 
@@ -203,7 +203,7 @@ def test_a_lost_last_probe_is_made_from_the_weights(
 ) -> None:
     rows = carry_out(make(), tmp_path)
     (tmp_path / PROBES).unlink()
-    monkeypatch.setattr(training, "_step", None)
+    monkeypatch.setattr(steps, "step", None)
     assert measured(carry_out(make(), tmp_path)) == measured(rows)
     assert len(probed) == 2
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from trifeature.comm.methods import Loss, Method
+from trifeature.comm.methods.base import Views
+from trifeature.comm.parallel import Share
 from trifeature.comm.settings import run_preset
 from trifeature.comm.training import new_method
 from trifeature.dataset import Dataset
@@ -34,10 +36,16 @@ class Known(Method):
             return torch.eye(len(images))
         return next(self.embeddings)
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
+    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
         raise NotImplementedError
 
-    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+    def loss_of(self, views: Views, share: Share) -> Loss:
+        raise NotImplementedError
+
+    def encode(self, images: Tensor, modality: int) -> Tensor:
+        raise NotImplementedError
+
+    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         raise NotImplementedError
 
 

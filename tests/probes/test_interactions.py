@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trifeature.comm.methods import Loss, Method, make_method
+from trifeature.comm.methods.base import Views
+from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.dataset import Dataset, PairSet, plan_images, plan_pairs, preset
 from trifeature.errors import InputError
@@ -60,12 +62,19 @@ class Fake(Method):
         self.code = code
         self.anchor = nn.Parameter(torch.zeros(1))  # tells the device
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
+    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
         raise NotImplementedError
 
-    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+    def loss_of(self, views: Views, share: Share) -> Loss:
+        raise NotImplementedError
+
+    def encode(self, images: Tensor, modality: int) -> Tensor:
+        del modality
         pixel = images.mean((-1, -2)) * torch.tensor(IMAGENET_STD) + torch.tensor(IMAGENET_MEAN)
-        attributes = (pixel * 255).round().long()
+        return (pixel * 255).round().long()
+
+    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        attributes = torch.stack(list(codes), dim=1)
         return [self.code(attributes, subset).float() for subset in subsets]
 
 
@@ -224,8 +233,14 @@ def test_features_come_in_the_order_of_the_pairs_across_batches(
 
 def test_fixed_probing_sees_plain_images_and_paper_probing_random_crops(tiny: Dataset) -> None:
     class Pixels(Fake):
-        def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-            return [images[:, list(subset)].flatten(1) for subset in subsets]
+        def encode(self, images: Tensor, modality: int) -> Tensor:
+            del modality
+            return images.flatten(1)
+
+        def combine(
+            self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]
+        ) -> list[Tensor]:
+            return [torch.cat([codes[m] for m in subset], dim=1) for subset in subsets]
 
     method = Pixels(constant)
     mean, std = (torch.tensor(x)[:, None, None] for x in (IMAGENET_MEAN, IMAGENET_STD))

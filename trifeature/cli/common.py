@@ -63,11 +63,12 @@ def show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-def show_version_option(
-    version: Annotated[
-        bool, typer.Option("--version", callback=show_version, help="Print the version.")
-    ] = False,
-) -> None:
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=show_version, help="Print the version.")
+]
+
+
+def show_version_option(version: VersionOption = False) -> None:
     """The options of a command line itself: register it as an app's callback."""
 
 
@@ -105,7 +106,7 @@ def counting(title: str) -> Iterator[Callable[[int, int], None]]:
         TimeElapsedColumn(),
         console=errors,
         transient=True,
-        disable=not errors.is_terminal,
+        disable=errors.quiet or not errors.is_terminal,
     )
     with bar:
         task = bar.add_task(title, total=None)
@@ -122,7 +123,8 @@ def several_bars() -> Iterator[Progress]:
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[losses]}"),
     )
-    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+    hidden = errors.quiet or not errors.is_terminal
+    with Progress(*columns, console=errors, disable=hidden) as bar:
         yield bar
 
 
@@ -146,7 +148,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     # A table wider than the window runs over its edge: cells cut short would lose numbers.
     unbounded = console.options.update(max_width=1000)
     needed = Measurement.get(console, unbounded, table).maximum
-    Console(width=max(console.width, needed)).print(table)
+    Console(width=max(console.width, needed), quiet=console.quiet).print(table)
 
 
 def print_json(content: Any) -> None:

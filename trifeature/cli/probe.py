@@ -14,18 +14,22 @@ from rich.progress import TaskID
 
 from trifeature import storage
 from trifeature.cli.common import (
+    VersionOption,
     bold,
+    console,
+    errors,
+    fail,
     guarded,
     print_json,
     print_table,
     say,
     several_bars,
-    show_version_option,
 )
 from trifeature.cli.data import default_folder, make
 from trifeature.cli.extra import complexity, finetune
 from trifeature.comm.losses import loss_names
 from trifeature.comm.methods import METHODS
+from trifeature.comm.parallel import current, follows, joined, launched
 from trifeature.comm.settings import ENCODERS, RUN_PRESETS, RunSettings, run_preset
 from trifeature.comm.training import CONFIG, Progress, load_run, new_method, pick_device
 from trifeature.dataset import Dataset, DatasetSettings, preset
@@ -63,7 +67,20 @@ app = typer.Typer(
 
 app.command()(finetune)
 app.command()(complexity)
-app.callback()(show_version_option)
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    version: VersionOption = False,  # noqa: ARG001 - its callback does it
+) -> None:
+    """Of the processes that torchrun starts the first alone speaks, and only `train` needs them."""
+    console.quiet = errors.quiet = follows()
+    if launched() and context.invoked_subcommand != "train":
+        fail(
+            f"torchrun is for `comm-probe train`: start `{context.invoked_subcommand}` without it"
+            " (what trains several networks has --jobs for running side by side)"
+        )
 
 
 RUNS: Final = Path("runs")
@@ -95,11 +112,13 @@ ProbeAtOption = Annotated[
 def _open_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> tuple[Path, Dataset]:
     """The named data set, or the preset's, generated if it is not there yet."""
     check_name("preset", name, RUN_PRESETS)
+    group = current()
     if folder is None:
         settings = preset(name, seed=seed, match_rate=1.0 if biased else None)
-        folder = make(default_folder(name, settings), settings).path
+        made = group.leader(make, default_folder(name, settings), settings)
+        folder = made.path
     say(f"data: {escape(str(folder))}")
-    return folder, storage.load(folder)
+    return folder, group.everyone(storage.load, folder)
 
 
 def _check_losses(names: Sequence[str], folder: Path | None, name: str) -> None:
@@ -174,7 +193,7 @@ def run_plans(
         )
     if outcome.skipped:
         say(f"{outcome.skipped} finished before: their rows are kept")
-    return result_rows(file), outcome
+    return current().leader(result_rows, file), outcome
 
 
 def _draw(series: Sequence[Series], rows: Sequence[Row], path: Path, caption: str) -> list[Path]:
@@ -245,7 +264,11 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the runs' folders.")] = RUNS,
     device: DeviceOption = None,
 ) -> None:
-    """Train one method on a data set's training pairs and probe it."""
+    """Train one method on a data set's training pairs and probe it.
+
+    Several processes train one network together: `torchrun --standalone --nproc-per-node 2
+    .venv/bin/comm-probe train …`. The result differs by rounding only.
+    """
     _check_losses([loss], data, preset_name)
     given = {
         "epochs": epochs,
@@ -267,16 +290,11 @@ def train(
     run = replace(run, loss=loss, seed=seed)
     at, kind = _epochs(probe_at, run.epochs), _probing(probing)
     pick_device(device)
-    source, dataset = _open_data(data, preset_name, biased=True, seed=seed)
-    plan = Plan(
-        preset_name,
-        dataset.settings,
-        run,
-        at,
-        kind,
-    )
-    new_method(run, dataset, pick_device("cpu"))  # settings that do not fit are refused first
-    rows, _ = run_plans([plan], out, source=source, device=device)
+    with joined():
+        source, dataset = _open_data(data, preset_name, biased=True, seed=seed)
+        plan = Plan(preset_name, dataset.settings, run, at, kind)
+        new_method(run, dataset, pick_device("cpu"))  # settings that do not fit are refused first
+        rows, _ = run_plans([plan], out, source=source, device=device)
     probed = {f"epoch {row['epoch']}": [row] for row in rows if row["key"] == plan.key}
     _print_groups(plan.describe(), probed, plan.data)
     say(f"run: {bold(out / plan.name)}")

@@ -62,7 +62,15 @@ def info_nce(
     check_name("kind of negatives", negatives, NEGATIVES)
     if isinstance(temperature, float | int) and not temperature > 0:
         raise InputError(f"temperature must be positive, not {temperature}")
-    a, b = F.normalize(z_a, dim=-1), F.normalize(z_b, dim=-1)
+    with torch.autocast(z_a.device.type, enabled=False):
+        # Logits reach 1/τ: in bfloat16 they would be a few percent off.
+        full = torch.promote_types(z_a.dtype, torch.float32)
+        a, b = F.normalize(z_a.to(full), dim=-1), F.normalize(z_b.to(full), dim=-1)
+        return _info_nce(a, b, temperature, negatives)
+
+
+def _info_nce(a: Tensor, b: Tensor, temperature: float | Tensor, negatives: Negatives) -> Tensor:
+    """`info_nce` of unit vectors [..., N, D]."""
     if negatives != "both":
         logits = a @ b.transpose(-1, -2) / temperature
         positives = logits.diagonal(dim1=-2, dim2=-1).mean(-1)

@@ -197,15 +197,17 @@ class AttentionFusion(nn.Module):
     def _log_counts(self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> Tensor:
         """Log of how often each place of the sequence occurs in each subset: [G, 1 (+1) + T].
 
-        Equal tokens attend alike, so n mask tokens are one whose score is raised by log n.
+        Equal tokens attend alike, so n mask tokens are one whose score is raised by log n. Filled
+        in place: a copy from the host would have to wait for it and break a CUDA graph.
         """
         sizes = [t.shape[1] for t in tokens]
         rows = []
         for subset in subsets:
-            present = [float(m in subset) for m, size in enumerate(sizes) for _ in range(size)]
-            absent = len(present) - sum(present)
-            rows.append([1.0, *([] if self.mask is None else [absent]), *present])
-        return torch.tensor(rows, dtype=self.cls.dtype, device=self.cls.device).log()
+            absent = sum(size for m, size in enumerate(sizes) if m not in subset)
+            head = [(1, 1.0)] if self.mask is None else [(1, 1.0), (1, float(absent))]
+            body = [(size, float(m in subset)) for m, size in enumerate(sizes)]
+            rows.append(torch.cat([self.cls.new_full((n,), count) for n, count in head + body]))
+        return torch.stack(rows).log()
 
     def _attention(self, sequence: Tensor, log_counts: Tensor) -> Tensor:
         """Weights of CLS's attention: [N, G, H, places]."""

@@ -22,8 +22,9 @@ import torch
 from torch import Tensor
 
 from trifeature.comm.methods import Method, make_method
-from trifeature.comm.networks import decayed
+from trifeature.comm.parallel import ALONE, Group, joined, own_device
 from trifeature.comm.settings import RunSettings
+from trifeature.comm.steps import Execution, Learner, Steps, numerics, taking_steps
 from trifeature.dataset import Dataset
 from trifeature.errors import InputError
 from trifeature.files import (
@@ -78,9 +79,7 @@ Evaluate = Callable[[Method, int], None]
 class _State:
     """What changes as a run proceeds."""
 
-    method: Method
-    optimizers: list[torch.optim.AdamW]
-    generator: torch.Generator
+    learner: Learner
     epoch: int = 0
     seconds: float = 0.0
 
@@ -92,7 +91,7 @@ def pick_device(name: str | None) -> torch.device:
         InputError: a GPU was asked for and there is none, or the name is no device.
     """
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return own_device(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -101,7 +100,7 @@ def pick_device(name: str | None) -> torch.device:
         raise InputError(f"unknown device {name!r}: give cpu, cuda or cuda:0")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"no GPU for {name!r} on this machine: use --device cpu")
-    return device
+    return own_device(device)
 
 
 def new_method(settings: RunSettings, dataset: Dataset, device: torch.device) -> Method:
@@ -111,25 +110,6 @@ def new_method(settings: RunSettings, dataset: Dataset, device: torch.device) ->
         torch.manual_seed(settings.seed)
         method = make_method(settings, rule.modalities, canvas)
     return method.to(device)
-
-
-def make_optimizers(method: Method, settings: RunSettings) -> list[torch.optim.AdamW]:
-    """One AdamW for each of the method's losses."""
-    return [_make_optimizer(method, phase, settings) for phase in range(len(method.losses()))]
-
-
-def _make_optimizer(method: Method, phase: int, settings: RunSettings) -> torch.optim.AdamW:
-    """AdamW on a phase's parameters, with weight decay on matrices and the CLS token only."""
-    named = [(n, p) for n, p in method.named_parameters() if method.phase_of(n) == phase]
-    spared = [p for name, p in named if not decayed(name, p)]
-    others = [p for name, p in named if decayed(name, p)]
-    groups: list[dict[str, Any]] = [{"params": others}, {"params": spared, "weight_decay": 0.0}]
-    return torch.optim.AdamW(
-        groups,
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
 
 
 def learning_rate(settings: RunSettings, step: int, steps: int) -> float:
@@ -166,16 +146,23 @@ def train(
     folder: Path | None = None,
     *,
     device: torch.device | str = "cpu",
+    execution: Execution | None = None,
     evaluate: Evaluate | None = None,
     report: Report | None = None,
 ) -> Method:
     """Train a method on a data set's training pairs, continuing where a folder left off.
+
+    Started by `torchrun`, all processes call this with the same arguments and train one network
+    together, see `trifeature.comm.parallel`: the first alone writes, reports and evaluates, and the
+    result differs from that of one process by rounding only. A run stopped there goes on with any
+    number of processes.
 
     Args:
         dataset: Its `train` pairs are learned from.
         settings: Everything else the result depends on.
         folder: Where to keep the run; None keeps nothing.
         device: Where to train.
+        execution: How steps are carried out, see `Execution.default`.
         evaluate: Called with the method, in evaluation mode, and the epoch: before the first
             step (epoch 0) and after each epoch. After a stop it is called again for epochs that
             lie behind the last checkpoint. Must not consume randomness.
@@ -185,62 +172,80 @@ def train(
         The trained method, in evaluation mode.
 
     Raises:
-        InputError: the folder holds another run, or a damaged one.
+        InputError: the folder holds another run, or a damaged one, or a batch is too small for
+            the number of processes.
         TrainingError: the loss is no longer finite; the last good checkpoint is kept.
         OSError: the folder cannot be written.
     """
-    target = torch.device(device)
-    pairs = len(dataset.pairs["train"])
-    if pairs < 2:
-        raise InputError(f"{pairs} training pair is too few: a pair needs others to differ from")
-    data = dataset.to(target)
-    method = new_method(settings, dataset, target)
-    state = _State(method, make_optimizers(method, settings), torch.Generator(target))
-    state.generator.manual_seed(settings.seed)
-    if folder is not None:
-        open_folder(folder, dataset, settings)
-        _restore(folder, state)
-    saved = time.monotonic()
-    if state.epoch == 0 and evaluate is not None:
-        evaluate(method.eval(), 0)
-    while state.epoch < settings.epochs:
-        metrics = _train_epoch(data, settings, state, report)
-        state.epoch += 1
-        if evaluate is not None:
-            evaluate(method.eval(), state.epoch)
+    with joined() as group:
+        target = own_device(torch.device(device))
+        pairs = len(dataset.pairs["train"])
+        _require_enough(pairs, settings.batch_size, group)
+        data = dataset.to(target)
+        method = new_method(settings, dataset, target)
+        method.join(group)
+        state = _State(Learner.of(method, settings, target))
         if folder is not None:
-            append_row(folder / METRICS, metrics)
-            if time.monotonic() - saved > CHECKPOINT_SECONDS or state.epoch == settings.epochs:
-                _save(folder, state)
-                saved = time.monotonic()
-    if folder is not None:
-        write_tensors(folder / WEIGHTS, method.state_dict(), {"epochs": settings.epochs})
+            group.leader(open_folder, folder, dataset, settings)
+            _restore(folder, state)
+        saved = time.monotonic()
+        if state.epoch == 0 and evaluate is not None:
+            group.leader(evaluate, method.eval(), 0)
+        how = execution or Execution.default(target, settings.precision)
+        with taking_steps(state.learner, data, how) as take:
+            while state.epoch < settings.epochs:
+                shown = report if group.leads else None
+                with numerics(settings.precision, target):
+                    metrics = _train_epoch(take, pairs, settings, state, shown)
+                state.epoch += 1
+                if evaluate is not None:
+                    group.leader(evaluate, method.eval(), state.epoch)
+                if folder is not None:
+                    last = state.epoch == settings.epochs
+                    saved = group.leader(_keep, folder, state, metrics, last=last, saved=saved)
+        if folder is not None:
+            note = {"epochs": settings.epochs}
+            group.leader(write_tensors, folder / WEIGHTS, method.state_dict(), note)
+    method.join(ALONE)
     return method.eval()
 
 
+def _require_enough(pairs: int, batch_size: int, group: Group) -> None:
+    """Refuse pairs that have no negatives, and batches that leave a process without a pair."""
+    if pairs < 2:
+        raise InputError(f"{pairs} training pair is too few: a pair needs others to differ from")
+    rest = pairs % batch_size
+    least = rest if rest > 1 else min(pairs, batch_size)
+    if least < group.size:
+        raise InputError(
+            f"the smallest batch has {least} pairs, too few for {group.size} processes: start "
+            f"at most {least}, or choose a batch size that leaves more of {pairs} pairs"
+        )
+
+
 def _train_epoch(
-    dataset: Dataset, settings: RunSettings, state: _State, report: Report | None
+    take: Steps, pairs: int, settings: RunSettings, state: _State, report: Report | None
 ) -> dict[str, Any]:
-    """One pass over the training pairs; returns the epoch's line of metrics."""
-    state.method.train()
-    images = dataset.images["train"]
-    pairs = torch.as_tensor(dataset.pairs["train"].images, device=images.device)
-    per_epoch = steps_per_epoch(len(pairs), settings.batch_size)
+    """One pass over the training pairs; returns the epoch's line of metrics.
+
+    The host waits for the device only where it looks at the losses. The order of the epoch goes
+    there at once.
+    """
+    state.learner.method.train()
+    per_epoch = steps_per_epoch(pairs, settings.batch_size)
     first = state.epoch * per_epoch
     started = time.monotonic()
     history: list[Tensor] = []
     seen: list[Tensor] = []
     names: list[str] = []
     rate = settings.learning_rate
-    for step, batch in enumerate(
-        batches(len(pairs), settings.batch_size, settings.seed, state.epoch)
-    ):
+    for step, rows in enumerate(_batches_on_device(pairs, settings, state)):
         rate = learning_rate(settings, first + step, settings.epochs * per_epoch)
-        rows = torch.as_tensor(batch, device=images.device)
-        names, values = _step(images[pairs[rows]], state, rate)
+        state.learner.set_rate(rate)
+        names, values = take(rows)
         history.append(values)
         if (step + 1) % REPORT_STEPS == 0 or step + 1 == per_epoch:
-            recent = torch.stack(history).cpu()
+            recent = state.learner.method.group.same(torch.stack(history).cpu())
             _require_finite(recent, first + step + 1 - len(history))
             seen.append(recent)
             history.clear()
@@ -261,22 +266,12 @@ def _train_epoch(
     }
 
 
-def _step(images: Tensor, state: _State, rate: float) -> tuple[list[str], Tensor]:
-    """One optimizer step on images [N, M, 3, S, S]; the names and values of loss and terms."""
-    values: dict[str, Tensor] = {}
-    for phase, (function, optimizer) in enumerate(
-        zip(state.method.losses(), state.optimizers, strict=True)
-    ):
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = function(images, state.generator)
-        # All gradients, those of the other phases' parameters too: none may linger.
-        state.method.zero_grad(set_to_none=True)
-        loss.total.backward()
-        optimizer.step()
-        total = "loss" if phase == 0 else f"loss_{phase + 1}"
-        values |= {total: loss.total.detach()} | {k: v.detach() for k, v in loss.terms.items()}
-    return list(values), torch.stack(list(values.values()))
+def _batches_on_device(pairs: int, settings: RunSettings, state: _State) -> list[Tensor]:
+    """Which pairs each step of the epoch is about, copied to the device in one piece."""
+    order = list(batches(pairs, settings.batch_size, settings.seed, state.epoch))
+    device = state.learner.generator.device
+    whole = torch.as_tensor(np.concatenate(order), device=device)
+    return list(whole.split([len(batch) for batch in order]))
 
 
 def _require_finite(losses: Tensor, first_step: int) -> None:
@@ -364,29 +359,50 @@ def _load_state(method: Method, tensors: dict[str, Tensor], source: Path) -> Non
         raise InputError(f"{source} does not fit the run's settings: {reason}") from None
 
 
+def _keep(
+    folder: Path, state: _State, metrics: dict[str, Any], *, last: bool, saved: float
+) -> float:
+    """Write down an epoch, with a checkpoint if it is time; returns when one was last written."""
+    append_row(folder / METRICS, metrics)
+    if not last and time.monotonic() - saved <= CHECKPOINT_SECONDS:
+        return saved
+    _save(folder, state)
+    return time.monotonic()
+
+
 def _save(folder: Path, state: _State) -> None:
-    tensors = {f"method.{name}": x for name, x in state.method.state_dict().items()}
-    for phase, optimizer in enumerate(state.optimizers):
+    tensors = {f"method.{name}": x for name, x in state.learner.method.state_dict().items()}
+    for phase, optimizer in enumerate(state.learner.optimizers):
         for index, entry in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{phase}.{index}.{name}": x for name, x in entry.items()}
-    tensors["generator"] = state.generator.get_state()
+    tensors["generator"] = state.learner.generator.get_state()
     write_tensors(folder / CHECKPOINT, tensors, {"epoch": state.epoch, "seconds": state.seconds})
 
 
 def _restore(folder: Path, state: _State) -> None:
     """Continue from the checkpoint, if there is one, and drop metrics from beyond it."""
-    if (folder / CHECKPOINT).exists():
-        tensors, note = read_tensors(folder / CHECKPOINT)
+    group = state.learner.method.group
+    if (checkpoint := group.leader(_read_checkpoint, folder)) is not None:
+        tensors, note = checkpoint
         try:
             state.epoch, state.seconds = int(note["epoch"]), float(note["seconds"])
-            state.generator.set_state(tensors.pop("generator"))
+            state.learner.generator.set_state(tensors.pop("generator"))
         except KeyError as problem:
             raise InputError(f"{folder / CHECKPOINT} is damaged: it lacks {problem}") from None
         own = {k.removeprefix("method."): x for k, x in tensors.items() if k.startswith("method.")}
-        _load_state(state.method, own, folder / CHECKPOINT)
-        for phase, optimizer in enumerate(state.optimizers):
+        _load_state(state.learner.method, own, folder / CHECKPOINT)
+        for phase, optimizer in enumerate(state.learner.optimizers):
             _restore_optimizer(optimizer, tensors, f"optimizer.{phase}.")
-    kept = [row for row in read_rows(folder / METRICS) if row["epoch"] <= state.epoch]
+    group.leader(_drop_metrics, folder, state.epoch)
+
+
+def _read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    return read_tensors(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
+
+
+def _drop_metrics(folder: Path, epoch: int) -> None:
+    """Keep the metrics up to an epoch."""
+    kept = [row for row in read_rows(folder / METRICS) if row["epoch"] <= epoch]
     if (folder / METRICS).exists():
         write_rows(folder / METRICS, kept)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import torch
 
+from trifeature.comm.parallel import current
 from trifeature.comm.training import Progress, Report, TrainingError
 from trifeature.errors import InputError
 from trifeature.experiments.runs import Plan, Row, carry_out, missing, result_rows
@@ -88,7 +89,8 @@ def execute(
             are kept.
     """
     target = torch.device(device)
-    known = result_rows(rows)
+    group = current()
+    known = group.leader(result_rows, rows)
     todo = missing(plans, known)
     skipped = len({plan.key for plan in plans}) - len(todo)
     clock = _Clock(time_budget, _durations(known))
@@ -96,13 +98,15 @@ def execute(
 
     def record(plan: Plan, new: list[Row]) -> None:
         for row in new:
-            append_row(rows, row)
+            group.leader(append_row, rows, row)
         clock.learn(plan, new)
         done.append(plan)
         if on_rows is not None:
             on_rows(plan, new)
 
     do = _Job(runs, source, target, keep_weights)
+    if group.size > 1:
+        jobs = 1  # the processes that there are train each run together
     count = max(1, min(jobs or default_jobs(target, len(todo)), len(todo) or 1))
     queue = list(todo)
     if count == 1:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import torch
 
 from trifeature.comm.methods import Method
+from trifeature.comm.parallel import current
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import (
     CHECKPOINT,
@@ -163,31 +164,44 @@ def carry_out(
     Returns:
         One row for each probed epoch.
     """
-    target = torch.device(device)
-    data = obtain(plan.data, source, target)
+    target, group = torch.device(device), current()
+    data = group.everyone(obtain, plan.data, source, target)
     probes = folder / PROBES
-    open_folder(folder, data, plan.run)
+    group.leader(open_folder, folder, data, plan.run)
 
     def evaluate(method: Method, epoch: int) -> None:
         if epoch in plan.probe_epochs and epoch not in _probed(probes):
             append_row(probes, _probe_row(plan, method, data, epoch))
 
-    while not finished(folder) or not set(plan.probe_epochs[:-1]) <= _probed(probes):
-        if finished(folder):
-            _start_over(folder)  # an epoch that lies behind was not asked for then
+    while group.leader(_to_train, plan, folder):
         train(data, plan.run, folder, device=target, evaluate=evaluate, report=report)
-    rows = _probes_of_finished(plan, folder, data, target)
+    return group.leader(_conclude, plan, folder, data, target, keep_weights=keep_weights)
+
+
+def _to_train(plan: Plan, folder: Path) -> bool:
+    """Whether a plan's run is to be trained; if it ended without a probe asked for now, anew.
+
+    It forgets the training then, but not the probes: it will repeat itself exactly.
+    """
+    if not finished(folder):
+        return True
+    if set(plan.probe_epochs[:-1]) <= _probed(folder / PROBES):
+        return False
+    for name in (WEIGHTS, CHECKPOINT, METRICS):
+        (folder / name).unlink(missing_ok=True)
+    return True
+
+
+def _conclude(
+    plan: Plan, folder: Path, data: Dataset, device: torch.device, *, keep_weights: bool
+) -> list[Row]:
+    """The rows of a finished run."""
+    rows = _probes_of_finished(plan, folder, data, device)
     seconds = read_rows(folder / METRICS)[-1]["seconds"] if plan.run.epochs else 0.0
     if not keep_weights:
         for file in folder.glob("*.safetensors"):
             file.unlink()
-    return [_provenance(plan, target) | {"seconds": seconds} | row for row in rows]
-
-
-def _start_over(folder: Path) -> None:
-    """Forget a finished run's training but not its probes: it will repeat itself exactly."""
-    for name in (WEIGHTS, CHECKPOINT, METRICS):
-        (folder / name).unlink(missing_ok=True)
+    return [_provenance(plan, device) | {"seconds": seconds} | row for row in rows]
 
 
 def _probed(path: Path) -> set[int]:
@@ -215,6 +229,9 @@ def _probes_of_finished(plan: Plan, folder: Path, data: Dataset, device: torch.d
 
 def _provenance(plan: Plan, device: torch.device) -> Row:
     """What a row must say for its numbers to be understood and repeated."""
+    origin, processes = provenance(device), current().size
+    if processes > 1:
+        origin["device"] = f"{processes} × {origin['device']}"
     return {
         "format": ROW_FORMAT,
         "key": plan.key,
@@ -229,7 +246,7 @@ def _provenance(plan: Plan, device: torch.device) -> Row:
         "validation": plan.data.validation,
         "epochs": plan.run.epochs,
         "probing": plan.probing,
-        **provenance(device),
+        **origin,
     }
 
 

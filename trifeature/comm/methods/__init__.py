@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from trifeature.comm.methods.base import Loss, Method
+from trifeature.comm.methods.base import Loss, Method, Views
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.methods.cross_self import CrossSelf
@@ -29,4 +29,4 @@ def make_method(settings: RunSettings, modalities: int, canvas: int) -> Method:
     return METHODS[check_name("method", settings.method, METHODS)](settings, modalities, canvas)
 
 
-__all__ = ["METHODS", "Loss", "Method", "make_method"]
+__all__ = ["METHODS", "Loss", "Method", "Views", "make_method"]

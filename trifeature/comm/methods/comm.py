@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from trifeature.comm.losses import combine, comm_terms, loss_names, terms_of
-from trifeature.comm.methods.base import Loss, Method
+from trifeature.comm.methods.base import Loss, Method, Views
 from trifeature.comm.networks import (
     AttentionFusion,
     LinearFusion,
@@ -24,9 +24,10 @@ from trifeature.comm.networks import (
     output_shape,
     vector_encoder,
 )
+from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import check_name
-from trifeature.views import CLEAN, augment
+from trifeature.views import CLEAN
 
 
 class CoMM(Method):
@@ -61,27 +62,37 @@ class CoMM(Method):
         )
         self.terms = terms_of(settings.loss, modalities)
 
-    def tokens(self, images: Tensor, modality: int) -> Tensor:
+    def encode(self, images: Tensor, modality: int) -> Tensor:
         """Images [N, 3, S, S] of one modality to what the fusion reads."""
         converted: Tensor = self.converter[modality](self.encoder[modality](images))
         return converted
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
-        """The mean of the terms that the run's `loss` names."""
-        M = self.modalities
-        everything = tuple(range(M))
-        alone: list[tuple[int, ...]] = [(m,) for m in everything if f"L_{m + 1}" in self.terms]
-        plain = self.settings.model.unimodal == "plain"
-        tokens = [
-            self.tokens(self.augment(torch.cat([x, x]), m, generator), m)
+    @property
+    def _alone(self) -> list[tuple[int, ...]]:
+        """The modalities that a term of the run's loss sees alone."""
+        return [(m,) for m in range(self.modalities) if f"L_{m + 1}" in self.terms]
+
+    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
+        """Two views of each modality; the plain images after them where L_i sees those."""
+        made = [
+            self.augment(torch.cat([x, x]), m, generator, share, copies=2)
             for m, x in enumerate(images.unbind(1))
         ]
-        z = self._embed(tokens, [everything] if plain else [everything, *alone], views=2)
-        if plain and alone:
-            clean = [
-                self.tokens(augment(x, CLEAN, generator), m) for m, x in enumerate(images.unbind(1))
-            ]
-            z = torch.cat([z, self._embed(clean, alone, views=1).expand(-1, 2, -1, -1)])
+        if self.settings.model.unimodal == "plain" and self._alone:
+            made += [self.augment(x, CLEAN, generator, share) for x in images.unbind(1)]
+        return tuple(made)
+
+    def loss_of(self, views: Views, share: Share) -> Loss:
+        """The mean of the terms that the run's `loss` names."""
+        M, alone = self.modalities, self._alone
+        everything = tuple(range(M))
+        plain = len(views) > M
+        tokens = [self.encode(x, m) for m, x in enumerate(views[:M])]
+        subsets = [everything] if plain else [everything, *alone]
+        z = self._embed(tokens, subsets, share, views=2)
+        if plain:
+            clean = [self.encode(x, m) for m, x in enumerate(views[M:])]
+            z = torch.cat([z, self._embed(clean, alone, share, views=1).expand(-1, 2, -1, -1)])
         terms = comm_terms(
             (z[0, 0], z[0, 1]),
             [(one[0], one[1]) for one in z[1:]],
@@ -93,14 +104,17 @@ class CoMM(Method):
         }
         return Loss(combine(named, self.terms), named)
 
-    def _embed(self, tokens: list[Tensor], subsets: list[tuple[int, ...]], views: int) -> Tensor:
-        """Fuse each subset and project: [G, views, N, embedding].
+    def _embed(
+        self, tokens: list[Tensor], subsets: list[tuple[int, ...]], share: Share, views: int
+    ) -> Tensor:
+        """Fuse each subset, gather, and project: [G, views, N, embedding].
 
         The head normalizes each of the G · views batches on its own.
         """
         fused = self.fusion(tokens, subsets)
         G, rows, D = fused.shape
-        projected: Tensor = self.head(fused.view(G * views, rows // views, D))
+        batches = share.gather(fused.view(G * views, rows // views, D), dim=1)
+        projected: Tensor = self.head(batches)
         return projected.view(G, views, *projected.shape[1:])
 
     def embed(self, images: Tensor) -> Tensor:
@@ -109,7 +123,6 @@ class CoMM(Method):
         projected: Tensor = self.head(self.features(images, [everything])[0][None])
         return projected[0]
 
-    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         """The fused embeddings before the head, unnormalized: [N, D] for each subset."""
-        tokens = [self.tokens(x, m) for m, x in enumerate(images.unbind(1))]
-        return list(self.fusion(tokens, subsets))
+        return list(self.fusion(codes, subsets))

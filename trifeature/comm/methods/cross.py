@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from trifeature.comm.losses import info_nce
-from trifeature.comm.methods.base import Loss, Method
+from trifeature.comm.methods.base import Loss, Method, Views
 from trifeature.comm.networks import vector_encoder
+from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings
-from trifeature.views import augment
 
 INITIAL_TEMPERATURE: Final = 0.07
 LARGEST_LOG_SCALE: Final = 4.6052
@@ -72,19 +72,27 @@ class Cross(Method):
         )
         self.clip = ClipLoss()
 
-    def _project(self, images: Tensor) -> list[Tensor]:
-        """Each modality of images [N, M, 3, S, S] to its projection [N, D]."""
-        return [self.projector[m](self.encoder[m](x)) for m, x in enumerate(images.unbind(1))]
+    def encode(self, images: Tensor, modality: int) -> Tensor:
+        """The projections [N, D] of one modality's images."""
+        projected: Tensor = self.projector[modality](self.encoder[modality](images))
+        return projected
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
-        """The CLIP loss of one light view of each image."""
-        views = augment(images.flatten(0, 1), self.settings.light, generator).unflatten(
-            0, images.shape[:2]
-        )
-        cross: Tensor = self.clip(self._project(views))
+    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
+        """One light view of each image."""
+        made = self.augment(images.flatten(0, 1), self.settings.light, generator, share)
+        return tuple(made.unflatten(0, (-1, self.modalities)).unbind(1))
+
+    def loss_of(self, views: Views, share: Share) -> Loss:
+        """The CLIP loss."""
+        projections = [share.gather(self.encode(x, m)) for m, x in enumerate(views)]
+        cross: Tensor = self.clip(projections)
         return Loss(cross, {"cross": cross})
 
-    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         """The projections of the modalities side by side, unnormalized: [N, D · modalities]."""
-        projections = self._project(images)
-        return [torch.cat([projections[m] for m in subset], dim=1) for subset in subsets]
+        return side_by_side(codes, subsets)
+
+
+def side_by_side(codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+    """Vectors [N, F] of the modalities of each subset in a row: [N, F · modalities]."""
+    return [torch.cat([codes[m] for m in subset], dim=1) for subset in subsets]

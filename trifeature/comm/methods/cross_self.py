@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from trifeature.comm.losses import info_nce
-from trifeature.comm.methods.base import Loss, Method
-from trifeature.comm.methods.cross import ClipLoss, Projector
+from trifeature.comm.methods.base import Loss, Method, Views
+from trifeature.comm.methods.cross import ClipLoss, Projector, side_by_side
 from trifeature.comm.networks import ProjectionHead, vector_encoder
+from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings
-from trifeature.views import augment
 
 
 class CrossSelf(Method):
@@ -50,16 +50,29 @@ class CrossSelf(Method):
             )
             self.clip = ClipLoss()
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
+    def encode(self, images: Tensor, modality: int) -> Tensor:
+        """The vectors [N, d] of one modality's images, before any head."""
+        vectors: Tensor = self.encoder[modality](images)
+        return vectors
+
+    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
+        """A light view of each modality, then two views of each by the run's augmentations."""
+        light = self.augment(images.flatten(0, 1), self.settings.light, generator, share)
+        strong = [
+            self.augment(torch.cat([x, x]), m, generator, share, copies=2)
+            for m, x in enumerate(images.unbind(1))
+        ]
+        return (*light.unflatten(0, (-1, self.modalities)).unbind(1), *strong)
+
+    def loss_of(self, views: Views, share: Share) -> Loss:
         """The cross term plus the mean of the self terms."""
-        light = augment(images.flatten(0, 1), self.settings.light, generator).unflatten(
-            0, images.shape[:2]
-        )
-        cross = self._cross([self.encoder[m](x) for m, x in enumerate(light.unbind(1))])
+        M = self.modalities
+        light, strong = views[:M], views[M:]
+        cross = self._cross([share.gather(self.encode(x, m)) for m, x in enumerate(light)])
         alone = []
-        for m, x in enumerate(images.unbind(1)):
-            views = self.encoder[m](self.augment(torch.cat([x, x]), m, generator))
-            z = self.head[m](views.unflatten(0, (2, len(x))))
+        for m, x in enumerate(strong):
+            both = self.encode(x, m).unflatten(0, (2, -1))
+            z = self.head[m](share.gather(both, dim=1))
             alone.append(info_nce(z[0], z[1], self.settings.model.temperature))
         terms = {"cross": cross} | {f"self_{m + 1}": term for m, term in enumerate(alone)}
         return Loss(cross + torch.stack(alone).mean(), terms)
@@ -75,7 +88,6 @@ class CrossSelf(Method):
         temperature = self.settings.model.temperature
         return torch.stack([info_nce(a, b, temperature) for a, b in combinations(z, 2)]).mean()
 
-    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        """The encoders' vectors side by side, before any head: [N, d · modalities]."""
-        vectors = [self.encoder[m](x) for m, x in enumerate(images.unbind(1))]
-        return [torch.cat([vectors[m] for m in subset], dim=1) for subset in subsets]
+    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        """The encoders' vectors side by side: [N, d · modalities]."""
+        return side_by_side(codes, subsets)

@@ -9,6 +9,7 @@ N samples, D width of the features.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -16,11 +17,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from trifeature.comm.methods.base import Loss, LossFunction, Method
+from trifeature.comm.methods.base import Loss, LossFunction, Method, Views
+from trifeature.comm.methods.cross import side_by_side
 from trifeature.comm.networks import vector_encoder
+from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
-from trifeature.views import augment
 
 HEADS: Final = ("S", "C", "SC", "CC", "Y")
 """One of each for both modalities: shared, its complement, both given the label, and the label."""
@@ -49,13 +51,13 @@ class Critic(nn.Module):
         left, right = self.first.weight.chunk(2, dim=1)
         hidden = (u @ left.T)[:, None] + (v @ right.T)[None] + self.first.bias
         scores: Tensor = self.rest(hidden)
-        return scores.squeeze(-1)
+        # Bounds take exponentials and differences of scores: not in bfloat16.
+        return scores.squeeze(-1).to(torch.promote_types(scores.dtype, torch.float32))
 
 
 def lower_bound(scores: Tensor) -> Tensor:
     """InfoNCE: mean_k c_kk − mean_j log (1/N) Σ_k exp c_kj, a lower bound on I, in nats."""
-    N = len(scores)
-    return scores.diagonal().mean() - (scores.logsumexp(0) - torch.tensor(float(N)).log()).mean()
+    return scores.diagonal().mean() - (scores.logsumexp(0) - math.log(len(scores))).mean()
 
 
 def upper_bound(scores: Tensor) -> Tensor:
@@ -90,6 +92,8 @@ class FactorCL(Method):
             {str(k): Critic(2 * D if k > 4 else D, settings.model.hidden) for k in range(1, 7)}
         )
 
+    pure = ("loss_of", "critic_loss_of")
+
     def losses(self) -> tuple[LossFunction, ...]:
         """The bounds, then the CLUB critics' own loss."""
         return (self.loss, self.critic_loss)
@@ -98,15 +102,25 @@ class FactorCL(Method):
         """The CLUB critics learn from the second loss, everything else from the first."""
         return int(parameter.startswith(tuple(f"critics.{k}." for k in CLUB_CRITICS)))
 
-    def _encode(self, images: Tensor, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
-        """For each modality the features [N, D] of a light view and of the augmented one."""
+    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
+        """For each modality a light view of each image, then an augmented one."""
         second = replace(self.settings.views_of(1), crop_scale=None)
+        return tuple(
+            torch.cat(
+                [
+                    self.augment(images[:, m], self.settings.light, generator, share),
+                    self.augment(images[:, m], strong, generator, share),
+                ]
+            )
+            for m, strong in enumerate((self.settings.views_of(0), second))
+        )
+
+    def _vectors(self, views: Views, share: Share) -> list[tuple[Tensor, Tensor]]:
+        """For each modality the features [N, D] of the light view and of the augmented one."""
         encoded = []
-        for m, views in enumerate((self.settings.views_of(0), second)):
-            light = augment(images[:, m], self.settings.light, generator)
-            strong = augment(images[:, m], views, generator)
-            both = self.encoder[m](torch.cat([light, strong]))
-            encoded.append(both.chunk(2))
+        for m, x in enumerate(views):
+            both = share.gather(self.encoder[m](x).unflatten(0, (2, -1)), dim=1)
+            encoded.append((both[0], both[1]))
         return encoded
 
     def _scores(self, encoded: list[tuple[Tensor, Tensor]], which: Sequence[str]) -> list[Tensor]:
@@ -129,9 +143,9 @@ class FactorCL(Method):
         critics: Any = self.critics
         return [critics[k](*arguments[k]()) for k in which]
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
+    def loss_of(self, views: Views, share: Share) -> Loss:
         """Lower bounds to raise, CLUB's upper bounds to lower."""
-        scores = self._scores(self._encode(images, generator), ("1", "2", "3", "4", "5", "6"))
+        scores = self._scores(self._vectors(views, share), ("1", "2", "3", "4", "5", "6"))
         terms = {
             f"I_{k}": upper_bound(s) if str(k) in CLUB_CRITICS else lower_bound(s)
             for k, s in enumerate(scores, start=1)
@@ -140,17 +154,23 @@ class FactorCL(Method):
         return Loss(torch.stack(signed).sum(), terms)
 
     def critic_loss(self, images: Tensor, generator: torch.Generator) -> Loss:
-        """Make the CLUB critics tight: maximize their lower bounds with the encoders held."""
+        """Make the CLUB critics tight, on newly drawn views of images [N, M, 3, S, S]."""
+        share = self.share(len(images))
+        return self.critic_loss_of(self.views(images, generator, share), share)
+
+    def critic_loss_of(self, views: Views, share: Share) -> Loss:
+        """Maximize the CLUB critics' lower bounds with the encoders held."""
         with torch.no_grad():
-            encoded = self._encode(images, generator)
+            encoded = self._vectors(views, share)
         bounds = [lower_bound(s) for s in self._scores(encoded, CLUB_CRITICS)]
         return Loss(-torch.stack(bounds).sum(), {})
 
-    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        """The outputs of all five heads side by side: [N, 5 D · modalities]."""
-        outputs = []
-        for m, x in enumerate(images.unbind(1)):
-            f, heads = self.encoder[m](x), self.heads[m]
-            assert isinstance(heads, nn.ModuleDict)  # noqa: S101 - for the type checker
-            outputs.append(torch.cat([heads[name](f) for name in HEADS], dim=1))
-        return [torch.cat([outputs[m] for m in subset], dim=1) for subset in subsets]
+    def encode(self, images: Tensor, modality: int) -> Tensor:
+        """The outputs of all five heads side by side: [N, 5 D]."""
+        vectors, heads = self.encoder[modality](images), self.heads[modality]
+        assert isinstance(heads, nn.ModuleDict)  # noqa: S101 - for the type checker
+        return torch.cat([heads[name](vectors) for name in HEADS], dim=1)
+
+    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        """The same for several modalities in a row: [N, 5 D · modalities]."""
+        return side_by_side(codes, subsets)
