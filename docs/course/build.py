@@ -61,8 +61,9 @@ def execute(name: str, rows: Path = ROWS) -> Any:
         place = Path(folder) / "docs" / "course"
         place.mkdir(parents=True)
         (Path(folder) / "figures").mkdir()
-        for helper in ("checks.py", "solutions.py"):
+        for helper in ("checks.py", "solutions.py", "trained.py"):
             shutil.copy(COURSE / helper, place)
+        shutil.copytree(COURSE / "weights", place / "weights")
         if rows.exists():
             shutil.copy(rows, Path(folder) / "figures" / "quick.jsonl")
         client = NotebookClient(

@@ -262,6 +262,9 @@ def exercise_2_4(answer: Any) -> str:
 # --------------------------------------------------------------------------- 3: alignment
 
 
+EIGHT: Final = {f"{name} {image}" for name in ("shape", "texture", "color") for image in (1, 2)}
+
+
 @check
 def exercise_3_1(answer: Any) -> str:
     """What alignment is paid for, on unbiased and on biased pairs."""
@@ -274,7 +277,11 @@ def exercise_3_1(answer: Any) -> str:
     for kind, right in wanted.items():
         if answer[kind] is ...:
             raise Wrong(f"the set of {kind!r} is still to be written.")
-        found = set(answer[kind])
+        found = {answer[kind]} if isinstance(answer[kind], str) else set(answer[kind])
+        if unknown := found - EIGHT:
+            raise Wrong(
+                f"{sorted(map(str, unknown))[0]!r} is no attribute: say 'shape 1', say 'color 2'."
+            )
         if extra := found - right:
             raise Wrong(
                 f"on {kind} pairs nothing in the other image tells {' or '.join(sorted(extra))}: "
@@ -291,9 +298,15 @@ def exercise_3_1(answer: Any) -> str:
 @check
 def exercise_3_2(answer: Any) -> str:
     """`clip_loss(a, b, temperature)` against the package's InfoNCE."""
+    for tau in (0.2, 0.5):
+        praise = _clip_loss_at(answer, tau)
+    return praise
+
+
+def _clip_loss_at(answer: Callable[..., Any], tau: float) -> str:
+    """The check of 3.2 at one temperature."""
     rng = torch.Generator().manual_seed(0)
     a, b = torch.randn(2, 6, 4, generator=rng)
-    tau = 0.2
     found = _number(_returned(answer(a, b, tau)), "the loss")
     wanted = float(info_nce(a, b, tau, "cross"))
 
@@ -307,6 +320,7 @@ def exercise_3_2(answer: Any) -> str:
         "it looks from b to a only; a must find its b too": one_way(unit_b, unit_a),
         "the two directions are to be averaged, not added": 2 * wanted,
         "the temperature is missing": float(info_nce(a, b, 1.0, "cross")),
+        "the temperature is always 0.2": float(info_nce(a, b, 0.2, "cross")),
     }
     if abs(found - wanted) < 1e-4:
         return f"your loss and the package's are {found:.4f} nats."
@@ -346,6 +360,35 @@ def exercise_3_3(answer: Any) -> str:
             "the biased rows less mean S of the unbiased ones, at the last epoch."
         )
     return "what the biased pairs taught is the distance to the control, not to 50 %."
+
+
+@check
+def exercise_3_4(answer: Any) -> str:
+    """`interaction(codes)`: what rows and columns leave of codes [N, M, D]."""
+    rng = torch.Generator().manual_seed(2)
+    row, column = torch.randn(4, 1, 6, generator=rng), torch.randn(1, 3, 6, generator=rng)
+    beside = torch.cat([row.expand(4, 3, 6), column.expand(4, 3, 6)], dim=2)
+    fused = torch.randn(4, 3, 6, generator=rng)
+    for codes in (fused, beside):
+        found = torch.as_tensor(_returned(answer(codes.clone())))
+        if found.shape != codes.shape:
+            raise Wrong(f"codes {list(codes.shape)} came back as {list(found.shape)}.")
+        rows, columns, all_ = (codes.mean(d, keepdim=True) for d in (1, 0, (0, 1)))
+        if torch.allclose(found, codes - rows - columns + all_, atol=1e-5):
+            continue
+        mistakes = {
+            "the mean of everything was subtracted twice, with the rows and with the columns: add "
+            "it once": codes - rows - columns,
+            "only the mean of everything is gone": codes - all_,
+            "what the columns add is still in it": codes - rows,
+            "what the rows add is still in it": codes - columns,
+        }
+        for mistake, value in mistakes.items():
+            if torch.allclose(found, value, atol=1e-5):
+                raise Wrong(f"{mistake}.")
+        worst = max(float(found.mean(d).abs().max()) for d in (0, 1))
+        raise Wrong(f"along a row or a column your answer has a mean of {worst:.3f}, not of 0.")
+    return "zero for every side-by-side code, whatever its halves are: a match needs fusion."
 
 
 # --------------------------------------------------------------------------- 4: terms
@@ -412,6 +455,10 @@ def exercise_4_3(answer: Any) -> str:
         ([0.66, 0.68, 0.67], [0.54, 0.55, 0.53], True, "far above its control"),
         ([0.60, 0.70, 0.65], [0.58, 0.69, 0.63], False, "above 50 %, but so is its control"),
         ([0.70], [0.54], False, "one seed each: there is no spread to judge it by"),
+        ([0.70], [0.54, 0.55, 0.53], False, "one seed: there is no spread to judge it by"),
+        ([0.53, 0.532, 0.531], [0.52, 0.521, 0.522], True, "12 standard errors above its control"),
+        ([0.80, 0.50, 0.65], [0.55, 0.45, 0.50], False, "1.6 standard errors above its control"),
+        ([0.75, 0.55, 0.65], [0.55, 0.45, 0.50], True, "2.3 standard errors above its control"),
         ([0.50, 0.51, 0.49], [0.60, 0.61, 0.59], False, "below its control"),
     )
     for treated, control, wanted, why in cases:

@@ -103,6 +103,16 @@ def exercise_3_3() -> Callable[[Sequence[Mapping[str, Any]], str], float]:
     return gain
 
 
+def exercise_3_4() -> Callable[[Tensor], Tensor]:
+    """The mean of everything is in the rows' means and in the columns': it is added once."""
+
+    def interaction(codes: Tensor) -> Tensor:
+        rows, columns = codes.mean(1, keepdim=True), codes.mean(0, keepdim=True)
+        return codes - rows - columns + codes.mean((0, 1))
+
+    return interaction
+
+
 def exercise_4_1() -> dict[str, set[str]]:
     """The cells of the table that are not 0."""
     return {"r": {"L", "L_1", "L_2"}, "u1": {"L", "L_1"}, "u2": {"L", "L_2"}, "s1 xor s2": {"L"}}

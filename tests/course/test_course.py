@@ -141,6 +141,14 @@ def means(rows: list[dict[str, Any]], biased: bool) -> float:
     return float(np.mean([row["S"] for row in rows if row["biased"] == biased]))
 
 
+def errors_apart(treated: list[float], control: list[float]) -> float:
+    """By how many standard errors two means differ; 0 from one seed."""
+    if min(len(treated), len(control)) < 2:
+        return 0.0
+    variances = [float(np.var(x, ddof=1)) / len(x) for x in (treated, control)]
+    return float((np.mean(treated) - np.mean(control)) / sum(variances) ** 0.5)
+
+
 def of(rows: list[dict[str, Any]], method: str, *, last: bool = True) -> list[dict[str, Any]]:
     return [r for r in rows if r["method"] == method and (r["epoch"] == 4 or not last)]
 
@@ -178,7 +186,10 @@ WRONG: list[tuple[str, Any, str]] = [
     ("exercise_3_1", {"unbiased": {"shape 1", "texture 1"}, "biased": set()}, "texture 1"),
     ("exercise_3_1", {"unbiased": {"shape 1", "shape 2"}, "biased": {"shape 1"}}, "bright"),
     ("exercise_3_1", {"shape"}, "a dictionary"),
+    ("exercise_3_1", {"unbiased": "shape", "biased": "shape"}, "no attribute"),
+    ("exercise_3_1", {"unbiased": "shape 1", "biased": "shape 1"}, "shape 2 can be told"),
     ("exercise_3_2", lambda a, b, t: float(info_nce(a, b, 1.0, "cross")) + 0 * t, "temperature"),
+    ("exercise_3_2", lambda a, b, t: float(info_nce(a, b, 0.2, "cross")) + 0 * t, "always 0.2"),
     ("exercise_3_2", one_way, "from a to b only"),
     ("exercise_3_2", lambda a, b, t: one_way(b, a, t), "from b to a only"),
     ("exercise_3_2", lambda a, b, t: one_way(a, b, t) + one_way(b, a, t), "averaged"),
@@ -202,6 +213,12 @@ WRONG: list[tuple[str, Any, str]] = [
     ),
     ("exercise_3_3", lambda rows, m: means(of(rows, m), True) - 0.5, "50 %"),
     ("exercise_3_3", lambda rows, m: means(of(rows, m), False), "at the last epoch"),
+    ("exercise_3_4", lambda z: z - z.mean(0) - z.mean(1, keepdim=True), "subtracted twice"),
+    ("exercise_3_4", lambda z: z - z.mean((0, 1)), "only the mean of everything"),
+    ("exercise_3_4", lambda z: z - z.mean(1, keepdim=True), "what the columns add"),
+    ("exercise_3_4", lambda z: z - z.mean(0), "what the rows add"),
+    ("exercise_3_4", lambda z: z.mean(0), "came back as [3, 6]"),
+    ("exercise_3_4", lambda z: 2 * z, "has a mean of"),
     ("exercise_4_1", {bit: {"L"} for bit in ("r", "u1", "u2", "s1 xor s2")}, "L_1 rewards r"),
     (
         "exercise_4_1",
@@ -220,6 +237,14 @@ WRONG: list[tuple[str, Any, str]] = [
     ("exercise_4_2", lambda v, a: 2 * comm_loss(v, a) - info_nce(*v), "not their sum"),
     ("exercise_4_3", lambda t, c: float(np.mean(t)) > 0.5 + 0 * len(c), "so is its control"),
     ("exercise_4_3", lambda t, c: np.mean(t) > np.mean(c) + 0.1, "one seed"),
+    ("exercise_4_3", lambda t, c: len(c) > 1 and np.mean(t) > np.mean(c) + 0.1, "one seed:"),
+    (
+        "exercise_4_3",
+        lambda t, c: min(len(t), len(c)) > 1 and np.mean(t) > np.mean(c) + 0.05,
+        "12 standard",
+    ),
+    ("exercise_4_3", lambda t, c: errors_apart(t, c) > 1, "1.6 standard"),
+    ("exercise_4_3", lambda t, c: errors_apart(t, c) > 3, "2.3 standard"),
     ("exercise_5_1", lambda a, b, w: (a, b, w), "a Pairs is wanted"),
     ("exercise_5_1", lambda a, b, w: numbered(b, a, w, 0), "exchanged"),
     ("exercise_5_1", lambda a, b, w: numbered(a, b, w, 1), "from 0 without gaps"),
@@ -285,7 +310,7 @@ def test_links_of_the_course_lead_somewhere(name: str) -> None:
     else:
         cells = notebook(name)["cells"]
         text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    links = re.findall(r"\]\(([^)#]+)\)", text)
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
     assert links
     assert [link for link in links if not (COURSE / link).exists()] == []
 

@@ -335,6 +335,39 @@ def test_recorded_curves_are_scrubbed_and_named(student: Student) -> None:
     assert student.text("#runs").count("seed 2") == 12
 
 
+def test_an_epoch_that_was_not_probed_has_no_number(student: Student) -> None:
+    student.open("epoch=1")
+    assert "not probed at this epoch" in student.text("#readings")
+    first = student.page.locator("#readings tbody tr").first.inner_text()
+    assert re.fullmatch(r"CoMM\s+(–\s+){5}3", first)
+    student.open("epoch=2")
+    assert "not probed" not in student.text("#readings")
+
+
+def test_more_than_six_runs_are_told_apart(browser: Any, tmp_path: Path) -> None:
+    rows = recorded_rows(seeds=1)
+    others = [r | {"setting": f"setting {n}"} for n in range(7) for r in rows[:6]]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *others]), "utf-8")
+    page = browser.new_page()
+    Student(page, write_page(tmp_path / "a.html", file)).open()
+    samples = page.evaluate(
+        "() => [...document.querySelectorAll('#arms svg')].map((svg) => svg.innerHTML)"
+    )
+    assert len(samples) == 13
+    assert len(set(samples)) == 13
+    page.close()
+
+
+def test_what_samples_say_stands_in_the_table_of_numbers(student: Student) -> None:
+    student.open("preset=independent")
+    student.wait("document.getElementById('band-text').textContent.includes('On average')")
+    student.page.locator("details summary").first.click()
+    found = re.search(r"samples of 64: mean\s+([\d.\s]+)", student.text("#numbers"))
+    assert found
+    assert float(found[1].split()[3]) == pytest.approx(0.42, abs=0.02)
+
+
 def test_a_pasted_table_is_used(student: Student) -> None:
     student.open()
     student.page.locator("#paste").fill("0 0 0 1\n0 1 1 1\n1 0 2 1\n1 1 3 1")

@@ -167,13 +167,15 @@ def bar_figure(panels: Mapping[str, Sequence[Atoms]]) -> Figure:
     """
     if not panels or not all(panels.values()):
         raise InputError("nothing to draw: a panel needs at least one decomposition")
-    figure = Figure(figsize=(1.2 + 4.2 * len(panels), 3.4), layout="constrained")
+    figure = Figure(figsize=(max(4.5, 1.0 + 2.3 * len(panels)), 3.3), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axis, (title, results) in zip(axes, panels.items(), strict=True):
         _draw_panel(axis, results)
-        axis.set_title(f"{title}: bits about {results[0].target}")
+        axis.set_title(f"{title}:\nbits about {results[0].target}", fontsize="medium")
     axes[0].set_ylabel("bits")
-    axes[0].legend(ncols=2, fontsize="small")
+    # Below the panels: inside one it would hide a bar.
+    drawn, names = axes[0].get_legend_handles_labels()
+    figure.legend(drawn, names, loc="outside lower center", ncols=4, fontsize="small")
     return figure
 
 

@@ -43,6 +43,7 @@
   const show = (id, visible) => { $(id).hidden = !visible; };
   const hidden = (name) => state.hide.includes(name);
   const secret = () => state.guess && !state.shown; // a prediction is being made
+  const inThousands = (count) => count.toLocaleString("en");
   const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
   const ATOM_COLORS = { R: "#0072B2", U1: "#E69F00", U2: "#56B4E9", S: "#CC79A7" };
 
@@ -124,7 +125,7 @@
   }
 
   function renderControls() {
-    $("preset").options[0].textContent = state.mode === "images" ? "Free play with pairs of images" : "A table of my own";
+    $("preset").options[0].textContent = state.mode === "images" ? "Free play: pairs of images" : "A table of my own";
     $("preset").value = state.preset;
     document.body.classList.toggle("table-mode", state.mode === "table");
     for (const radio of document.getElementsByName("mode")) radio.checked = radio.value === state.mode;
@@ -268,8 +269,8 @@
       if (Math.floor(cell / (state.base.M * state.base.K)) === Math.floor(cell / state.base.K) % state.base.M) kept++;
     }
     return state.mode === "images"
-      ? `Of ${MANY.toLocaleString("en")} pairs drawn, ${kept} keep the map.`
-      : `Of ${MANY.toLocaleString("en")} pairs drawn, ${kept} have X1 = X2.`;
+      ? `Of ${inThousands(MANY)} pairs drawn, ${inThousands(kept)} keep the map.`
+      : `Of ${inThousands(MANY)} pairs drawn, ${inThousands(kept)} have X1 = X2.`;
   }
 
   // ------------------------------------------------------------------ the table
@@ -405,7 +406,7 @@
     for (const x of marks) {
       const crowded = x !== last && scale(last) - scale(x) < 64 && x !== 0; // its number would meet the unit
       svg.append(draw("line", { x1: scale(x), x2: scale(x), y1: top, y2: bottom, stroke: "#d5d9de" }),
-        draw("text", { x: scale(x), y: bottom + 15, class: "small", "text-anchor": x === last ? "end" : "middle" }, crowded ? "" : `${+x.toFixed(2)}${x === last ? " bits" : ""}`));
+        draw("text", { x: scale(x), y: bottom + 15, class: "small", "text-anchor": x === last ? "end" : "middle" }, crowded ? "" : x === last ? `${+x.toFixed(2)} ${x === 1 ? "bit" : "bits"}` : String(+x.toFixed(2))));
     }
   }
 
@@ -526,17 +527,17 @@
     renderExplanation();
     const comparing = state.compare && atoms && !secret() && !W.ATOMS.some(hidden);
     write("parting", comparing ? W.partSentence(W.measuresOf(state)) : "");
-    renderNumbers();
     renderSampling();
+    renderNumbers();
     write("certificate", !atoms || secret() ? "" : state.mode === "images" ? "Exact: a closed formula."
       : `Computed here by the package's algorithm and certified: each part is ${atoms.gap < 1e-13 ? "exact up to rounding" : `within ${(atoms.gap / 2).toFixed(10).replace(/0+$/, "")} bits`}.`);
   }
 
   function renderNumbers() {
-    const rows = secret() || !atoms ? [] : barRows();
+    const rows = secret() || !atoms ? [] : [...barRows(), ...sampleRows];
     const cell = (row, name) => make("td", {}, hidden(name) ? "?" : W.bits(row.atoms[name]));
-    const total = (row) => (W.ATOMS.some(hidden) ? "?" : W.bits(W.ATOMS.reduce((sum, name) => sum + row.atoms[name], 0)));
-    const difference = (row) => (hidden("R") || hidden("S") ? "?" : W.bits(row.atoms.R - row.atoms.S));
+    const total = (row) => (row.sums === false ? "" : W.ATOMS.some(hidden) ? "?" : W.bits(W.ATOMS.reduce((sum, name) => sum + row.atoms[name], 0)));
+    const difference = (row) => (row.sums === false ? "" : hidden("R") || hidden("S") ? "?" : W.bits(row.atoms.R - row.atoms.S));
     const header = make("tr", {}, ...["about", ...W.ATOMS, "total", "R − S"].map((word) => make("th", { scope: "col" }, word)));
     $("numbers").replaceChildren(rows.length
       ? make("table", { class: "plain" }, make("caption", {}, "In bits. R − S is the co-information."), make("thead", {}, header), make("tbody", {}, ...rows.map((row) =>
@@ -568,6 +569,7 @@
 
   let job = 0;
   let bandKey = "";
+  let sampleRows = []; // what the samples said, for the table of numbers
 
   /** Means and 5th to 95th percentiles of plug-in atoms, computed a few at a time. */
   function simulate(law, n, draws, seed, done, isCurrent) {
@@ -592,7 +594,7 @@
   function renderSampling() {
     const wanted = state.n > 0 && atoms && !secret() && !W.ATOMS.some(hidden);
     show("sampling", Boolean(wanted));
-    if (!wanted) { job++; bandKey = ""; return; }
+    if (!wanted) { job++; bandKey = ""; sampleRows = []; return; }
     const law = W.tableOf(state);
     const key = `${state.n} ${state.seed} ${W.encodeTable(law)} ${widthOf("band")}`;
     if (key === bandKey) return;
@@ -601,9 +603,15 @@
     const draws = drawsFor(law);
     write("band-text", `Counting ${draws} samples of ${state.n} pairs …`);
     drawFrame("band", W.ATOMS.map((name) => ({ name, exact: atoms[name] })));
+    sampleRows = [];
     simulate(law, state.n, draws, state.seed, (band) => {
       const off = (name) => Math.abs(band[name].mean - atoms[name]);
       drawFrame("band", W.ATOMS.map((name) => ({ name, exact: atoms[name], band: band[name] })));
+      sampleRows = [["mean", "mean"], ["low", "5th percentile"], ["high", "95th percentile"]].map(([key, words]) => ({
+        label: `samples of ${inThousands(state.n)}: ${words}`, atoms: Object.fromEntries(W.ATOMS.map((name) => [name, band[name][key]])),
+        sums: key === "mean", // percentiles do not add up
+      }));
+      renderNumbers();
       const worst = W.ATOMS.reduce((most, name) => (off(name) > off(most) ? name : most));
       write("band-text", `Bar: 90 % of ${draws} samples of ${state.n} pairs each, counted as they fall; dot: their mean; line: the exact value. On average a sample says ${worst} = ${W.bits(band[worst].mean)}, the law has ${W.bits(atoms[worst])}: the difference is the bias of counting few pairs.`);
     }, () => mine === job);
@@ -611,8 +619,8 @@
 
   const MARKERS = ["circle", "square", "triangle", "diamond", "cross", "bar"];
 
-  function marker(kind, x, y, color) {
-    const style = { fill: color, stroke: "#fff", "stroke-width": 1 };
+  function marker({ marker: kind, color, hollow }, x, y) {
+    const style = hollow ? { fill: "#fff", stroke: color, "stroke-width": 2 } : { fill: color, stroke: "#fff", "stroke-width": 1 };
     const shapes = {
       circle: () => draw("circle", { cx: x, cy: y, r: 5, ...style }),
       square: () => draw("rect", { x: x - 4.5, y: y - 4.5, width: 9, height: 9, ...style }),
@@ -645,7 +653,7 @@
         draw("circle", { cx: scale(row.band.mean), cy: y, r: 3.5, fill: "#1b1f24" }));
       svg.append(draw("line", { x1: scale(row.exact), x2: scale(row.exact), y1: y - tall / 2 + 2, y2: y + tall / 2 - 2, stroke: "#1b1f24", "stroke-width": 3 }));
       (row.marks || []).forEach((mark, place, all) => {
-        svg.append(marker(mark.marker, scale(mark.value), y + 13 * (place - (all.length - 1) / 2), mark.color));
+        svg.append(marker(mark.style, scale(mark.value), y + 13 * (place - (all.length - 1) / 2)));
       });
     });
     $(id).replaceChildren(svg);
@@ -698,7 +706,11 @@
 
   const LINES = ["#0072B2", "#D55E00", "#009E73", "#AA4499", "#7a5300", "#000000"];
   const runs = DATA.learned;
-  const armStyle = (index) => ({ color: LINES[index % LINES.length], marker: MARKERS[index % MARKERS.length] });
+  /** After six runs the colors come again, each with the next marker, hollow every other time. */
+  function armStyle(index) {
+    const lap = Math.floor(index / LINES.length);
+    return { color: LINES[index % LINES.length], marker: MARKERS[(index + lap) % MARKERS.length], hollow: lap % 2 === 1 };
+  }
   const COLUMNS = ["R", "U1", "U2", "S"];
 
   /** An accuracy as bits that it proves at least (Fano), or as it is. */
@@ -795,14 +807,11 @@
     const band = [...points.map((point) => at(point, "high")), ...points.slice().reverse().map((point) => at(point, "low"))].join("L");
     if (!control) svg.append(draw("path", { d: `M${band}Z`, fill: arm.color, opacity: 0.15 }));
     svg.append(draw("path", { d: `M${line}`, fill: "none", stroke: arm.color, "stroke-width": 2, "stroke-dasharray": control ? "6 4" : "none", opacity: control ? 0.8 : 1 }));
-    if (!control) for (const point of points) svg.append(marker(arm.marker, x(point.epoch), y(point.mean), arm.color));
+    if (!control) for (const point of points) svg.append(marker(arm, x(point.epoch), y(point.mean)));
   }
 
-  /** The last point at or before the chosen epoch. */
-  function pointAt(series, column) {
-    const before = curve(series, column).filter((point) => point.epoch <= wantedEpoch);
-    return before.length ? before[before.length - 1] : null;
-  }
+  /** The point at the chosen epoch; none where that epoch was not probed. */
+  const pointAt = (series, column) => curve(series, column).find((point) => point.epoch === wantedEpoch) || null;
 
   function reading(series, column) {
     const point = pointAt(series, column);
@@ -820,7 +829,8 @@
       make("td", {}, reading(arm.unbiased, "S")), make("td", {}, String(Math.max(arm.biased.length, arm.unbiased.length)))));
     if (state.unit === "bits") rows.push(make("tr", {}, make("th", { scope: "row" }, "in the data"), ...COLUMNS.map((column) => make("td", {}, W.bits(exactOf(column)))), make("td", {}, "1"), make("td", {}, "")));
     const words = state.unit === "bits" ? "Bits at least, by Fano's inequality: mean ± standard deviation over seeds." : "Macro accuracy in per cent: mean ± standard deviation over seeds.";
-    $("readings").replaceChildren(make("table", { class: "plain" }, make("caption", {}, words), make("thead", {}, header), make("tbody", {}, ...rows)));
+    const gaps = shownArms().some((arm) => !pointAt(seriesOf(arm, "S"), "S")) ? " –: not probed at this epoch." : "";
+    $("readings").replaceChildren(make("table", { class: "plain" }, make("caption", {}, words + gaps), make("thead", {}, header), make("tbody", {}, ...rows)));
   }
 
   let learnedBand = null;
@@ -838,13 +848,16 @@
       }, () => true);
   }
 
+  const markInWords = ({ label, hollow, marker: kind }) => `${label} (${hollow ? "hollow " : ""}${kind})`;
+
   function renderFrame() {
+    write("frame-text", `Thick line: what the law of the pairs holds. Shaded: 90 % of counts from ${inThousands(runs.pairs)} pairs, as many as the probes were scored on (dot: mean); where you see none, it is narrower than the line. Marks: what was learned, ${shownArms().map(markInWords).join(", ")}. For S, matches and mismatches count equally, so 1 bit is there to learn.`);
     const fano = (value, column) => C.fano(value, column === "S" ? 2 : runs.classes);
     drawFrame("frame", COLUMNS.map((name) => ({
       name, exact: exactOf(name), band: learnedBand ? learnedBand[name] : undefined,
       marks: shownArms().flatMap((arm) => {
         const point = pointAt(seriesOf(arm, name), name);
-        return point ? [{ label: arm.label, value: meanOf(point.values.map((value) => fano(value, name))), marker: arm.marker, color: arm.color }] : [];
+        return point ? [{ label: arm.label, value: meanOf(point.values.map((value) => fano(value, name))), style: arm }] : [];
       }),
     })));
   }
@@ -885,14 +898,13 @@
     }
     write("learned-sub", `What linear probes read from trained networks, epoch by epoch: the ${runs.preset} preset, ${runs.classes} values an attribute. R and U after training on unbiased pairs; S after training on pairs that keep the map (solid) and, as its control, on pairs that do not (dashed). S counts only above its control. Shaded: from the lowest to the highest seed.`);
     $("arms").append(...runs.arms.map((arm, index) => {
-      const { color, marker: kind } = armStyle(index);
-      const sample = draw("svg", { width: 28, height: 14, "aria-hidden": "true" }, draw("line", { x1: 0, x2: 28, y1: 7, y2: 7, stroke: color, "stroke-width": 2 }), marker(kind, 14, 7, color));
+      const style = armStyle(index);
+      const sample = draw("svg", { width: 28, height: 14, "aria-hidden": "true" }, draw("line", { x1: 0, x2: 28, y1: 7, y2: 7, stroke: style.color, "stroke-width": 2 }), marker(style, 14, 7));
       return make("label", {}, make("input", { type: "checkbox", value: arm.id }), sample, arm.label);
     }));
     const titles = { R: "R: the shared shape", U1: "U1: texture of image 1", U2: "U2: texture of image 2", S: "S: does color match texture?" };
     $("curves").append(...COLUMNS.map((column) => make("figure", {}, make("figcaption", {}, titles[column]), make("div", { id: `curve-${column}` }))));
     $("epoch").max = lastEpoch();
-    write("frame-text", `Thick line: what is in the data. Shaded: 90 % of counts from ${runs.pairs.toLocaleString("en")} pairs, as many as the probes were scored on (dot: mean). Marks: what was learned, ${runs.arms.map((arm, index) => `${arm.label} (${MARKERS[index % MARKERS.length]})`).join(", ")}. For S, matches and mismatches count equally, so 1 bit is there to learn.`);
     const words = (series) => (series.length ? series.map(runInWords).join(", ") : "none");
     $("runs").append(...runs.arms.map((arm) => make("li", {}, `${arm.label}: ${arm.words}. Trained on pairs that keep the map: ${words(arm.biased)}. Trained on unbiased pairs: ${words(arm.unbiased)}.`)));
     $("runs").append(make("li", {}, `Source: ${runs.source}; ${plural(runs.rows, "row")}.`));

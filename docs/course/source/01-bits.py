@@ -40,8 +40,27 @@ print(f"both together tell   {atoms.total:.3f} bits")
 # Alone, each sensor is worthless. Together they tell everything. No way of adding up the two
 # single sensors gives this number: it belongs to the pair. That is **synergy**.
 #
-# One bit is the answer to one fair yes-or-no question.
-#
+# ## What a bit is
+# One bit is the answer to one fair yes-or-no question. How uncertain a label is, its *entropy*
+# H(Y), is the mean number of bits that it takes to say it. What a sensor *tells* about it, the
+# *information* I(X; Y), is how much of this uncertainty is gone once the sensor has been read. By
+# hand, for a machine that fails one day in four and a sensor that never warns in vain, but misses
+# every other failure:
+
+
+# %%
+def entropy(*chances):
+    """Bits of uncertainty of an outcome with these probabilities."""
+    return -sum(p * np.log2(p) for p in chances if p > 0)
+
+
+before = entropy(1 / 4, 3 / 4)
+warned = entropy(1)  # on 1 day in 8, and then it fails for certain
+silent = entropy(1 / 7, 6 / 7)  # on 7 days in 8, of which 1 in 7 fails all the same
+after = 1 / 8 * warned + 7 / 8 * silent
+print(f"H(Y) = {before:.3f} bits, {after:.3f} left: the sensor tells {before - after:.3f} bits")
+
+# %% [markdown]
 # ## Four atoms
 #
 # What two sources tell about a target is split into four parts, the *atoms*:
@@ -53,7 +72,7 @@ print(f"both together tell   {atoms.total:.3f} bits")
 # | unique U2 | what *only* source 2 tells |
 # | synergy S | what only *both together* tell |
 #
-# Four machines, one for each kind of answer, and AND, which mixes two of them:
+# Three tables that show one kind each (UNQ2 would be the fourth), and AND, which mixes two:
 
 # %%
 four = ("RDN", "UNQ1", "XOR", "AND")
@@ -71,10 +90,10 @@ for name in GALLERY:
     p = gallery_table(name)
     found = broja(p)
     R, U1, U2, S = found.values
-    py = p.sum((0, 1))
-    entropy = -(py[py > 0] * np.log2(py[py > 0])).sum()
+    assert abs(R + U1 - found.information1) < 1e-9
+    assert abs(R + U2 - found.information2) < 1e-9
     assert abs(R + U1 + U2 + S - found.total) < 1e-9
-    assert found.total <= entropy + 1e-9
+    assert found.total <= entropy(*p.sum((0, 1))) + 1e-9
 print(f"{len(GALLERY)} tables: the atoms add up, and never tell more than the label holds")
 
 # %% [markdown]
@@ -90,8 +109,12 @@ print(f"the synergy of AND lies between {low:.12f} and {high:.12f}")
 
 # %% [markdown]
 # ## Eight beliefs that do not survive a table
+# "Predict first" opens [the playground](../playground/index.html), where you set the four
+# atoms before you see them.
 #
 # ### 1. "Redundancy is correlation of the sources"
+# [Predict first.](../playground/index.html#preset=correlated&guess=1)
+#
 # How much the sources share with *one another* is one thing, what they both tell about the
 # *label* another.
 
@@ -114,7 +137,10 @@ for name in ("CORRELATED", "AND"):
 # So always say *redundancy about Y*, and say what Y is.
 #
 # ### 2. "A sensor that tells nothing alone can be dropped"
-# ### 6. "What dropping a sensor costs is its unique information"
+# ### 6. "What dropping it costs is its unique information"
+# Predict first: [2](../playground/index.html#preset=xor&guess=1),
+# [6](../playground/index.html#preset=ablation&guess=1).
+#
 # Drop a sensor of XOR and see:
 
 # %%
@@ -124,7 +150,11 @@ print(f"sensor 1 alone: {xor.information1:.3f} bits; its unique information: {xo
 print(f"cost of dropping it: {cost:.3f} bits = U1 + S")
 
 # %% [markdown]
-# ### 3. "R and S cannot both be there" and 4. "minus the co-information is the synergy"
+# ### 3. "R and S cannot both be there"
+# ### 4. "Minus the co-information is the synergy"
+# Predict first: [3](../playground/index.html#preset=rdnxor&guess=1),
+# [4](../playground/index.html#preset=and&guess=1).
+#
 # The co-information I(X1;Y) + I(X2;Y) − I(X1,X2;Y) is often read as "redundancy if positive,
 # synergy if negative". It is only their difference, R − S.
 
@@ -138,6 +168,8 @@ for name in ("RDNXOR", "AND"):
 
 # %% [markdown]
 # ### 5. "The target is just a third variable"
+# [Predict first.](../playground/index.html#preset=and-swapped&guess=1)
+#
 # The same table of AND, asked about its output, and asked about its first input:
 
 # %%
@@ -148,6 +180,8 @@ bar_figure({"AND": [outputs], "AND, turned": [inputs]})
 
 # %% [markdown]
 # ### 7. "The decomposition is unique"
+# [Predict first.](../playground/index.html#preset=copy&guess=1)
+#
 # If the label is *both* bits, are two independent bits redundant about it? Definitions part
 # here. Williams and Beer's first one, I_min, says yes, one bit: each source tells "one bit", so
 # it counts them as the same. BROJA says no.
@@ -158,8 +192,11 @@ bar_figure({"COPY": [copy["BROJA"], copy["I_min"]]})
 
 # %% [markdown]
 # ### 8. "Synergy needs an XOR-like rule"
-# Two doctors look at the same patient, each is wrong in one case of ten, independently. No
-# trick, no XOR. When they agree, you know more than either told you:
+# [Predict first.](../playground/index.html#preset=two-looks&guess=1)
+#
+# Two doctors look at the same patient, who is ill or well with equal chance; each is wrong in one
+# case of ten, independently. No trick, no XOR. When they agree, you know more than either told
+# you:
 
 # %%
 found = broja(gallery_table("TWO-LOOKS", flip1=0.1, flip2=0.1))
@@ -167,7 +204,9 @@ print(f"R = {found.redundancy:.3f} bits, S = {found.synergy:.3f} bits")
 
 # %% [markdown]
 # Belief 9 (half the pairs matching makes half the information redundant) falls in notebook 2,
-# belief 10 (an estimate above zero is in the data) in notebook 5.
+# belief 10 (an estimate above zero is in the data) in notebook 5. Predict first:
+# [9](../playground/index.html#preset=half-match&guess=1),
+# [10](../playground/index.html#preset=independent&guess=1).
 #
 # ## Noise
 # Flip XOR's label now and then. The synergy falls fast: the first wrong labels cost most.

@@ -25,13 +25,16 @@ plt.rcParams.update(STYLE)
 # %% [markdown]
 # ## The pictures
 # Each image shows one **shape** with one **texture** in one **color**. Images go in pairs. The
-# small data set made here has five values of each and takes a second to render; the paper's has
-# ten.
+# small data set made here has five values of each and takes seconds to render; the paper's has
+# ten. In the sheet, a pair stands upright, image 1 above image 2. Three sets of pairs are drawn:
+# *train*, from which a network learns; *probe*, on which it is asked what it has learned, with the
+# same images; and *test*, where the answers are scored, with combinations of shape, texture and
+# color that training never shows.
 
 # %%
 data = build(preset("quick", seed=1))
 sheet = gallery(data, examples=5)
-sheet.set_dpi(70)
+sheet.set_dpi(90)
 sheet
 
 # %% [markdown]
@@ -109,6 +112,21 @@ print("labels of the synergy task there:", np.unique(biased.pairs["train"].label
 show_atoms(biased, "train")
 
 # %% [markdown]
+# The unbiased and the biased training pairs in one picture, about texture 1 and about the match:
+
+# %%
+rule, table = data.settings.rule, data.tables["train"].attributes
+before, after = (own_atoms(table, d.pairs["train"], rule) for d in (data, biased))
+bar_figure(
+    {
+        "unbiased pairs": [before["unique1"]],
+        "biased pairs": [after["unique1"]],
+        "unbiased": [before["synergy"]],
+        "biased": [after["synergy"]],
+    }
+)
+
+# %% [markdown]
 # Two things happened:
 #
 # 1. **The synergy label has become constant.** It is "yes" for every pair. A constant label has
@@ -126,11 +144,11 @@ show_atoms(biased, "test")
 # %% [markdown]
 # ## All rates between
 # Dots: counted from pairs as drawn. Lines: the closed form of the law. Move from chance (1/5) to
-# 1 and watch the label's synergy rise, peak at ½, and vanish, while texture 1 turns redundant.
+# 1 and watch the label's synergy rise, peak at ½, and vanish, while texture 1 turns redundant. (Or
+# [move it yourself](../playground/index.html#task=texture1).)
 
 # %%
 rates = np.array([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])
-rule, table = data.settings.rule, data.tables["train"].attributes
 drawn = [own_atoms(table, with_match_rate(data, r).pairs["train"], rule) for r in rates]
 
 fine = np.linspace(0.2, 1, 200)
@@ -152,8 +170,9 @@ axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown]
-# **Belief 9: "if half the pairs match, half the information is redundant".** With ten values, as
-# in the paper:
+# **Belief 9: "if half the pairs match, half the information is redundant".**
+# [Predict first](../playground/index.html#preset=half-match&guess=1). With ten values, as in the
+# paper:
 
 # %%
 for rate in (0.5, 0.9):
@@ -176,20 +195,6 @@ for row in truth["rows"]:
         sources = " | ".join(" + ".join(source) for source in row["sources"])
         R, U1, S = (abs(row[atom]) for atom in ("redundancy", "unique1", "synergy"))
         print(f"{row['target']:9} R {R:.3f}  U1 {U1:.3f}  S {S:.3f}   from {sources}")
-
-# %% [markdown]
-# The biased and the unbiased training pairs in one picture, about texture 1 and about the match:
-
-# %%
-before, after = (own_atoms(table, d.pairs["train"], rule) for d in (data, biased))
-bar_figure(
-    {
-        "unbiased": [before["unique1"]],
-        "biased": [after["unique1"]],
-        "unbiased ": [before["synergy"]],
-        "biased ": [after["synergy"]],
-    }
-)
 
 # %% [markdown]
 # # Exercises

@@ -80,8 +80,8 @@ for name, matrix in zip(("microphone", "camera"), features, strict=True):
 
 # %% [markdown]
 # ## Two estimators
-# * `dual_atoms` trains small probes and a pair of *experts* who may not look at each other's
-#   input; what the joint probe knows beyond the two experts is synergy.
+# * `dual_atoms` trains small probes (networks that guess the label) and a pair of *experts* who
+#   may not look at each other's input; what a joint probe knows beyond the two experts is synergy.
 # * `discretized_atoms` sorts either sensor's rows into clusters and counts the table of clusters.
 #
 # They err in different ways. Where they agree, good; where not, look at what each says of its
@@ -120,8 +120,11 @@ for name, direction in found["match"].bias.items():
 # %% [markdown]
 # ## Trap 1: "an estimate above zero is in the data"
 # Three dice with four sides that have nothing to do with one another. All true atoms are zero.
-# The *plug-in*, which takes the sample's frequencies for the law, disagrees. The corrected
-# estimate and its p-value do better, and a warning says how many samples such a table wants.
+# The *plug-in*, which takes the sample's frequencies for the law, disagrees. `estimate` takes off
+# what counting adds (it may overshoot below 0), gives a 95 % interval cut off at 0, and a p-value:
+# how often sources that tell nothing would look like this. A small p would speak for information
+# in the data; none is small here. "Too few" marks tables that want more samples. The
+# [playground](../playground/index.html#preset=independent) shows the same bias.
 
 # %%
 dice = np.random.default_rng(3)
