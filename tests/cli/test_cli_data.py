@@ -20,8 +20,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import trifeature
-from trifeature import bench, dataset, storage
+from trifeature import dataset, storage
 from trifeature.attributes import COLORS, SHAPES, TEXTURES
+from trifeature.benchmarks import rendering
 from trifeature.cli import data, trifeature_main
 from trifeature.dataset import DatasetSettings, preset
 from trifeature.files import read_rows
@@ -434,7 +435,7 @@ def test_bench_at_the_papers_size_stands_beside_the_published_generator(
     run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter(0.5 * call for call in range(100))  # half a second a call of the clock
-    monkeypatch.setattr(bench, "render", lambda *_, **__: None)
+    monkeypatch.setattr(rendering, "render", lambda *_, **__: None)
     monkeypatch.setattr(time, "process_time", lambda: next(times))
     out = run("bench", "--images", "500", "--device", "cpu").out
     lines = [line.split() for line in out.splitlines()]

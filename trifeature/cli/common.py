@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
+from typing import Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
 
+import torch
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -25,14 +26,22 @@ from rich.progress import (
 from rich.table import Table
 
 import trifeature
+from trifeature.comm.settings import PRECISIONS, Precision
+from trifeature.comm.steps import Execution
 from trifeature.comm.training import TrainingError
-from trifeature.errors import InputError
+from trifeature.errors import InputError, check_name
 from trifeature.files import finite
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one.")]
+PrecisionOption = Annotated[
+    str | None, typer.Option(help=" or ".join(PRECISIONS) + "; other than the preset's.")
+]
+ExecutionOption = Annotated[
+    str | None, typer.Option(help="plain, compiled or graphs; a GPU in bfloat16 uses graphs.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 console = Console(emoji=False)  # a port between colons is no picture
@@ -58,6 +67,27 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(INTERRUPTED) from None
 
     return run
+
+
+EXECUTIONS: Final = {
+    "plain": Execution(),
+    "compiled": Execution(compiled=True),
+    "graphs": Execution(compiled=True, graphs=True),
+}
+
+
+def read_execution(name: str | None, device: torch.device, precision: Precision) -> Execution:
+    """How a name says that steps are carried out, the default for none.
+
+    Raises:
+        InputError: there is no such way, or it needs a GPU.
+    """
+    if name is None:
+        return Execution.default(device, precision)
+    chosen = EXECUTIONS[check_name("execution", name, EXECUTIONS)]
+    if chosen.graphs and device.type != "cuda":
+        raise InputError("graphs need a GPU: use --execution compiled or plain")
+    return chosen
 
 
 def show_version(asked: bool) -> None:

@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from trifeature import storage
 from trifeature.attributes import ATTRIBUTES, VALUES
-from trifeature.bench import bench_rendering
+from trifeature.benchmarks.rendering import bench_rendering
 from trifeature.cli.common import (
     BAD_INPUT,
     JsonOption,

@@ -13,9 +13,12 @@ from rich.markup import escape
 from rich.progress import TaskID
 
 from trifeature import storage
+from trifeature.cli.benchmark import bench
 from trifeature.cli.common import (
     DeviceOption,
+    ExecutionOption,
     JsonOption,
+    PrecisionOption,
     VersionOption,
     bold,
     console,
@@ -24,6 +27,7 @@ from trifeature.cli.common import (
     guarded,
     print_json,
     print_table,
+    read_execution,
     say,
     several_bars,
 )
@@ -32,7 +36,7 @@ from trifeature.cli.extra import complexity, finetune
 from trifeature.comm.losses import loss_names
 from trifeature.comm.methods import METHODS
 from trifeature.comm.parallel import current, follows, joined, launched
-from trifeature.comm.settings import ENCODERS, RUN_PRESETS, run_preset
+from trifeature.comm.settings import ENCODERS, PRECISIONS, RUN_PRESETS, Precision, run_preset
 from trifeature.comm.training import Progress, load_run, new_method, pick_device
 from trifeature.dataset import Dataset, DatasetSettings, preset
 from trifeature.errors import InputError, check_name
@@ -48,7 +52,7 @@ from trifeature.experiments.ablation import (
     untrained_rows,
 )
 from trifeature.experiments.base import Experiment, results
-from trifeature.experiments.catalog import EXPERIMENTS
+from trifeature.experiments.catalog import EXPERIMENTS, most_valuable_first
 from trifeature.experiments.drawing import as_latex, as_text, draw, table
 from trifeature.experiments.executor import Outcome, default_jobs, execute, expected_seconds
 from trifeature.experiments.ray_executor import Cluster, execute_on_ray
@@ -78,6 +82,7 @@ app = typer.Typer(
 
 app.command()(finetune)
 app.command()(complexity)
+app.command()(bench)
 
 
 @app.callback()
@@ -147,6 +152,13 @@ def _probing(name: str) -> Probing:
     return next(p for p in PROBINGS if p == check_name("probing", name, PROBINGS))
 
 
+def _precision(name: str | None) -> Precision | None:
+    """The precision that a name stands for, None for the preset's."""
+    if name is None:
+        return None
+    return next(p for p in PRECISIONS if p == check_name("precision", name, PRECISIONS))
+
+
 def _epochs(text: str | None, epochs: int) -> tuple[int, ...]:
     """The epochs to probe at: those named, or about five spread over the run.
 
@@ -173,9 +185,11 @@ def run_plans(
     jobs: int | None = None,
     time_budget: float | None = None,
     keep_weights: bool = True,
+    execution: str | None = None,
 ) -> tuple[list[Row], Outcome]:
     """Carry out plans with a progress bar each; returns all rows of the file."""
     target, file = pick_device(device), rows or out / ROWS
+    how = None if execution is None else read_execution(execution, target, "float32")
     with several_bars() as bars:
         tasks: dict[str, TaskID] = {}
 
@@ -198,6 +212,7 @@ def run_plans(
             jobs=jobs,
             time_budget=time_budget,
             keep_weights=keep_weights,
+            execution=how,
             on_progress=on_progress,
             on_rows=on_rows,
         )
@@ -274,6 +289,8 @@ def train(
         list[str] | None,
         typer.Option(help="all, all-without-crop or light; once, or once for each modality."),
     ] = None,
+    precision: PrecisionOption = None,
+    execution: ExecutionOption = None,
     probe_at: ProbeAtOption = None,
     probing: ProbingOption = "fixed",
     out: Annotated[Path, typer.Option(help="Folder of the runs' folders.")] = RUNS,
@@ -298,6 +315,7 @@ def train(
         "unimodal": unimodal,
         "negatives": negatives,
         "head_norm": head_norm,
+        "precision": precision,
         "views": _view_sets(views),
     }
     changes = {name: value for name, value in given.items() if value is not None}
@@ -309,7 +327,7 @@ def train(
         source, dataset = _open_data(data, preset_name, biased=True, seed=seed)
         plan = Plan(preset_name, dataset.settings, run, at, kind)
         new_method(run, dataset, pick_device("cpu"))  # settings that do not fit are refused first
-        rows, _ = run_plans([plan], out, source=source, device=device)
+        rows, _ = run_plans([plan], out, source=source, device=device, execution=execution)
     probed = {f"epoch {row['epoch']}": [row] for row in rows if row["key"] == plan.key}
     _print_groups(plan.describe(), probed, plan.data)
     say(f"run: {bold(out / plan.name)}")
@@ -442,6 +460,8 @@ def reproduce(
     preset_name: PresetOption = "quick",
     seeds: Annotated[int | None, typer.Option(help="The paper has 5.", min=1)] = None,
     epochs: EpochsOption = None,
+    precision: PrecisionOption = None,
+    execution: ExecutionOption = None,
     probing: ProbingOption = "fixed",
     dry_run: Annotated[bool, typer.Option(help="Say what would run and how long.")] = False,
     time_budget: Annotated[
@@ -471,13 +491,16 @@ def reproduce(
     check_name("preset", preset_name, RUN_PRESETS)
     cluster = _cluster(executor, ray_address, cpus_per_run, gpus_per_run, jobs)
     file = rows or FIGURES / f"{preset_name}.jsonl"
+    exact = _precision(precision)
     plans = [
         plan
         for experiment in _experiments(name)
         for plan in experiment.plans(
-            preset_name, seeds=seeds, epochs=epochs, probing=_probing(probing)
+            preset_name, seeds=seeds, epochs=epochs, precision=exact, probing=_probing(probing)
         )
     ]
+    if name == "all":
+        plans = most_valuable_first(plans)
     if dry_run:
         _print_plans(
             plans, result_rows(file), jobs or default_jobs(pick_device(device), len(plans))
@@ -492,6 +515,7 @@ def reproduce(
             jobs=jobs,
             time_budget=time_budget,
             keep_weights=keep_weights,
+            execution=execution,
         )
     else:
         outcome = execute_on_ray(
@@ -509,7 +533,9 @@ def reproduce(
     say(f"{words}{left}; rows: {bold(file)}")
     if not outcome.left:
         for experiment in _experiments(name):
-            _draw_experiment(experiment, preset_name, file, file.parent, seeds, epochs, probing)
+            _draw_experiment(
+                experiment, preset_name, file, file.parent, seeds, epochs, exact, probing
+            )
 
 
 def _cluster(
@@ -543,6 +569,7 @@ def _draw_experiment(
     out: Path,
     seeds: int | None,
     epochs: int | None,
+    precision: Precision | None,
     probing: str,
 ) -> None:
     """Draw one figure or table from rows and print its table."""
@@ -552,6 +579,7 @@ def _draw_experiment(
         result_rows(rows),
         seeds=seeds,
         epochs=epochs,
+        precision=precision,
         probing=_probing(probing),
     )
     lines = table(found)
@@ -576,6 +604,7 @@ def figure(
     out: Annotated[Path | None, typer.Option(help="Folder; that of the rows by default.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Only the first so many.", min=1)] = None,
     epochs: EpochsOption = None,
+    precision: PrecisionOption = None,
     probing: ProbingOption = "fixed",
 ) -> None:
     """Draw from recorded rows alone, without training anything.
@@ -590,7 +619,16 @@ def figure(
     if not file.exists():
         raise InputError(f"{file} does not exist: `comm-probe ablate` and `reproduce` write rows")
     for experiment in chosen:
-        _draw_experiment(experiment, preset_name, file, out or file.parent, seeds, epochs, probing)
+        _draw_experiment(
+            experiment,
+            preset_name,
+            file,
+            out or file.parent,
+            seeds,
+            epochs,
+            _precision(precision),
+            probing,
+        )
     if not chosen:
         found = result_rows(file)
         if not found:

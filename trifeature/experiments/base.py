@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trifeature.comm.settings import RUN_PRESETS
+from trifeature.comm.settings import RUN_PRESETS, Precision
 from trifeature.experiments.runs import Plan, Row, make_plan, rows_of
 from trifeature.probes.interactions import Probing
 from trifeature.report import Summary, summarize
@@ -60,6 +60,7 @@ class Experiment:
         *,
         seeds: int | None = None,
         epochs: int | None = None,
+        precision: Precision | None = None,
         probing: Probing = "fixed",
     ) -> list[Plan]:
         """Every run, seed by seed, so that a stop leaves whole seeds behind."""
@@ -67,7 +68,9 @@ class Experiment:
             plan
             for seed in range(self.seeds if seeds is None else seeds)
             for arm in self.arms(preset)
-            for plan in self.pair(preset, arm, seed, epochs=epochs, probing=probing)
+            for plan in self.pair(
+                preset, arm, seed, epochs=epochs, precision=precision, probing=probing
+            )
         ]
 
     def pair(
@@ -77,12 +80,12 @@ class Experiment:
         seed: int,
         *,
         epochs: int | None = None,
+        precision: Precision | None = None,
         probing: Probing = "fixed",
     ) -> tuple[Plan, Plan]:
         """The biased and the unbiased training of an arm."""
-        changes = dict(arm.changes)
-        if epochs is not None:
-            changes["epochs"] = epochs
+        given = {"epochs": epochs, "precision": precision}
+        changes = {**arm.changes, **{k: v for k, v in given.items() if v is not None}}
         last = changes.get("epochs", RUN_PRESETS[preset].epochs)
         biased, unbiased = (
             make_plan(
@@ -143,6 +146,7 @@ def results(
     *,
     seeds: int | None = None,
     epochs: int | None = None,
+    precision: Precision | None = None,
     probing: Probing = "fixed",
 ) -> list[Result]:
     """Collect the rows of each arm; what has not been run is simply not there."""
@@ -152,7 +156,9 @@ def results(
         untrained: list[Row] = []
         every: list[Row] = []
         for seed in range(experiment.seeds if seeds is None else seeds):
-            pair = experiment.pair(preset, arm, seed, epochs=epochs, probing=probing)
+            pair = experiment.pair(
+                preset, arm, seed, epochs=epochs, precision=precision, probing=probing
+            )
             for plan, last in zip(pair, kinds, strict=True):
                 found = rows_of(plan, rows)
                 every += found

@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 
 from trifeature.comm.parallel import current
+from trifeature.comm.steps import Execution
 from trifeature.comm.training import Progress, Report, TrainingError
 from trifeature.errors import InputError
 from trifeature.experiments.runs import Plan, Row, carry_out, missing, result_rows
@@ -68,6 +69,7 @@ def execute(
     jobs: int | None = None,
     time_budget: float | None = None,
     keep_weights: bool = True,
+    execution: Execution | None = None,
     on_progress: OnProgress | None = None,
     on_rows: OnRows | None = None,
 ) -> Outcome:
@@ -82,6 +84,7 @@ def execute(
         jobs: Runs at a time; see `default_jobs`.
         time_budget: Seconds. Nothing is started that is not expected to end within it.
         keep_weights: See `trifeature.experiments.runs.carry_out`.
+        execution: How steps are carried out; None for the device's default.
         on_progress: Called with a plan and its training's progress.
         on_rows: Called with a plan and its rows when it has ended.
 
@@ -92,7 +95,7 @@ def execute(
     target = torch.device(device)
     group = current()
     work = Work(plans, rows, time_budget, on_rows)
-    do = Job(runs, source, target, keep_weights)
+    do = Job(runs, source, target, keep_weights, execution)
     if group.size > 1:
         jobs = 1  # the processes that there are train each run together
     waiting = len(work.todo)
@@ -116,12 +119,14 @@ class Job:
         source: Folder of the data set; rendered when None.
         device: Where to train.
         keep_weights: See `trifeature.experiments.runs.carry_out`.
+        execution: How steps are carried out; None for the device's default.
     """
 
     runs: Path
     source: Path | None
     device: torch.device
     keep_weights: bool
+    execution: Execution | None = None
 
     def __call__(self, plan: Plan, report: Report | None) -> list[Row]:
         """Carry out a plan; its rows."""
@@ -130,6 +135,7 @@ class Job:
             self.runs / plan.name,
             source=self.source,
             device=self.device,
+            execution=self.execution,
             report=report,
             keep_weights=self.keep_weights,
         )

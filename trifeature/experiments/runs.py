@@ -19,6 +19,7 @@ import torch
 from trifeature.comm.methods import Method
 from trifeature.comm.parallel import current
 from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.comm.steps import Execution
 from trifeature.comm.training import (
     CHECKPOINT,
     CONFIG,
@@ -149,6 +150,7 @@ def carry_out(
     *,
     source: Path | None = None,
     device: torch.device | str = "cpu",
+    execution: Execution | None = None,
     report: Report | None = None,
     keep_weights: bool = True,
 ) -> list[Row]:
@@ -159,6 +161,7 @@ def carry_out(
         folder: The run's folder.
         source: Folder of the plan's data set; rendered when not given.
         device: Where to train and probe.
+        execution: How steps are carried out, see `trifeature.comm.steps.Execution.default`.
         report: Called with the training's progress.
         keep_weights: Leave the trained weights and checkpoints; else only metrics and rows.
 
@@ -175,7 +178,15 @@ def carry_out(
             append_row(probes, _probe_row(plan, method, data, epoch))
 
     while group.leader(_to_train, plan, folder):
-        train(data, plan.run, folder, device=target, evaluate=evaluate, report=report)
+        train(
+            data,
+            plan.run,
+            folder,
+            device=target,
+            execution=execution,
+            evaluate=evaluate,
+            report=report,
+        )
     return group.leader(_conclude, plan, folder, data, target, keep_weights=keep_weights)
 
 
@@ -247,6 +258,7 @@ def _provenance(plan: Plan, device: torch.device) -> Row:
         "validation": plan.data.validation,
         "epochs": plan.run.epochs,
         "probing": plan.probing,
+        "precision": plan.run.precision,
         **origin,
     }
 

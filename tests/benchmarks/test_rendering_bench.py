@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from trifeature import bench
-from trifeature.bench import PUBLISHED_MS, REPEATS, bench_rendering
+from trifeature.benchmarks import rendering
+from trifeature.benchmarks.rendering import PUBLISHED_MS, REPEATS, bench_rendering
 from trifeature.render import RenderSettings
 from trifeature.threads import one_thread
 
@@ -27,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         rendered.append(len(attributes))
         now[0] += next(durations)
 
-    monkeypatch.setattr(bench, "render", render)
+    monkeypatch.setattr(rendering, "render", render)
     monkeypatch.setattr(time, "process_time", lambda: now[0])
     return rendered
 

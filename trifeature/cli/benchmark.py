@@ -1,0 +1,108 @@
+"""`comm-probe bench`: how fast training is on this machine, in parts, and beside the plain way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from trifeature.benchmarks.reference import bench_reference
+from trifeature.benchmarks.speedrun import FEWEST_SEEDS, bench_speedrun
+from trifeature.benchmarks.training import bench_training
+from trifeature.cli.common import (
+    DeviceOption,
+    ExecutionOption,
+    JsonOption,
+    PrecisionOption,
+    guarded,
+    print_json,
+    print_table,
+    read_execution,
+    say,
+)
+from trifeature.comm.methods import METHODS
+from trifeature.comm.settings import RUN_PRESETS, run_preset
+from trifeature.comm.training import pick_device
+from trifeature.dataset import build, preset
+from trifeature.errors import InputError, check_name
+from trifeature.files import append_row
+
+HIDDEN: Final = ("bench", "versions", "commit", "execution", "method", "changes", "spread", "parts")
+
+
+@guarded
+def bench(
+    preset_name: Annotated[
+        str, typer.Option("--preset", help="quick, fast or paper: network and canvas.")
+    ] = "quick",
+    method: Annotated[str, typer.Option(help=", ".join(METHODS))] = "comm",
+    steps: Annotated[int, typer.Option(help="How many to time.", min=1)] = 20,
+    precision: PrecisionOption = None,
+    execution: ExecutionOption = None,
+    reference: Annotated[
+        bool, typer.Option(help="Time the plain path too: loader workers, float32, eager.")
+    ] = False,
+    speedrun: Annotated[
+        bool, typer.Option(help="Seconds to a given quality instead, by a fixed schedule.")
+    ] = False,
+    validation: Annotated[
+        bool, typer.Option(help="With --speedrun: on validation combinations, to choose by.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(help="With --speedrun: other than the schedule's.", min=1)
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="With --speedrun.", min=1)] = FEWEST_SEEDS,
+    rows: Annotated[Path | None, typer.Option(help="JSON lines to append to.")] = None,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Time rendering, views, a training step in parts, a probing; or a run to a given quality."""
+    check_name("preset", preset_name, RUN_PRESETS)
+    target = pick_device(device)
+    given = {"precision": precision, "epochs": epochs}
+    changes = {key: value for key, value in given.items() if value is not None}
+    if speedrun:
+        found = [
+            bench_speedrun(
+                preset_name,
+                target,
+                seeds=seeds,
+                validation=validation,
+                on_seed=None if as_json else _say_seed,
+                **changes,
+            )
+        ]
+    else:
+        if epochs is not None or validation:
+            raise InputError("--epochs and --validation belong to --speedrun")
+        settings = run_preset(preset_name, method=check_name("method", method, METHODS), **changes)
+        data = build(preset(preset_name, match_rate=1.0), target)
+        how = read_execution(execution, target, settings.precision)
+        found = [bench_training(data, settings, target, execution=how, steps=steps)]
+        if reference:
+            found.append(bench_reference(data, settings, target, steps=steps))
+    for row in found:
+        if rows is not None:
+            append_row(rows, row)
+    if as_json:
+        print_json(found)
+        return
+    for row in found:
+        lines = [[key, _cell(value)] for key, value in row.items() if key not in HIDDEN]
+        print_table(f"{row['bench']}, {row['device']}", ["", "value"], lines)
+    if reference:
+        say(f"plain path / ours: {found[1]['step_ms'] / found[0]['step_ms']:.1f} times as long")
+
+
+def _say_seed(seed: int, reached: Mapping[str, float]) -> None:
+    say(f"seed {seed}: " + " ".join(f"{key} {100 * value:.1f}" for key, value in reached.items()))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_cell(one)}" for key, one in value.items())
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return "–" if value is None else str(value)
