@@ -9,7 +9,7 @@ from trifeature.comm.methods import METHODS, make_method
 from trifeature.comm.settings import AUGMENTATIONS, RUN_PRESETS, RunSettings
 from trifeature.dataset import PRESETS, preset
 from trifeature.experiments.base import Arm, Experiment, curve_epochs, results
-from trifeature.experiments.catalog import EXPERIMENTS
+from trifeature.experiments.catalog import EXPERIMENTS, most_valuable_first
 from trifeature.experiments.runs import Plan
 from trifeature.views import ViewSet
 
@@ -315,3 +315,45 @@ def test_a_shared_arm_is_found_in_the_rows_of_another_experiment() -> None:
     rows = [row for plan in plans for row in rows_of(plan, R=0.5, S=0.5)]
     found = results(EXPERIMENTS["fig4"], "quick", rows, seeds=1)[0]
     assert (len(found.biased), len(found.unbiased), len(found.untrained)) == (1, 1, 1)
+
+
+# --------------------------------------------------------------------------- what to run first
+
+
+def test_all_seeds_of_comm_come_before_anything_else_and_the_longest_runs_last() -> None:
+    plans = [p for e in EXPERIMENTS.values() for p in e.plans("paper", seeds=2)]
+    ordered = most_valuable_first(plans)
+    assert sorted(map(id, ordered)) == sorted(map(id, plans))
+    kinds = [(p.run.method, p.run.loss, p.setting.split(" ")[0]) for p in ordered]
+    firsts = list(dict.fromkeys(kinds))
+    assert firsts == [
+        ("comm", "L_CoMM", ""),
+        ("cross", "L_CoMM", ""),
+        ("cross+self", "L_CoMM", ""),
+        ("comm", "L_CoMM", "linear"),
+        ("comm", "L", ""),
+        ("comm", "L_i", ""),
+        ("factorcl", "L_CoMM", ""),
+        ("comm", "L_CoMM", "views"),
+        ("comm", "L_CoMM", "crop"),
+        ("comm", "L_CoMM", "resnet50"),
+        ("cross", "L_CoMM", "resnet50"),
+        ("cross+self", "L_CoMM", "resnet50"),
+    ]
+    own = [
+        p for p in ordered if not p.setting and p.run.loss == "L_CoMM" and p.run.method == "comm"
+    ]
+    assert ordered[: len(own)] == own
+
+
+def test_the_papers_presets_are_probed_as_the_authors_do_too() -> None:
+    for name, expected in (("paper", True), ("fast", True), ("quick", False)):
+        assert {p.official for p in EXPERIMENTS["fig4"].plans(name, seeds=1)} == {expected}
+
+
+def test_another_precision_is_another_run() -> None:
+    experiment = EXPERIMENTS["fig4"]
+    usual, exact = (experiment.plans("paper", seeds=1, precision=p) for p in (None, "float32"))
+    assert {plan.run.precision for plan in usual} == {"bfloat16"}
+    assert {plan.run.precision for plan in exact} == {"float32"}
+    assert not {plan.key for plan in usual} & {plan.key for plan in exact}

@@ -214,6 +214,15 @@ def test_figure_7_admits_the_panel_that_is_not_reproduced() -> None:
 # --------------------------------------------------------------------------- tables
 
 
+def test_the_authors_probe_has_a_column_where_it_was_taken() -> None:
+    def official(plan: Plan, epoch: int) -> dict[str, Any]:
+        return plain(plan, epoch) | {"official": {"S": 0.7 + 0.02 * plan.run.seed}}
+
+    lines = lines_of("table4", rows_of("table4", seeds=2, measure=official), 2)
+    assert lines["CoMM"]["S authors' probe"] == "71.0 ± 1.4"
+    assert "S authors' probe" not in lines_of("table4", rows_of("table4"))["CoMM"]
+
+
 def test_a_table_has_ours_beside_the_papers_the_controls_and_n() -> None:
     lines = lines_of("table4", rows_of("table4", seeds=3), 3)
     assert lines["CoMM"] == {
@@ -229,6 +238,8 @@ def test_a_table_has_ours_beside_the_papers_the_controls_and_n() -> None:
         "S paper": "71.9 ± 2.1",
         "S unbiased": "61.0 ± 1.0",
         "S untrained": "41.0",
+        "S AUC": "71.0 ± 1.0",
+        "S balanced": "71.0 ± 1.0",
         "n": "3 + 3",
     }
 

@@ -20,7 +20,7 @@ import trifeature
 from trifeature.comm import steps, training
 from trifeature.comm.methods import Method
 from trifeature.comm.settings import RunSettings, run_preset
-from trifeature.comm.training import METRICS, WEIGHTS, Progress
+from trifeature.comm.training import METRICS, WEIGHTS, Progress, load_run
 from trifeature.dataset import Dataset, build, preset
 from trifeature.errors import InputError
 from trifeature.experiments import runs
@@ -35,6 +35,8 @@ from trifeature.experiments.runs import (
     rows_of,
 )
 from trifeature.files import read_rows
+from trifeature.probes import interactions
+from trifeature.probes.interactions import probe
 from trifeature.storage import generate
 
 DATA = preset(
@@ -100,6 +102,7 @@ def test_epochs_outside_the_run_cannot_be_probed(epoch: int) -> None:
         make(run=replace(RUN, model=replace(RUN.model, masking="learned"))),
         make(run=replace(RUN, views=(replace(RUN.views[0], hue=0.2),))),
         make(probing="paper"),
+        make(run=replace(RUN, precision="bfloat16")),
     ],
 )
 def test_the_key_changes_with_whatever_the_result_depends_on(other: Plan) -> None:
@@ -107,7 +110,8 @@ def test_the_key_changes_with_whatever_the_result_depends_on(other: Plan) -> Non
 
 
 @pytest.mark.parametrize(
-    "other", [make(setting="crop of 8 %"), replace(make(), preset="mine"), make(0, 1)]
+    "other",
+    [make(setting="crop of 8 %"), replace(make(), preset="mine"), make(0, 1), make(official=True)],
 )
 def test_the_key_does_not_change_with_words_or_with_when_one_looks(other: Plan) -> None:
     assert other.key == make().key
@@ -176,6 +180,20 @@ def test_an_untrained_network_is_a_run_too(probed: list[bool], tmp_path: Path) -
     (row,) = carry_out(make(run=replace(RUN, epochs=0)), tmp_path)
     assert (row["epoch"], row["seconds"]) == (0, 0.0)
     assert probed == [True]
+
+
+def test_the_last_epoch_is_probed_as_the_authors_do_where_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(interactions, "COSTS", (0.01,))
+    many = replace(DATA, probe_pairs=200)  # the authors' split needs two pairs of every class
+    plan = make(0, data=many, run=replace(RUN, epochs=1), official=True)
+    untrained, last = carry_out(plan, tmp_path / "run")
+    assert "official" not in untrained
+    data = rendered(many)
+    expected = probe(load_run(tmp_path / "run", data), data, probing="paper").row()
+    assert set(last["official"]) == {"R", "U1", "U2", "U", "S"}
+    assert last["official"] == {name: expected[name] for name in last["official"]}
 
 
 def test_what_is_finished_is_neither_trained_nor_probed_again(

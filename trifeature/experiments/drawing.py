@@ -121,10 +121,14 @@ def table(found: Sequence[Result]) -> list[list[str]]:
     """Lines of cells, the first one the heading.
 
     Each line has the arm, ours (mean ± spread) and the paper's value for each column, the two
-    controls of S, and n of the biased and the unbiased trainings.
+    controls of S, its area under the ROC curve, the class-balanced probe's and the authors' probe's
+    S (where it was taken), and n of the biased and the unbiased trainings.
     """
     heading = ["", *(f"{c} {who}" for c in TABLE_COLUMNS for who in ("ours", "paper"))]
-    lines = [[*heading, "S unbiased", "S untrained", "n"]]
+    with_official = any(result.official for result in found)
+    official = ["S authors' probe"] if with_official else []
+    more = ["S unbiased", "S untrained", "S AUC", "S balanced", *official, "n"]
+    lines = [[*heading, *more]]
     for result in found:
         cells = [result.arm.label]
         for column in TABLE_COLUMNS:
@@ -132,6 +136,8 @@ def table(found: Sequence[Result]) -> list[list[str]]:
         untrained = _mean(result.untrained, "S")
         cells.append(_text(result.control))
         cells.append(NOT_MEASURED if untrained is None else f"{untrained:.1f}")
+        others = [result.summary("S_auc"), result.summary("S_balanced")]
+        cells += [_text(one) for one in [*others, *([result.official] if with_official else [])]]
         lines.append([*cells, f"{len(result.biased)} + {len(result.unbiased)}"])
     return lines
 

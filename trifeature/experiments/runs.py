@@ -35,7 +35,7 @@ from trifeature.dataset import Dataset, DatasetSettings, build, preset, with_mat
 from trifeature.errors import InputError
 from trifeature.files import append_row, read_json, read_rows
 from trifeature.probes.augmentation import i_nce
-from trifeature.probes.interactions import Probing, probe
+from trifeature.probes.interactions import Probing, accuracies, probe
 from trifeature.provenance import provenance
 from trifeature.storage import load
 
@@ -56,6 +56,8 @@ class Plan:
             among them.
         probing: See `trifeature.probes.interactions.probe`.
         setting: What distinguishes this run in its experiment, in words; empty for nothing.
+        official: Probe the last epoch by the authors' protocol too, to stand beside ours; the other
+            numbers, and so the key, do not depend on it.
     """
 
     preset: str
@@ -64,6 +66,7 @@ class Plan:
     probe_epochs: tuple[int, ...]
     probing: Probing = "fixed"
     setting: str = ""
+    official: bool = False
 
     def __post_init__(self) -> None:
         epochs = tuple(sorted({*self.probe_epochs, self.run.epochs}))
@@ -105,6 +108,7 @@ def make_plan(
     probe_epochs: Sequence[int] = (),
     probing: Probing = "fixed",
     setting: str = "",
+    official: bool = False,
     validation: bool = False,
     **changes: Any,
 ) -> Plan:
@@ -117,12 +121,13 @@ def make_plan(
         probe_epochs: See `Plan`.
         probing: See `Plan`.
         setting: See `Plan`.
+        official: See `Plan`.
         validation: Hold out training combinations instead of the test ones, for choosing.
         changes: Other values for the run's or the model's settings.
     """
     data = preset(name, seed=seed, match_rate=1.0 if biased else None, validation=validation)
     run = run_preset(name, seed=seed, **changes)
-    return Plan(name, data, run, tuple(probe_epochs), probing, setting)
+    return Plan(name, data, run, tuple(probe_epochs), probing, setting, official)
 
 
 # --------------------------------------------------------------------------- carrying out
@@ -227,6 +232,8 @@ def _probe_row(plan: Plan, method: Method, data: Dataset, epoch: int) -> Row:
     measured = probe(method, data, probing=plan.probing, alone=last).row()
     if last:
         measured["i_nce"] = i_nce(method, data)
+    if last and plan.official:
+        measured["official"] = accuracies(probe(method, data, probing="paper").tasks)
     return {"epoch": epoch, **measured, "probe_seconds": round(time.monotonic() - started, 3)}
 
 

@@ -68,7 +68,7 @@ class Interactions:
         infinity and in `information` minus infinity, where a probe rules out a label that occurs;
         in `S_auc` none, where the test pairs hold one class; in `S_balanced` a probe not fitted.
         """
-        row: dict[str, Any] = _accuracies(self.tasks)
+        row: dict[str, Any] = accuracies(self.tasks)
         synergy = self.tasks["synergy"]
         row["S_auc"] = synergy.roc_auc
         row["S_balanced"] = synergy.balanced.macro_accuracy if synergy.balanced else None
@@ -78,7 +78,7 @@ class Interactions:
         row["confusion"] = {letter(t): r.confusion.tolist() for t, r in self.tasks.items()}
         row["information"] = _informations(self.tasks, self.truth)
         row["test_pairs"] = self.pairs
-        row |= {name: _accuracies(tasks) for name, tasks in self.alone.items()}
+        row |= {name: accuracies(tasks) for name, tasks in self.alone.items()}
         return {name: finite(value) for name, value in row.items()}
 
 
@@ -91,7 +91,8 @@ def letter(task: str) -> str:
     return {"share": "R", "synergy": "S"}.get(task, task.replace("unique", "U"))
 
 
-def _accuracies(tasks: Mapping[str, ProbeResult]) -> dict[str, float]:
+def accuracies(tasks: Mapping[str, ProbeResult]) -> dict[str, float]:
+    """Macro accuracies in [0, 1] by short name: R, U1, …, S, and U, the mean of the unique ones."""
     named = {letter(task): result.macro_accuracy for task, result in tasks.items()}
     unique = [value for name, value in named.items() if name.startswith("U")]
     return named | {"U": sum(unique) / len(unique)}
