@@ -108,6 +108,21 @@ def test_numerics_leave_no_trace() -> None:
     assert state() == before
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_steps_in_one_block_see_the_weights_that_the_optimizer_leaves(name: str) -> None:
+    settings = tiny_run(method=name, precision="bfloat16", learning_rate=1e-2)
+    found = []
+    for blocks in (1, 4):
+        learner = Learner.of(tiny_method(name), settings, CPU)
+        losses = []
+        for _ in range(blocks):
+            with numerics("bfloat16", CPU):
+                losses += [step(images(), learner)[1] for _ in range(4 // blocks)]
+        found.append(torch.stack(losses))
+    assert torch.equal(found[0], found[1])
+    assert len({row[0].item() for row in found[0]}) == 4
+
+
 def test_a_run_in_bfloat16_ends_near_one_in_float32(data: Dataset, tmp_path: Path) -> None:
     for precision in PRECISIONS:
         train(data, gentle_run(precision=precision), tmp_path / precision)

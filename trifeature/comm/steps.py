@@ -109,6 +109,10 @@ def numerics(precision: Precision, device: torch.device) -> Iterator[None]:
     In `bfloat16` what autocast leaves in float32 may use TF32, and cuDNN tries its algorithms and
     keeps the fastest. In `float32` nothing is rounded to less, convolutions neither (PyTorch's
     own default rounds them to TF32 on a GPU): this is the reference.
+
+    Weights are rounded anew at each use. Autocast would keep the first rounding until the outermost
+    block ends: one around several steps would never see what an optimizer does, and a CUDA graph
+    would read a copy that is gone.
     """
     fast = precision == "bfloat16"
     before = torch.get_float32_matmul_precision()
@@ -116,7 +120,7 @@ def numerics(precision: Precision, device: torch.device) -> Iterator[None]:
     try:
         with (
             torch.backends.cudnn.flags(enabled=True, benchmark=fast, allow_tf32=fast),
-            torch.autocast(device.type, torch.bfloat16, enabled=fast),
+            torch.autocast(device.type, torch.bfloat16, enabled=fast, cache_enabled=False),
         ):
             yield
     finally:
