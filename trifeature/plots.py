@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from trifeature.attributes import ATTRIBUTES, VALUES
 from trifeature.dataset import PAIR_SETS, SPLIT_OF, Dataset, PairSet
 from trifeature.render import render
 from trifeature.report import Summary
+
+if TYPE_CHECKING:  # Matplotlib is loaded where something is drawn, see `_drawing`
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Row = Mapping[str, Any]
 
@@ -59,11 +60,30 @@ def save(figure: Figure, path: Path, *, svg: bool = True) -> list[Path]:
     """Write a figure as PNG, and as SVG beside it; returns the paths."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = [path.with_suffix(suffix) for suffix in ((".png", ".svg") if svg else (".png",))]
+    from matplotlib import rc_context  # noqa: PLC0415 - see `_drawing`
+
     with rc_context(STYLE):
         for file in written:
             plain = {"Software": None} if file.suffix == ".png" else {"Date": None}
             figure.savefig(file, metadata=plain)
     return written
+
+
+@contextmanager
+def _drawing(width: float, height: float, **style: Any) -> Iterator[Figure]:
+    """An empty figure of so many inches, in our style and some changes to it inside the block.
+
+    Matplotlib is loaded here and in `save` alone: it takes half a second, and a machine that only
+    trains may lack it.
+    """
+    from matplotlib import rc_context  # noqa: PLC0415
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    with rc_context(STYLE | style):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
 
 
 def interaction_curves(
@@ -87,9 +107,7 @@ def interaction_curves(
         deviation; the untrained network is epoch 0.
     """
     informed = _informed(curves) if bits else {}
-    with rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 6.4 if informed else 3.5), layout="constrained")
-        FigureCanvasAgg(figure)
+    with _drawing(9.6, 6.4 if informed else 3.5) as figure:
         grid = figure.subplots(2 if informed else 1, len(INTERACTIONS), squeeze=False)
         panels = grid[0]
         for axes, (name, title) in zip(panels, INTERACTIONS.items(), strict=True):
@@ -171,10 +189,9 @@ def gallery(dataset: Dataset, examples: int = 8) -> Figure:
     """
     settings = dataset.settings
     columns = max(*settings.counts.values(), examples)
-    with rc_context(STYLE | {"axes.grid": False, "font.size": 8.0}):
-        height = 1.25 * len(ATTRIBUTES) + 2.35 * len(PAIR_SETS)
-        figure = Figure(figsize=(1.15 * columns + 0.4, height), layout="constrained")
-        FigureCanvasAgg(figure)
+    height = 1.25 * len(ATTRIBUTES) + 2.35 * len(PAIR_SETS)
+    plain = {"axes.grid": False, "font.size": 8.0}
+    with _drawing(1.15 * columns + 0.4, height, **plain) as figure:
         parts: Any = figure.subfigures(
             2, 1, height_ratios=[1.25 * len(ATTRIBUTES), 2.35 * len(PAIR_SETS)]
         )
@@ -251,9 +268,7 @@ def interaction_bars(bars: Sequence[Bar], chance: Mapping[str, float], caption: 
 
     Each S stands beside its control; the paper's values are open diamonds, missing ones a word.
     """
-    with rc_context(STYLE):
-        figure = Figure(figsize=(max(9.6, 1.9 * len(bars)), 3.8), layout="constrained")
-        FigureCanvasAgg(figure)
+    with _drawing(max(9.6, 1.9 * len(bars)), 3.8) as figure:
         panels = figure.subplots(1, len(INTERACTIONS))
         for axes, (name, title) in zip(panels, INTERACTIONS.items(), strict=True):
             for place, bar in enumerate(bars):
@@ -333,9 +348,7 @@ def strength_panels(
         caption: Small print.
         i_nce: For each panel's title I_NCE(X, X′) of each crop, in nats, on an axis of its own.
     """
-    with rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.8), layout="constrained")
-        FigureCanvasAgg(figure)
+    with _drawing(9.6, 3.8) as figure:
         panels = figure.subplots(1, len(series), sharey=True, squeeze=False)[0]
         for axes, (title, lines) in zip(panels, series.items(), strict=True):
             for color, (name, points) in enumerate(lines.items()):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Final
 
 from trifeature.comm.settings import AUGMENTATIONS
 from trifeature.dataset import preset as data_preset
@@ -15,6 +13,9 @@ from trifeature.experiments.fig7 import FAMILIES
 from trifeature.experiments.runs import Row
 from trifeature.plots import Bar, Curve, interaction_bars, interaction_curves, strength_panels
 from trifeature.report import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TABLE_COLUMNS: Final = ("R", "U", "U1", "U2", "S")
 NOT_MEASURED: Final = "–"

@@ -11,8 +11,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -22,6 +20,8 @@ from trifeature.pid.samples import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Value: TypeAlias = str | float | int | bool | None
 Row: TypeAlias = dict[str, Value]
@@ -167,6 +167,8 @@ def bar_figure(panels: Mapping[str, Sequence[Atoms]]) -> Figure:
     """
     if not panels or not all(panels.values()):
         raise InputError("nothing to draw: a panel needs at least one decomposition")
+    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to load, and only to draw
+
     figure = Figure(figsize=(max(4.5, 1.0 + 2.3 * len(panels)), 3.3), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axis, (title, results) in zip(axes, panels.items(), strict=True):
