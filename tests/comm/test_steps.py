@@ -191,6 +191,7 @@ def test_after_compiled_steps_a_method_is_itself_again(uncompiled: list[str]) ->
 
 
 @pytest.mark.slow  # a compiler takes minutes on a CPU
+@pytest.mark.filterwarnings("default")  # the compiler's own are not for us to mend
 def test_the_compiler_takes_a_step_as_one_graph_and_keeps_it_for_the_next_run(
     data: Dataset, tmp_path: Path
 ) -> None:
@@ -453,6 +454,7 @@ def test_replayed_steps_are_those_taken_one_by_one(name: str, data: Dataset) -> 
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("default")  # the compiler's own
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_fast_run_on_a_gpu_resumes_and_ends_near_the_reference(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
