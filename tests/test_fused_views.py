@@ -70,6 +70,7 @@ def test_images_of_another_shape_are_refused() -> None:
 
 
 @pytest.mark.slow  # a C++ compiler takes half a minute to a few minutes
+@pytest.mark.filterwarnings("default")  # the compiler's own are not for us to mend
 def test_compiled_it_is_still_the_same_and_compiles_once() -> None:
     for seed in (0, 1):
         images = random_images(4, 24)
@@ -80,6 +81,7 @@ def test_compiled_it_is_still_the_same_and_compiles_once() -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("default")  # the compiler's own
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
 def test_compiled_on_a_gpu_it_is_the_reference_of_the_cpu(dtype: torch.dtype) -> None:

@@ -64,8 +64,9 @@ def test_a_bench_prints_a_table_and_keeps_its_rows(run: Command) -> None:
 
 
 def test_json_is_rows_and_nothing_else(run: Command) -> None:
-    (row,) = json.loads(run("--steps", "1", "--device", "cpu", "--json").out)
+    (row,) = json.loads(run("--steps", "1", "--device", "cpu", "--no-probe", "--json").out)
     assert row["step_ms"] > 0
+    assert row["probing_seconds"] is None
 
 
 def test_precision_and_method_are_handed_on(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:

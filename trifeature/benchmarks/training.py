@@ -68,6 +68,7 @@ def bench_training(
     execution: Execution | None = None,
     steps: int = 20,
     images: int = 500,
+    probing: bool = True,
 ) -> dict[str, Any]:
     """Measure rendering, views, steps and a probing of one run on one device.
 
@@ -78,21 +79,20 @@ def bench_training(
         execution: How steps are carried out, see `Execution.default`.
         steps: How many to time, of the whole and of each part.
         images: How many to render at a time.
+        probing: Time a probing too, which takes longer than all the rest.
 
     Returns:
-        A row: times in milliseconds or seconds as its keys say, rates a second, shares in [0, 1].
+        A row: times in milliseconds or seconds as its keys say, rates a second, shares in [0, 1];
+        `peak_memory_gib` is that of the steps (on a CPU of the process until then).
     """
     how = execution or Execution.default(device, settings.precision)
     data = dataset.to(device)
+    rendering = bench_rendering(data.settings.render, images, device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    rendering = bench_rendering(data.settings.render, images, device)
     times, first_seconds = _time_steps(data, settings, device, how, steps)
+    peak = _peak_bytes(device)
     ideal = _ideal(data, settings, device)
-    started = time.perf_counter()
-    method = new_method(settings, data, device).eval()
-    probe(method, data, alone=True)
-    _wait(device)
     views = 2 * settings.batch_size * data.settings.rule.modalities
     comparable = settings == RunSettings(precision=settings.precision) and device.type == "cpu"
     return {
@@ -108,8 +108,8 @@ def bench_training(
         **{f"{name}_ms": round(value, 3) for name, value in asdict(times).items()},
         "first_step_seconds": round(first_seconds, 3),
         **ideal.row(times.step),
-        "probing_seconds": round(time.perf_counter() - started, 3),
-        "peak_memory_gib": round(_peak_bytes(device) / 2**30, 3),
+        "probing_seconds": _time_probing(data, settings, device) if probing else None,
+        "peak_memory_gib": round(peak / 2**30, 3),
         "authors_step_ms": 1000 * AUTHORS_STEP_SECONDS if comparable else None,
         **provenance(device),
     }
@@ -161,6 +161,14 @@ def _time_encoders(
             encoders[place % len(encoders)](view).sum().backward()
 
     return _median_ms(run, steps, device)
+
+
+def _time_probing(data: Dataset, settings: RunSettings, device: torch.device) -> float:
+    """Seconds of probing an untrained network, each modality alone too."""
+    started = time.perf_counter()
+    probe(new_method(settings, data, device).eval(), data, alone=True)
+    _wait(device)
+    return round(time.perf_counter() - started, 3)
 
 
 def _median_ms(function: Callable[[], object], repeats: int, device: torch.device) -> float:
@@ -254,7 +262,7 @@ def _bandwidth(device: torch.device) -> float:
 
 
 def _peak_bytes(device: torch.device) -> int:
-    """Most memory held at a time: of the GPU since the bench began, or of this whole process."""
+    """Most memory held at a time: of the GPU since the last reset, or of this whole process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

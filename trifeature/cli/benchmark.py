@@ -41,6 +41,7 @@ def bench(
     steps: Annotated[int, typer.Option(help="How many to time.", min=1)] = 20,
     precision: PrecisionOption = None,
     execution: ExecutionOption = None,
+    probe: Annotated[bool, typer.Option(help="Time a probing too.")] = True,
     reference: Annotated[
         bool, typer.Option(help="Time the plain path too: loader workers, float32, eager.")
     ] = False,
@@ -80,7 +81,7 @@ def bench(
         settings = run_preset(preset_name, method=check_name("method", method, METHODS), **changes)
         data = build(preset(preset_name, match_rate=1.0), target)
         how = read_execution(execution, target, settings.precision)
-        found = [bench_training(data, settings, target, execution=how, steps=steps)]
+        found = [bench_training(data, settings, target, execution=how, steps=steps, probing=probe)]
         if reference:
             found.append(bench_reference(data, settings, target, steps=steps))
     for row in found:

@@ -10,6 +10,9 @@ N pairs in a batch, M modalities, S pixels along the canvas.
 
 from __future__ import annotations
 
+import functools
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +30,10 @@ from trifeature.errors import InputError
 
 WARM_UP: Final = 3
 """Steps before a capture: they let libraries and the compiler choose, and are then undone."""
+
+
+class ExecutionError(RuntimeError):
+    """Compiling or capturing a step failed; the message says why and names the way around."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +168,7 @@ def taking_steps(learner: Learner, dataset: Dataset, execution: Execution) -> It
 
     Raises:
         InputError: CUDA graphs are asked for without a GPU, or by several processes.
+        ExecutionError: the compiler or a capture failed, at the first step of a batch's size.
     """
     images = dataset.images["train"]
     pairs = torch.as_tensor(dataset.pairs["train"].images, device=images.device)
@@ -169,7 +177,7 @@ def taking_steps(learner: Learner, dataset: Dataset, execution: Execution) -> It
     eager: Steps = lambda rows: step(images[pairs[rows]], learner)  # noqa: E731 - a closure
     chosen = GraphedSteps(learner, images, pairs) if execution.graphs else eager
     if not execution.compiled:
-        yield chosen
+        yield _explained(chosen) if execution.graphs else chosen
         return
     full = learner.method.settings.batch_size
     with learner.method.compiled():
@@ -178,7 +186,36 @@ def taking_steps(learner: Learner, dataset: Dataset, execution: Execution) -> It
             with torch.compiler.set_stance("default" if len(rows) == full else "force_eager"):
                 return chosen(rows)
 
-        yield compiled
+        yield _explained(compiled)
+
+
+def _explained(steps: Steps) -> Steps:
+    """The same steps; where the first of a size fails, the error names the way around."""
+    sizes: set[int] = set()
+
+    def take(rows: Tensor) -> tuple[list[str], Tensor]:
+        if len(rows) in sizes:
+            return steps(rows)
+        try:
+            result = steps(rows)
+        except InputError:
+            raise
+        except Exception as problem:
+            # What breaks a capture off is followed by an error of the capture itself.
+            words = [_in_words(one) for one in (problem.__context__, problem) if one is not None]
+            raise ExecutionError(
+                f"the first step on {len(rows)} pairs could not be compiled or captured "
+                f"({'; then '.join(words)}): --execution plain does without"
+            ) from problem
+        sizes.add(len(rows))
+        return result
+
+    return take
+
+
+def _in_words(problem: BaseException) -> str:
+    first, *_ = str(problem).strip().splitlines() or [""]
+    return f"{type(problem).__name__}: {first}"
 
 
 # --------------------------------------------------------------------------- CUDA graphs
@@ -230,9 +267,11 @@ class GraphedSteps:
         place = rows.clone()
         _make_capturable(self.learner)
         restore = _remember(self.learner)
-        side = torch.cuda.Stream(rows.device)
+        side = _side_stream(rows.device)
         side.wait_stream(torch.cuda.current_stream(rows.device))
-        with torch.cuda.stream(side):
+        with torch.cuda.stream(side), warnings.catch_warnings():
+            # That they are capturable and not captured: these steps are not.
+            warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
             for _ in range(WARM_UP):
                 self._step(place)
         torch.cuda.current_stream(rows.device).wait_stream(side)
@@ -240,12 +279,37 @@ class GraphedSteps:
         self.learner.method.zero_grad(set_to_none=True)
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.learner.generator)
-        with torch.cuda.graph(graph):
+        with _no_collection(), torch.cuda.graph(graph, stream=side):
             names, values = self._step(place)
         return _Captured(graph, place, names, values)
 
     def _step(self, rows: Tensor) -> tuple[list[str], Tensor]:
         return step(self.images[self.pairs[rows]], self.learner)
+
+
+@functools.cache
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    """Where steps warm up and are captured, one stream for all.
+
+    Each stream keeps work space of its own, and what the warm-up prepares the capture finds.
+    """
+    return torch.cuda.Stream(device)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Collect garbage now and not in the block.
+
+    An earlier run's graph that is freed amid a capture would break it.
+    """
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _make_capturable(learner: Learner) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,11 @@ class Loss:
     total: Tensor
     terms: Mapping[str, Tensor]
 
+
+VARIANTS: Final = 64
+"""How many variants of one function the compiler may keep. A process that goes through a whole
+paper meets more of them (methods, losses, sets of views, last batches) than its own limit of 8,
+beyond which it raises an error."""
 
 LossFunction = Callable[[Tensor, torch.Generator], Loss]
 Views = tuple[Tensor, ...]
@@ -133,7 +139,8 @@ class Method(nn.Module, ABC):
         for name in self.pure:
             setattr(self, name, torch.compile(getattr(self, name), dynamic=False, fullgraph=True))
         try:
-            yield
+            with torch._dynamo.config.patch(recompile_limit=VARIANTS):
+                yield
         finally:
             self.apply_views = apply
             for name in self.pure:
