@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from trifeature import fused_views
 from trifeature.errors import InputError
 from trifeature.fused_views import apply_fused
 from trifeature.views import (

@@ -37,6 +37,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     # Names of other packages and words in backticks; a name of ours must be found.
     (r"py:.*", r"(?!trifeature\.).*"),
+    # Type variables are no objects of the API.
+    (r"py:class", r"trifeature\.(\w+\.)*[PRT]"),
 ]
 
 # Pages are Markdown, docstrings are Google's style; in them `x` is a name or, failing that, code.

@@ -156,3 +156,18 @@ def test_the_pages_are_linked_from_the_front_page_and_the_readme() -> None:
     front = (DOCS / "index.md").read_text(encoding="utf-8")
     assert all(f"guide/{name}" in front for name in NAMES)
     assert "docs/index.md" in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+# --------------------------------------------------------------------------- modules
+
+
+def test_every_module_has_a_place_on_a_page_of_the_api_and_no_other_is_named() -> None:
+    package = REPOSITORY / "trifeature"
+    modules = {
+        ".".join(file.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+        for file in package.rglob("*.py")
+        if file.name != "__main__.py"
+    }
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (GUIDE / "api").glob("*.md"))
+    documented = re.findall(r"^\.\. automodule:: (\S+)$", pages, flags=re.MULTILINE)
+    assert sorted(documented) == sorted(modules)

@@ -33,7 +33,7 @@ from trifeature.cli.common import (
 )
 from trifeature.cli.data import default_folder, make
 from trifeature.cli.extra import complexity, finetune
-from trifeature.comm.losses import loss_names
+from trifeature.comm.losses import NEGATIVES, loss_names
 from trifeature.comm.methods import METHODS
 from trifeature.comm.parallel import current, follows, joined, launched
 from trifeature.comm.settings import ENCODERS, PRECISIONS, RUN_PRESETS, Precision, run_preset
@@ -283,7 +283,10 @@ def train(
     fusion: Annotated[str | None, typer.Option(help="attention or linear.")] = None,
     masking: Annotated[str | None, typer.Option(help="Absent tokens: remove or learned.")] = None,
     unimodal: Annotated[str | None, typer.Option(help="Views in L_i: augmented or plain.")] = None,
-    negatives: Annotated[str | None, typer.Option(help="both or algorithm1.")] = None,
+    negatives: Annotated[str | None, typer.Option(help=", ".join(NEGATIVES))] = None,
+    cross_self: Annotated[
+        str | None, typer.Option(help="Variant of cross+self: code or paper.")
+    ] = None,
     head_norm: Annotated[bool | None, typer.Option(help="BatchNorm in the head.")] = None,
     views: Annotated[
         list[str] | None,
@@ -314,6 +317,7 @@ def train(
         "masking": masking,
         "unimodal": unimodal,
         "negatives": negatives,
+        "cross_self": cross_self,
         "head_norm": head_norm,
         "precision": precision,
         "views": _view_sets(views),
