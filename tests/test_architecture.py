@@ -50,6 +50,18 @@ def test_a_file_imports_only_from_those_above_it() -> None:
     assert upward == []
 
 
+def test_matplotlib_is_loaded_where_something_is_drawn_alone() -> None:
+    """A machine that only trains may lack it, and it takes half a second."""
+    for path in PACKAGE.rglob("*.py"):
+        names = [
+            name
+            for node in ast.parse(path.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in [getattr(node, "module", None) or "", *(a.name for a in node.names)]
+        ]
+        assert not any(name.split(".")[0] == "matplotlib" for name in names), path
+
+
 def test_imports_are_seen() -> None:
     assert imported(PACKAGE / "truth.py") >= {"attributes.py", "dataset.py", "pid/"}
     assert imported(PACKAGE / "cli" / "__init__.py") == {"cli/"}

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from trifeature import fused_views
 from trifeature.errors import InputError
 from trifeature.fused_views import apply_fused
 from trifeature.views import (
@@ -72,6 +73,9 @@ def test_images_of_another_shape_are_refused() -> None:
 @pytest.mark.slow  # a C++ compiler takes half a minute to a few minutes
 @pytest.mark.filterwarnings("default")  # the compiler's own are not for us to mend
 def test_compiled_it_is_still_the_same_and_compiles_once() -> None:
+    torch._dynamo.reset()
+    fused_views._compiled.cache_clear()
+    torch._dynamo.utils.counters["stats"].clear()
     for seed in (0, 1):
         images = random_images(4, 24)
         params = draw(ALL, 4, 24, seeded(seed))

@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from trifeature import fused_views
 from trifeature.comm import steps, training
 from trifeature.comm.methods import METHODS, Method, make_method
-from trifeature.comm.settings import PRECISIONS, RunSettings, run_preset
+from trifeature.comm.settings import PRECISIONS, Precision, RunSettings, run_preset
 from trifeature.comm.steps import (
     Execution,
     ExecutionError,
@@ -167,12 +167,15 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     fused_views._compiled.cache_clear()
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    ("name", "precision"), [*((name, "float32") for name in METHODS), ("factorcl", "bfloat16")]
+)
 def test_compiled_steps_minimize_the_same_losses(
-    name: str, data: Dataset, tmp_path: Path, uncompiled: list[str]
+    name: str, precision: Precision, data: Dataset, tmp_path: Path, uncompiled: list[str]
 ) -> None:
+    run = gentle_run(method=name, precision=precision)
     for kind in (Execution(), Execution(compiled=True)):
-        train(data, gentle_run(method=name), tmp_path / str(kind.compiled), execution=kind)
+        train(data, run, tmp_path / str(kind.compiled), execution=kind)
     assert set(uncompiled) == {"_apply", *METHODS[name].pure}
     plain, fused = (read_rows(tmp_path / kind / METRICS) for kind in ("False", "True"))
     for one, other in zip(plain, fused, strict=True):
@@ -306,7 +309,7 @@ def graphed(learner: Learner, data: Dataset) -> GraphedSteps:
     ("name", "precision"), [*((name, "float32") for name in METHODS), ("comm", "bfloat16")]
 )
 def test_captured_and_replayed_steps_are_the_same_to_the_bit(
-    name: str, precision: Any, data: Dataset, recorded_graphs: list[Recorded]
+    name: str, precision: Precision, data: Dataset, recorded_graphs: list[Recorded]
 ) -> None:
     settings = tiny_run(method=name, precision=precision)
     order = torch.randperm(20, generator=torch.Generator().manual_seed(0))

@@ -601,6 +601,17 @@ def test_a_checkpoint_that_lacks_a_part_is_named(
     assert str(folder / CHECKPOINT) in str(refusal.value)
 
 
+def test_a_checkpoint_of_another_kind_of_device_is_refused(
+    data: Dataset, whole: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(whole, tmp_path / "run")
+    tensors, note = read_tensors(folder / CHECKPOINT)
+    of_a_gpu = torch.zeros(16, dtype=torch.uint8)  # seed and offset
+    write_tensors(folder / CHECKPOINT, {**tensors, "generator": of_a_gpu}, note)
+    with pytest.raises(InputError, match="another kind of device than cpu: go on there"):
+        train(data, RUN, folder)
+
+
 def test_a_method_of_three_modalities_trains(tmp_path: Path) -> None:
     rule = replace(DATA.rule, modalities=3)
     data = build(replace(DATA, rule=rule, match_rate=None))

@@ -396,6 +396,11 @@ def _restore(folder: Path, state: _State) -> None:
             state.learner.generator.set_state(tensors.pop("generator"))
         except KeyError as problem:
             raise InputError(f"{folder / CHECKPOINT} is damaged: it lacks {problem}") from None
+        except RuntimeError:  # a GPU's generator is another than a CPU's
+            raise InputError(
+                f"{folder} was begun on another kind of device than "
+                f"{state.learner.generator.device.type}: go on there, or name another folder"
+            ) from None
         own = {k.removeprefix("method."): x for k, x in tensors.items() if k.startswith("method.")}
         _load_state(state.learner.method, own, folder / CHECKPOINT)
         for phase, optimizer in enumerate(state.learner.optimizers):

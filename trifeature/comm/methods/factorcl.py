@@ -105,15 +105,17 @@ class FactorCL(Method):
     def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
         """For each modality a light view of each image, then an augmented one."""
         second = replace(self.settings.views_of(1), crop_scale=None)
-        return tuple(
-            torch.cat(
-                [
-                    self.augment(images[:, m], self.settings.light, generator, share),
-                    self.augment(images[:, m], strong, generator, share),
-                ]
+        # Autocast to bfloat16 refuses to put views in float16 together.
+        with torch.autocast(images.device.type, enabled=False):
+            return tuple(
+                torch.cat(
+                    [
+                        self.augment(images[:, m], self.settings.light, generator, share),
+                        self.augment(images[:, m], strong, generator, share),
+                    ]
+                )
+                for m, strong in enumerate((self.settings.views_of(0), second))
             )
-            for m, strong in enumerate((self.settings.views_of(0), second))
-        )
 
     def _vectors(self, views: Views, share: Share) -> list[tuple[Tensor, Tensor]]:
         """For each modality the features [N, D] of the light view and of the augmented one."""
