@@ -16,6 +16,7 @@ from trifeature.comm.methods import METHODS
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.dataset import Dataset, build, preset
 from trifeature.errors import InputError
+from trifeature.probes import interactions
 from trifeature.views import ALL, CLEAN, apply, draw
 
 CPU = torch.device("cpu")
@@ -38,6 +39,7 @@ def data() -> Dataset:
 def test_a_row_of_every_method(name: str, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "_matrix_peak", lambda *_: 1e9)
     monkeypatch.setattr(training, "_bandwidth", lambda *_: 1e9)
+    monkeypatch.setattr(interactions, "COSTS", (0.01,))
     row = bench_training(data, tiny_run(method=name), CPU, steps=1, images=2)
     parts = [row[f"{part}_ms"] for part in ("step", "views", "encoders", "optimizer")]
     assert min(parts) > 0

@@ -19,6 +19,7 @@ from trifeature.comm import settings
 from trifeature.comm.settings import run_preset
 from trifeature.dataset import preset
 from trifeature.files import read_rows
+from trifeature.probes import interactions
 
 DATA = preset("quick", copies=1, test_copies=1, train_pairs=20, probe_pairs=60, test_pairs=20)
 RUN = run_preset("quick", width=8, heads=2, hidden=8, embedding=4, batch_size=8)
@@ -42,6 +43,7 @@ def run(
     monkeypatch.setitem(dataset.PRESETS, "quick", DATA)
     monkeypatch.setitem(settings.RUN_PRESETS, "quick", RUN)
     monkeypatch.setattr(training, "_ideal", lambda *_: Ideal(1e9, 1e6, 1e12, 1e10))
+    monkeypatch.setattr(interactions, "COSTS", (0.01,))
 
     def command(*words: str) -> Said:
         monkeypatch.setattr(sys, "argv", ["comm-probe", "bench", *words])

@@ -76,15 +76,15 @@ STEPS = 9  # three epochs of batches of 8, 8 and 3
 
 CASES: dict[str, dict[str, Any]] = {
     "comm": {},
-    "comm, plain images, mask tokens": {"unimodal": "plain", "masking": "learned"},
-    "comm, linear fusion": {"fusion": "linear"},
-    "comm, no norm in the head": {"head_norm": False, "loss": "L_i"},
+    "comm, plain images, mask tokens": {"unimodal": "plain", "masking": "learned", "sizes": (5,)},
+    "comm, linear fusion": {"fusion": "linear", "sizes": (5,)},
+    "comm, no norm in the head": {"head_norm": False, "loss": "L_i", "sizes": (5,)},
     "comm, alexnet": {"encoder": "alexnet", "canvas": 64, "sizes": (5,)},
-    "comm, three modalities": {"modalities": 3},
+    "comm, three modalities": {"modalities": 3, "sizes": (5,)},
     "cross": {"method": "cross"},
-    "cross, three modalities": {"method": "cross", "modalities": 3},
+    "cross, three modalities": {"method": "cross", "modalities": 3, "sizes": (5,)},
     "cross+self": {"method": "cross+self"},
-    "cross+self as in the text": {"method": "cross+self", "cross_self": "paper"},
+    "cross+self as in the text": {"method": "cross+self", "cross_self": "paper", "sizes": (5,)},
     "factorcl": {"method": "factorcl"},
 }
 SIZES = (7, 6, 3)

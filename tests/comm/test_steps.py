@@ -305,8 +305,16 @@ def graphed(learner: Learner, data: Dataset) -> GraphedSteps:
     return GraphedSteps(learner, data.images["train"], pairs)
 
 
+SLOW = pytest.mark.slow  # two to four seconds each; CoMM in float32 stands for them every time
+
+
 @pytest.mark.parametrize(
-    ("name", "precision"), [*((name, "float32") for name in METHODS), ("comm", "bfloat16")]
+    ("name", "precision"),
+    [
+        ("comm", "float32"),
+        *(pytest.param(name, "float32", marks=SLOW) for name in METHODS if name != "comm"),
+        pytest.param("comm", "bfloat16", marks=SLOW),
+    ],
 )
 def test_captured_and_replayed_steps_are_the_same_to_the_bit(
     name: str, precision: Precision, data: Dataset, recorded_graphs: list[Recorded]

@@ -408,6 +408,7 @@ def test_a_built_notebook_says_what_is_true(name: str) -> None:
     SAYS[name](printed(notebook(name)))
 
 
+@pytest.mark.slow  # trains, four seconds each
 @pytest.mark.parametrize("name", ["03-alignment", "04-terms"])
 def test_the_cell_that_trains_runs_when_switched_on(
     name: str, capsys: pytest.CaptureFixture[str]
