@@ -57,7 +57,6 @@ from trifeature.files import read_rows, read_tensors
 from trifeature.views import ALL, ViewParameters, ViewSet, apply, augment, draw
 
 W = 2
-TWO = pytest.mark.slow  # two processes that each import torch and train: 15 seconds together
 Found = dict[str, Any]
 
 DATA = preset(
@@ -359,7 +358,6 @@ def assert_same_bits(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-@TWO
 def test_two_processes_learn_what_one_learns(name: str, two: list[Found]) -> None:
     expected = learn(CASES[name], ALONE)
     assert expected["gradients"]
@@ -373,7 +371,6 @@ def test_two_processes_learn_what_one_learns(name: str, two: list[Found]) -> Non
 
 
 @pytest.mark.parametrize("name", CASES)
-@TWO
 def test_the_copies_of_the_network_do_not_drift_apart(name: str, two: list[Found]) -> None:
     first, second = (found[name] for found in two)
     assert_same_bits(first["weights"], second["weights"])
@@ -388,7 +385,6 @@ def test_every_method_is_among_the_cases() -> None:
 
 
 @pytest.mark.parametrize("place", range(len(DIMENSIONS)))
-@TWO
 def test_gathering_and_its_gradient_are_those_of_the_whole_batch(
     place: int, two: list[Found]
 ) -> None:
@@ -402,7 +398,6 @@ def test_gathering_and_its_gradient_are_those_of_the_whole_batch(
     assert_close(torch.cat([own for _, own in shares], DIMENSIONS[place]), gradient)
 
 
-@TWO
 def test_a_shared_batch_norm_is_one_of_the_whole_batch(two: list[Found]) -> None:
     expected = normalized(batch_norm(), *maps_and_upstream())
     shares = [found["norm"] for found in two]
@@ -473,13 +468,11 @@ def test_in_evaluation_a_method_is_alone() -> None:
     assert method.eval().share(8) == Share(8, 0, 8)
 
 
-@TWO
 def test_what_the_leader_finds_everyone_has_and_so_its_errors(two: list[Found]) -> None:
     assert [found["leader"] for found in two] == [0, 0]
     assert [found["leader fails"] for found in two] == ["InputError: process 0 cannot"] * W
 
 
-@TWO
 def test_an_error_of_one_process_is_everyones(two: list[Found]) -> None:
     assert [found["everyone"] for found in two] == [0, 1]
     assert [found["one fails"] for found in two] == ["InputError: process 1 cannot"] * W
@@ -504,7 +497,6 @@ def assert_metrics_close(path: Path, expected: Path) -> None:
         assert row == pytest.approx(other, rel=2e-3)
 
 
-@TWO
 def test_a_run_of_two_processes_is_a_run_of_one_up_to_rounding(
     two: list[Found], folder: Path, single: Path
 ) -> None:
@@ -517,7 +509,6 @@ def test_a_run_of_two_processes_is_a_run_of_one_up_to_rounding(
     assert list(ours) == list(expected)
 
 
-@TWO
 def test_the_first_process_alone_evaluates_and_reports(two: list[Found]) -> None:
     # Before the first step, then of each epoch its last step and its evaluation.
     assert two[0]["probed"] == [(0, False)] + [
@@ -526,7 +517,6 @@ def test_the_first_process_alone_evaluates_and_reports(two: list[Found]) -> None
     assert two[1]["probed"] == []
 
 
-@TWO
 def test_a_run_of_two_processes_stopped_ends_with_the_same_bits(
     two: list[Found], folder: Path
 ) -> None:
@@ -538,7 +528,6 @@ def test_a_run_of_two_processes_stopped_ends_with_the_same_bits(
     assert metrics(folder / "stopped") == metrics(folder / "whole")
 
 
-@TWO
 def test_one_process_goes_on_with_what_two_began(
     two: list[Found], folder: Path, single: Path
 ) -> None:
@@ -548,12 +537,10 @@ def test_one_process_goes_on_with_what_two_began(
     assert_metrics_close(folder / "taken over", single)
 
 
-@TWO
 def test_a_trained_method_belongs_to_its_process_alone(two: list[Found]) -> None:
     assert [found["alone again"] for found in two] == [True, True]
 
 
-@TWO
 def test_a_refused_folder_stops_every_process(two: list[Found]) -> None:
     first, second = (found["other run"] for found in two)
     assert first == second
@@ -561,14 +548,12 @@ def test_a_refused_folder_stops_every_process(two: list[Found]) -> None:
 
 
 @pytest.mark.parametrize("case", ["nan", "nan of one"])
-@TWO
 def test_a_loss_that_is_not_finite_stops_every_process(case: str, two: list[Found]) -> None:
     first, second = (found[case] for found in two)
     assert first == second
     assert first.startswith("TrainingError: the loss is not finite at step ")
 
 
-@TWO
 def test_a_method_that_does_not_gather_is_refused(two: list[Found]) -> None:
     for found in two:
         assert found["selfish"].startswith("InputError: the processes do not compute the same loss")
