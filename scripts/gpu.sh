@@ -6,6 +6,7 @@
 #   scripts/gpu.sh rows OUT [SECONDS]      rows of the paper's preset still missing: OUT/paper.jsonl
 #   scripts/gpu.sh check OUT [SECONDS]     bfloat16 against the float32 reference: OUT/check.jsonl
 #
+# In a copy without .git say which commit it is of: TRIFEATURE_COMMIT=$(git rev-parse --short=12 HEAD).
 # Needs a Python with torch, torchvision and the package's other dependencies; nothing is installed.
 # `rows` starts from figures/paper.jsonl where there is one: put OUT/paper.jsonl in its place
 # afterwards, and the next call goes on from there.
@@ -16,7 +17,7 @@ out=${2:?a folder for the results}
 seconds=${3:-570}
 python=${PYTHON:-python3}
 mkdir -p "$out"
-export PYTHONPATH=$PWD PYTHONUNBUFFERED=1 TORCHINDUCTOR_FX_GRAPH_CACHE=1
+export PYTHONPATH=$PWD PYTHONUNBUFFERED=1 TRIFEATURE_TRACEBACK=1 TORCHINDUCTOR_FX_GRAPH_CACHE=1
 ends=$((SECONDS + seconds))
 
 left() { echo $((ends - SECONDS)); }

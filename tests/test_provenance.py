@@ -89,6 +89,14 @@ def test_an_installed_package_has_no_commit() -> None:
     assert commit() is None
 
 
+@pytest.mark.usefixtures("checkout")
+def test_a_copy_without_a_repository_has_the_commit_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TRIFEATURE_COMMIT", "0123456789ab")
+    assert commit() == "0123456789ab"
+
+
 @pytest.mark.usefixtures("git")
 def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)

@@ -24,6 +24,7 @@ from trifeature.comm.networks import count_parameters
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
 from trifeature.provenance import device_name
+from trifeature.threads import wait_for
 
 WARM_UP: Final = 3
 """Forward passes before the first timed one."""
@@ -180,17 +181,12 @@ def _time(method: Method, images: Tensor, repetitions: int) -> list[float]:
     forward = _forward(method)
     times = []
     for _ in range(WARM_UP + repetitions):
-        _wait_for(images.device)
+        wait_for(images.device)
         started = time.perf_counter()
         forward(images)
-        _wait_for(images.device)
+        wait_for(images.device)
         times.append((time.perf_counter() - started) * 1000)
     return times[WARM_UP:]
-
-
-def _wait_for(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _between_quartiles(values: Sequence[float]) -> float:

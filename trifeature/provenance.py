@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -44,11 +45,14 @@ def _processor() -> str:
 
 
 def commit() -> str | None:
-    """The commit of the package's checkout, with `+` if files differ from it; None elsewhere."""
+    """The commit of the package's checkout, with `+` if files differ from it.
+
+    Elsewhere, in a copy of it say, what TRIFEATURE_COMMIT in the environment tells, or None.
+    """
     git = shutil.which("git")
     root = Path(__file__).parents[1]
     if git is None or not (root / ".git").exists():
-        return None
+        return os.environ.get("TRIFEATURE_COMMIT")
 
     def ask(*words: str) -> str:
         command = [git, "--no-optional-locks", "-C", str(root), *words]

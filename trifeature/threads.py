@@ -1,4 +1,4 @@
-"""One thread where more would cost time, or the last digit."""
+"""One thread where more would cost time, or the last digit; and when a device is done."""
 
 from __future__ import annotations
 
@@ -21,3 +21,9 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until a device has done what it was asked for, before a clock is read."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -841,6 +841,22 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(
     assert len(read_rows(Path("runs/rows.jsonl"))) == 2
 
 
+def test_a_step_that_cannot_be_compiled_is_one_line_or_a_traceback_where_asked(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("no compiler here")
+
+    monkeypatch.setattr(steps, "step", fail)
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    words = ("train", "--execution", "compiled", "--device", "cpu")
+    assert_refused(run(*words), "no compiler here", "--execution plain does without")
+    monkeypatch.setenv("TRIFEATURE_TRACEBACK", "1")
+    monkeypatch.setattr(sys, "argv", ["comm-probe", *words])
+    with pytest.raises(steps.ExecutionError):
+        comm_probe_main()
+
+
 def test_a_loss_that_explodes_is_one_line_that_names_the_step(run: Command) -> None:
     said = run("train", "--learning-rate", "1e30")
     assert_refused(said, "the loss is not finite at step", "the last good checkpoint is kept")

@@ -21,6 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from trifeature import fused_views
 from trifeature.comm import steps, training
 from trifeature.comm.methods import METHODS, Method, make_method
+from trifeature.comm.parallel import Group
 from trifeature.comm.settings import PRECISIONS, Precision, RunSettings, run_preset
 from trifeature.comm.steps import (
     Execution,
@@ -282,6 +283,14 @@ def test_no_step_exchanges_anything_with_the_host(name: str, changes: dict[str, 
 def test_graphs_without_a_gpu_are_refused(data: Dataset) -> None:
     with pytest.raises(InputError, match="CUDA graphs need a GPU"):
         train(data, tiny_run(), execution=Execution(graphs=True))
+
+
+@pytest.mark.parametrize("kind", [Execution(compiled=True), Execution(graphs=True)])
+def test_several_processes_take_no_steps_but_plain_ones(kind: Execution) -> None:
+    with pytest.raises(InputError, match="several processes train in plain steps"):
+        kind.require(torch.device("cuda"), Group(0, 2))
+    Execution().require(torch.device("cuda"), Group(0, 2))
+    kind.require(torch.device("cuda"))
 
 
 def test_a_learning_rate_on_the_device_is_set_in_place() -> None:

@@ -82,6 +82,16 @@ class PairViews(TorchDataset[Tensor]):
         return torch.stack(views)
 
 
+def check_reference(settings: RunSettings) -> None:
+    """Refuse a run whose views are others than two of each image.
+
+    Raises:
+        InputError: it is not CoMM, or its L_i see plain images.
+    """
+    if settings.method != "comm" or settings.model.unimodal == "plain":
+        raise InputError("the plain path is written for comm with augmented views alone")
+
+
 def bench_reference(
     dataset: Dataset,
     settings: RunSettings,
@@ -102,8 +112,7 @@ def bench_reference(
     Raises:
         InputError: a method whose views are others than two of each image, or too few pairs.
     """
-    if settings.method != "comm" or settings.model.unimodal == "plain":
-        raise InputError("the plain path is written for comm with augmented views alone")
+    check_reference(settings)
     plain = replace(settings, precision="float32")
     learner = Learner.of(new_method(plain, dataset, device), plain, device)
     learner.method.train()

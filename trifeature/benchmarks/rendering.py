@@ -11,7 +11,7 @@ import torch
 
 from trifeature.provenance import provenance
 from trifeature.render import RenderSettings, render
-from trifeature.threads import one_thread
+from trifeature.threads import one_thread, wait_for
 
 PUBLISHED_MS: Final = 270.0
 """CPU milliseconds an image at 224 px of the authors' generator, measured on a 2-core cloud
@@ -37,8 +37,7 @@ def bench_rendering(settings: RenderSettings, images: int, device: torch.device)
     def once() -> float:
         started = clock()
         render(attributes, 0, seed=0, settings=settings, device=device)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        wait_for(device)
         return (clock() - started) * 1000 / images
 
     with one_thread():

@@ -24,6 +24,7 @@ from trifeature.errors import InputError, check_name
 from trifeature.probes.interactions import probe
 from trifeature.provenance import provenance
 from trifeature.report import Summary
+from trifeature.threads import wait_for
 
 FEWEST_SEEDS: Final = 3
 
@@ -151,6 +152,5 @@ def _timing(seconds: dict[str, float], part: str, device: torch.device) -> Itera
     """Add the seconds of a block, until the device is done, to an entry of a dictionary."""
     started = time.perf_counter()
     yield
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    wait_for(device)
     seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - started

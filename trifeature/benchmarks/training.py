@@ -29,6 +29,7 @@ from trifeature.comm.training import new_method
 from trifeature.dataset import Dataset
 from trifeature.probes.interactions import probe
 from trifeature.provenance import provenance
+from trifeature.threads import wait_for
 
 WARM_UP: Final = 3
 """Calls on a GPU before those that are timed; a CPU needs one."""
@@ -126,7 +127,7 @@ def _time_steps(
     with taking_steps(learner, data, how) as take, numerics(settings.precision, device):
         started = time.perf_counter()
         take(rows)
-        _wait(device)
+        wait_for(device)
         first = time.perf_counter() - started
         whole = _median_ms(lambda: take(rows), steps, device)
         share = learner.method.share(len(rows))
@@ -167,7 +168,7 @@ def _time_probing(data: Dataset, settings: RunSettings, device: torch.device) ->
     """Seconds of probing an untrained network, each modality alone too."""
     started = time.perf_counter()
     probe(new_method(settings, data, device).eval(), data, alone=True)
-    _wait(device)
+    wait_for(device)
     return round(time.perf_counter() - started, 3)
 
 
@@ -176,10 +177,10 @@ def _median_ms(function: Callable[[], object], repeats: int, device: torch.devic
     times = []
     warm_up = WARM_UP if device.type == "cuda" else 1
     for _ in range(warm_up + repeats):
-        _wait(device)
+        wait_for(device)
         started = time.perf_counter()
         function()
-        _wait(device)
+        wait_for(device)
         times.append(1000 * (time.perf_counter() - started))
     return statistics.median(times[warm_up:])
 
@@ -267,8 +268,3 @@ def _peak_bytes(device: torch.device) -> int:
         return torch.cuda.max_memory_allocated(device)
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes if sys.platform == "darwin" else 1024 * kilobytes
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from trifeature.benchmarks.reference import bench_reference
+from trifeature.benchmarks.reference import bench_reference, check_reference
 from trifeature.benchmarks.speedrun import FEWEST_SEEDS, bench_speedrun
 from trifeature.benchmarks.training import bench_training
 from trifeature.cli.common import (
@@ -61,40 +61,64 @@ def bench(
 ) -> None:
     """Time rendering, views, a training step in parts, a probing; or a run to a given quality."""
     check_name("preset", preset_name, RUN_PRESETS)
+    _check_together(
+        speedrun,
+        of_speedrun={"--epochs": epochs is not None, "--validation": validation},
+        of_step={
+            "--reference": reference,
+            "--method": method != "comm",
+            "--execution": execution is not None,
+        },
+    )
     target = pick_device(device)
     given = {"precision": precision, "epochs": epochs}
-    changes = {key: value for key, value in given.items() if value is not None}
-    if speedrun:
-        found = [
-            bench_speedrun(
-                preset_name,
-                target,
-                seeds=seeds,
-                validation=validation,
-                on_seed=None if as_json else _say_seed,
-                **changes,
-            )
-        ]
-    else:
-        if epochs is not None or validation:
-            raise InputError("--epochs and --validation belong to --speedrun")
-        settings = run_preset(preset_name, method=check_name("method", method, METHODS), **changes)
-        data = build(preset(preset_name, match_rate=1.0), target)
-        how = read_execution(execution, target, settings.precision)
-        found = [bench_training(data, settings, target, execution=how, steps=steps, probing=probe)]
-        if reference:
-            found.append(bench_reference(data, settings, target, steps=steps))
-    for row in found:
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    found: list[dict[str, Any]] = []
+
+    def keep(row: dict[str, Any]) -> None:
+        """Write a row when it is there: what comes after may take long, or be stopped."""
+        found.append(row)
         if rows is not None:
             append_row(rows, row)
+        if not as_json:
+            lines = [[key, _cell(value)] for key, value in row.items() if key not in HIDDEN]
+            print_table(f"{row['bench']}, {row['device']}", ["", "value"], lines)
+
+    if speedrun:
+        row = bench_speedrun(
+            preset_name,
+            target,
+            seeds=seeds,
+            validation=validation,
+            on_seed=None if as_json else _say_seed,
+            **changes,
+        )
+        keep(row)
+    else:
+        settings = run_preset(preset_name, method=check_name("method", method, METHODS), **changes)
+        if reference:
+            check_reference(settings)
+        how = read_execution(execution)
+        if how is not None:
+            how.require(target)
+        data = build(preset(preset_name, match_rate=1.0), target)
+        keep(bench_training(data, settings, target, execution=how, steps=steps, probing=probe))
+        if reference:
+            keep(bench_reference(data, settings, target, steps=steps))
     if as_json:
         print_json(found)
-        return
-    for row in found:
-        lines = [[key, _cell(value)] for key, value in row.items() if key not in HIDDEN]
-        print_table(f"{row['bench']}, {row['device']}", ["", "value"], lines)
-    if reference:
+    elif reference:
         say(f"plain path / ours: {found[1]['step_ms'] / found[0]['step_ms']:.1f} times as long")
+
+
+def _check_together(
+    speedrun: bool, *, of_speedrun: Mapping[str, bool], of_step: Mapping[str, bool]
+) -> None:
+    """Refuse options that the kind of bench asked for would not heed."""
+    foreign = of_step if speedrun else of_speedrun
+    if useless := [name for name, given in foreign.items() if given]:
+        relation = "do not go" if speedrun else "go only"
+        raise InputError(f"{' and '.join(useless)} {relation} with --speedrun")
 
 
 def _say_seed(seed: int, reached: Mapping[str, float]) -> None:

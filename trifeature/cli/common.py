@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
 
-import torch
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -26,7 +26,7 @@ from rich.progress import (
 from rich.table import Table
 
 import trifeature
-from trifeature.comm.settings import PRECISIONS, Precision
+from trifeature.comm.settings import PRECISIONS
 from trifeature.comm.steps import Execution
 from trifeature.comm.training import TrainingError
 from trifeature.errors import InputError, check_name
@@ -49,6 +49,9 @@ errors = Console(stderr=True, emoji=False)
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
+TRACEBACK: Final = "TRIFEATURE_TRACEBACK"
+"""Set in the environment, errors show where they happened: for whoever mends the package."""
+
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
     """Turn what a user can mend into one line and exit code 2, and Ctrl-C into a sentence."""
@@ -58,6 +61,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except (InputError, TrainingError) as problem:
+            if os.environ.get(TRACEBACK):
+                raise
             fail(str(problem))
         except OSError as problem:
             place = f"{problem.filename}: " if problem.filename else ""
@@ -76,18 +81,13 @@ EXECUTIONS: Final = {
 }
 
 
-def read_execution(name: str | None, device: torch.device, precision: Precision) -> Execution:
-    """How a name says that steps are carried out, the default for none.
+def read_execution(name: str | None) -> Execution | None:
+    """How a name says that steps are carried out; None for the device's default.
 
     Raises:
-        InputError: there is no such way, or it needs a GPU.
+        InputError: there is no such way.
     """
-    if name is None:
-        return Execution.default(device, precision)
-    chosen = EXECUTIONS[check_name("execution", name, EXECUTIONS)]
-    if chosen.graphs and device.type != "cuda":
-        raise InputError("graphs need a GPU: use --execution compiled or plain")
-    return chosen
+    return None if name is None else EXECUTIONS[check_name("execution", name, EXECUTIONS)]
 
 
 def show_version(asked: bool) -> None:

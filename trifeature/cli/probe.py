@@ -189,7 +189,9 @@ def run_plans(
 ) -> tuple[list[Row], Outcome]:
     """Carry out plans with a progress bar each; returns all rows of the file."""
     target, file = pick_device(device), rows or out / ROWS
-    how = None if execution is None else read_execution(execution, target, "float32")
+    how = read_execution(execution)
+    if how is not None:
+        how.require(target, current())
     with several_bars() as bars:
         tasks: dict[str, TaskID] = {}
 
@@ -530,6 +532,7 @@ def reproduce(
             device=device,
             time_budget=time_budget,
             keep_weights=keep_weights,
+            execution=read_execution(execution),
             on_rows=lambda plan, new: say(f"{plan.describe()}: {_measured(new)}"),
         )
     words = f"{len(outcome.finished)} runs done, {outcome.skipped} had their rows"

@@ -32,8 +32,12 @@ WARM_UP: Final = 3
 """Steps before a capture: they let libraries and the compiler choose, and are then undone."""
 
 
-class ExecutionError(RuntimeError):
-    """Compiling or capturing a step failed; the message says why and names the way around."""
+class ExecutionError(InputError):
+    """Compiling or capturing a step failed; the message says why and names the way around.
+
+    A mistake of what was asked for on this machine, so one line on the command line;
+    TRIFEATURE_TRACEBACK in the environment shows where it happened.
+    """
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,18 @@ class Execution:
         """
         fast = device.type == "cuda" and precision == "bfloat16" and group.size == 1
         return cls(compiled=fast, graphs=fast)
+
+    def require(self, device: torch.device, group: Group = ALONE) -> None:
+        """Refuse what a device or a group of processes cannot do.
+
+        Raises:
+            InputError: CUDA graphs without a GPU, or these or compiled steps by several processes,
+                whose exchange is in no graph.
+        """
+        if self.graphs and device.type != "cuda":
+            raise InputError("CUDA graphs need a GPU: use --execution compiled or plain")
+        if self != Execution() and group.size > 1:
+            raise InputError("several processes train in plain steps alone: use --execution plain")
 
 
 @dataclass
@@ -167,13 +183,12 @@ def taking_steps(learner: Learner, dataset: Dataset, execution: Execution) -> It
         execution: How.
 
     Raises:
-        InputError: CUDA graphs are asked for without a GPU, or by several processes.
+        InputError: see `Execution.require`.
         ExecutionError: the compiler or a capture failed, at the first step of a batch's size.
     """
     images = dataset.images["train"]
     pairs = torch.as_tensor(dataset.pairs["train"].images, device=images.device)
-    if execution.graphs and (images.device.type != "cuda" or learner.method.group.size > 1):
-        raise InputError("CUDA graphs need a GPU, and one process that trains alone")
+    execution.require(images.device, learner.method.group)
     eager: Steps = lambda rows: step(images[pairs[rows]], learner)  # noqa: E731 - a closure
     chosen = GraphedSteps(learner, images, pairs) if execution.graphs else eager
     if not execution.compiled:
