@@ -44,6 +44,8 @@ def run(
     monkeypatch.setitem(settings.RUN_PRESETS, "quick", RUN)
     monkeypatch.setattr(training, "_ideal", lambda *_: Ideal(1e9, 1e6, 1e12, 1e10))
     monkeypatch.setattr(interactions, "COSTS", (0.01,))
+    rendering = training.bench_rendering  # tested where it is; 500 images a time take a second
+    monkeypatch.setattr(training, "bench_rendering", lambda s, _, d: rendering(s, 2, d))
 
     def command(*words: str) -> Said:
         monkeypatch.setattr(sys, "argv", ["comm-probe", "bench", *words])
