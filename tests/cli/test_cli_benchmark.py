@@ -13,6 +13,7 @@ import torch
 
 from trifeature import dataset
 from trifeature.benchmarks import training
+from trifeature.benchmarks.rendering import bench_rendering
 from trifeature.benchmarks.training import Ideal, StepTimes
 from trifeature.cli import benchmark, comm_probe_main
 from trifeature.comm import settings
@@ -44,8 +45,8 @@ def run(
     monkeypatch.setitem(settings.RUN_PRESETS, "quick", RUN)
     monkeypatch.setattr(training, "_ideal", lambda *_: Ideal(1e9, 1e6, 1e12, 1e10))
     monkeypatch.setattr(interactions, "COSTS", (0.01,))
-    rendering = training.bench_rendering  # tested where it is; 500 images a time take a second
-    monkeypatch.setattr(training, "bench_rendering", lambda s, _, d: rendering(s, 2, d))
+    # Tested where it is; 500 images a time take a second.
+    monkeypatch.setattr(training, "bench_rendering", lambda s, _, d: bench_rendering(s, 2, d))
 
     def command(*words: str) -> Said:
         monkeypatch.setattr(sys, "argv", ["comm-probe", "bench", *words])
@@ -114,8 +115,11 @@ def test_a_speedrun_says_each_seed_and_keeps_a_row(
         (("--precision", "float16"), "precision"),
         (("--execution", "fast"), "execution"),
         (("--execution", "graphs"), "CUDA graphs need a GPU"),
-        (("--epochs", "3"), "--epochs go only with --speedrun"),
-        (("--speedrun", "--reference", "--method", "cross"), "--reference and --method do not go"),
+        (("--epochs", "3"), "--epochs can only go with --speedrun"),
+        (
+            ("--speedrun", "--reference", "--method", "cross"),
+            "--reference and --method cannot go with",
+        ),
         (("--speedrun", "--seeds", "2"), "at least 3"),
         (("--speedrun", "--preset", "fast"), "speedrun"),
         (("--reference", "--method", "cross", "--steps", "1"), "written for comm"),

@@ -117,8 +117,8 @@ def _check_together(
     """Refuse options that the kind of bench asked for would not heed."""
     foreign = of_step if speedrun else of_speedrun
     if useless := [name for name, given in foreign.items() if given]:
-        relation = "do not go" if speedrun else "go only"
-        raise InputError(f"{' and '.join(useless)} {relation} with --speedrun")
+        wrong = "cannot go with --speedrun" if speedrun else "can only go with --speedrun"
+        raise InputError(f"{' and '.join(useless)} {wrong}")
 
 
 def _say_seed(seed: int, reached: Mapping[str, float]) -> None:
