@@ -1,7 +1,6 @@
 """`comm-probe` as it is typed, on presets of a second: train, probe, draw, stop and go on."""
 
 import errno
-import functools
 import itertools
 import json
 import os
@@ -15,13 +14,13 @@ from typing import Any
 
 import pytest
 import torch
-import typer.main
 from matplotlib.figure import Figure
 from PIL import Image
+from tiny_runs import tiny_run
 from torch import Tensor, nn
 
 from trifeature import dataset, plots, storage
-from trifeature.cli import comm_probe_main, probe
+from trifeature.cli import comm_probe_main, experiments, runs
 from trifeature.cli.common import console, errors
 from trifeature.comm import settings, steps, training
 from trifeature.comm.methods import METHODS, Loss, Method
@@ -38,7 +37,7 @@ from trifeature.probes import interactions
 from trifeature.views import ALL, ALL_WITHOUT_CROP, LIGHT
 
 DATA = preset("quick", copies=1, test_copies=1, train_pairs=24, probe_pairs=150, test_pairs=64)
-RUN = run_preset("quick", width=8, heads=2, hidden=8, embedding=4, vector=8, epochs=1, batch_size=8)
+RUN = tiny_run(epochs=1, seed=0)
 PICTURES = ("png", "svg")
 BIASED = "data/quick-biased-seed0"
 
@@ -73,8 +72,6 @@ def small() -> Iterator[None]:
         patch.setitem(settings.RUN_PRESETS, "quick", RUN)
         patch.setattr(os, "cpu_count", lambda: 1)
         patch.setattr(interactions, "COSTS", (0.01,))
-        # Typer builds all commands anew at every call, which takes longer than most of them.
-        patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
         patch.setitem(plots.STYLE, "savefig.dpi", 30.0)
         yield
 
@@ -172,7 +169,8 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
             file.touch()
         return files
 
-    monkeypatch.setattr(probe, "save", save)
+    for module in (runs, experiments):
+        monkeypatch.setattr(module, "save", save)
 
 
 @pytest.fixture

@@ -1,0 +1,206 @@
+"""What the commands that train and probe share: options, plans with progress bars, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.markup import escape
+from rich.progress import TaskID
+
+from trifeature import storage
+from trifeature.cli.common import bold, print_table, read_execution, say, several_bars
+from trifeature.cli.data import default_folder, make
+from trifeature.comm.losses import loss_names
+from trifeature.comm.parallel import current
+from trifeature.comm.settings import PRECISIONS, RUN_PRESETS, Precision
+from trifeature.comm.training import Progress, pick_device
+from trifeature.dataset import Dataset, DatasetSettings, preset
+from trifeature.errors import InputError, check_name
+from trifeature.experiments.ablation import (
+    Series,
+    chance,
+    curves,
+    last_rows,
+    plans_of,
+    untrained_rows,
+)
+from trifeature.experiments.executor import Outcome, execute
+from trifeature.experiments.runs import Plan, Row, result_rows
+from trifeature.plots import interaction_curves, save
+from trifeature.probes.interactions import PROBINGS, Probing
+from trifeature.report import columns_for, compare, table_row
+
+RUNS: Final = Path("runs")
+FIGURES: Final = Path("figures")
+ROWS: Final = "rows.jsonl"
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="A data set's folder; the preset is generated if none is named."),
+]
+PresetOption = Annotated[
+    str, typer.Option("--preset", help="quick, fast or paper: the network and its training.")
+]
+JobsOption = Annotated[int | None, typer.Option(help="Runs side by side.", min=1)]
+EpochsOption = Annotated[int | None, typer.Option(help="Other than the preset's.", min=1)]
+ProbingOption = Annotated[
+    str, typer.Option(help="fixed (our protocol) or paper (random light crops).")
+]
+ProbeAtOption = Annotated[
+    str | None, typer.Option("--probe-at", help="Epochs to probe at, as in 0,1,2,4.")
+]
+
+
+def open_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> tuple[Path, Dataset]:
+    """The named data set, or the preset's, generated if it is not there yet."""
+    check_name("preset", name, RUN_PRESETS)
+    group = current()
+    if folder is None:
+        settings = preset(name, seed=seed, match_rate=1.0 if biased else None)
+        made = group.leader(make, default_folder(name, settings), settings)
+        folder = made.path
+    say(f"data: {escape(str(folder))}")
+    return folder, group.everyone(storage.load, folder)
+
+
+def check_losses(names: Sequence[str], folder: Path | None, name: str) -> None:
+    """Refuse losses that the named data set, or the preset's, does not have."""
+    if folder is None:
+        settings = preset(name)
+    else:
+        settings = DatasetSettings.from_json(storage.read_manifest(folder)["settings"])
+    for loss in names:
+        check_name("loss", loss, loss_names(settings.rule.modalities))
+
+
+def read_probing(name: str) -> Probing:
+    """The protocol that a name stands for."""
+    return next(p for p in PROBINGS if p == check_name("probing", name, PROBINGS))
+
+
+def read_precision(name: str | None) -> Precision | None:
+    """The precision that a name stands for, None for the preset's."""
+    if name is None:
+        return None
+    return next(p for p in PRECISIONS if p == check_name("precision", name, PRECISIONS))
+
+
+def read_epochs(text: str | None, epochs: int) -> tuple[int, ...]:
+    """The epochs to probe at: those named, or about five spread over the run.
+
+    The untrained network, a control of S, is always among them.
+    """
+    if text is None:
+        return tuple(sorted({0, 1, *(round(epochs * part / 4) for part in range(1, 5))}))
+    try:
+        chosen = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise InputError(f"--probe-at needs whole numbers such as 0,1,4, not {text!r}") from None
+    if any(not 0 <= epoch <= epochs for epoch in chosen):
+        raise InputError(f"--probe-at must be from 0 to the last epoch, {epochs}")
+    return (0, *chosen)
+
+
+def run_plans(
+    plans: Sequence[Plan],
+    out: Path,
+    *,
+    rows: Path | None = None,
+    source: Path | None = None,
+    device: str | None = None,
+    jobs: int | None = None,
+    time_budget: float | None = None,
+    keep_weights: bool = True,
+    execution: str | None = None,
+) -> tuple[list[Row], Outcome]:
+    """Carry out plans with a progress bar each; returns all rows of the file."""
+    target, file = pick_device(device), rows or out / ROWS
+    how = read_execution(execution)
+    if how is not None:
+        how.require(target, current())
+    with several_bars() as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def on_progress(plan: Plan, progress: Progress) -> None:
+            if plan.key not in tasks:
+                tasks[plan.key] = bars.add_task(plan.describe(), total=plan.run.epochs, losses="")
+            losses = " ".join(f"{name} {value:.2f}" for name, value in progress.terms.items())
+            bars.update(tasks[plan.key], completed=progress.epoch, losses=losses)
+
+        def on_rows(plan: Plan, new: list[Row]) -> None:
+            if plan.key in tasks:
+                bars.update(tasks[plan.key], completed=plan.run.epochs, losses=measured(new))
+
+        outcome = execute(
+            plans,
+            runs=out,
+            rows=file,
+            source=source,
+            device=target,
+            jobs=jobs,
+            time_budget=time_budget,
+            keep_weights=keep_weights,
+            execution=how,
+            on_progress=on_progress,
+            on_rows=on_rows,
+        )
+    if outcome.skipped:
+        say(f"{outcome.skipped} finished before: their rows are kept")
+    return current().leader(result_rows, file), outcome
+
+
+def measured(rows: Sequence[Row]) -> str:
+    """What the last epoch's row says, for a progress display."""
+    return " ".join(f"{name} {100 * rows[-1][name]:.1f}" for name in ("R", "U", "S"))
+
+
+def draw_curves(
+    series: Sequence[Series], rows: Sequence[Row], path: Path, caption: str
+) -> list[Path]:
+    """R, U and S against epochs, as files beside each other."""
+    figure = interaction_curves(curves(series, rows), chance(plans_of(series)[0]), caption)
+    return save(figure, path)
+
+
+def print_interactions(series: Sequence[Series], rows: Sequence[Row], title: str) -> None:
+    """The table of the last epoch, each S beside its two controls."""
+    groups: dict[str, list[Row]] = {}
+    for one in series:
+        groups[one.label] = last_rows(one.biased, rows)
+        if one.control:
+            groups[f"{one.label}, unbiased pairs (control)"] = last_rows(one.control, rows)
+    untrained = untrained_rows(plans_of(series), rows)
+    groups["untrained network (control)"] = untrained
+    print_groups(title, groups, plans_of(series)[0].data)
+    for one in series:
+        learned = last_rows(one.biased, rows)
+        for name, control in (
+            ("the same model on unbiased pairs", last_rows(one.control, rows)),
+            ("the untrained network", untrained),
+        ):
+            if difference := compare(learned, control):
+                say(f"S of {one.label} against {name}: {difference}")
+
+
+def print_groups(title: str, groups: Mapping[str, Sequence[Row]], data: DatasetSettings) -> None:
+    """A table with a line for each group of rows."""
+    columns = columns_for(data.rule.modalities)
+    lines = [table_row(label, rows, columns) for label, rows in groups.items()]
+    print_table(title, ["macro accuracy, %", *columns, "n"], lines)
+
+
+def name_files(files: Sequence[Path]) -> None:
+    """Say where a picture is."""
+    say("picture: " + ", ".join(bold(file) for file in files))
+
+
+def caption_of(plan: Plan, seeds: int) -> str:
+    """What the curves of so many seeds are of."""
+    return (
+        f"{plan.preset} preset, {plan.data.render.canvas} px, {len(plan.data.partners)} textures, "
+        f"{plan.data.train_pairs:,} training pairs, n = {seeds}; solid: pairs keep the map, "
+        "dashed: unbiased"
+    )
