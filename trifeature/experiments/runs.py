@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,7 +80,7 @@ class Plan:
         """Whether the training pairs keep the map more often than chance."""
         return self.data.match_rate is not None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A digest of all that the training and its probes depend on."""
         content = [ROW_FORMAT, self.data.to_json(), self.run.to_json(), self.probing]
