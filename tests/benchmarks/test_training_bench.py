@@ -7,27 +7,21 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_runs import TINY_DATA, tiny_run
 from torchvision.transforms import v2
 
 from trifeature.benchmarks import training
 from trifeature.benchmarks.reference import PairViews, bench_reference, torchvision_transform
 from trifeature.benchmarks.training import Ideal, bench_training
 from trifeature.comm.methods import METHODS
-from trifeature.comm.settings import RunSettings, run_preset
-from trifeature.dataset import Dataset, build, preset
+from trifeature.comm.settings import RunSettings
+from trifeature.dataset import Dataset, build
 from trifeature.errors import InputError
 from trifeature.probes import interactions
 from trifeature.views import ALL, CLEAN, apply, draw
 
 CPU = torch.device("cpu")
-DATA = preset(
-    "quick", copies=1, test_copies=1, train_pairs=20, probe_pairs=60, test_pairs=20, match_rate=1.0
-)
-
-
-def tiny_run(**changes: Any) -> RunSettings:
-    small = {"width": 8, "heads": 2, "hidden": 8, "embedding": 4, "vector": 8, "batch_size": 8}
-    return run_preset("quick", **small | changes)
+DATA = replace(TINY_DATA, probe_pairs=60)
 
 
 @pytest.fixture(scope="module")

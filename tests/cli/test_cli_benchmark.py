@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from tiny_runs import tiny_run
 
 from trifeature import dataset
 from trifeature.benchmarks import training
@@ -17,13 +18,12 @@ from trifeature.benchmarks.rendering import bench_rendering
 from trifeature.benchmarks.training import Ideal, StepTimes
 from trifeature.cli import benchmark, comm_probe_main
 from trifeature.comm import settings
-from trifeature.comm.settings import run_preset
 from trifeature.dataset import preset
 from trifeature.files import read_rows
 from trifeature.probes import interactions
 
 DATA = preset("quick", copies=1, test_copies=1, train_pairs=20, probe_pairs=60, test_pairs=20)
-RUN = run_preset("quick", width=8, heads=2, hidden=8, embedding=4, batch_size=8)
+RUN = tiny_run(seed=0)
 
 
 class Said(NamedTuple):

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import torch
 from recorded_graph import Recorded, place_of, recorded_graphs, tensors_in
+from tiny_runs import TINY_DATA as DATA
+from tiny_runs import tiny_run
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
@@ -22,7 +24,7 @@ from trifeature import fused_views
 from trifeature.comm import steps, training
 from trifeature.comm.methods import METHODS, Method, make_method
 from trifeature.comm.parallel import Group
-from trifeature.comm.settings import PRECISIONS, Precision, RunSettings, run_preset
+from trifeature.comm.settings import PRECISIONS, Precision, RunSettings
 from trifeature.comm.steps import (
     Execution,
     ExecutionError,
@@ -33,22 +35,14 @@ from trifeature.comm.steps import (
     taking_steps,
 )
 from trifeature.comm.training import METRICS, load_run, new_method, train
-from trifeature.dataset import Dataset, build, preset
+from trifeature.dataset import Dataset, build
 from trifeature.errors import InputError
 from trifeature.files import read_rows
 from trifeature.fused_views import apply_fused
 from trifeature.views import ALL, CLEAN, apply, draw
 
-SMALL = {"width": 8, "heads": 2, "hidden": 8, "embedding": 4, "vector": 8}
-DATA = preset(
-    "quick", copies=1, test_copies=1, train_pairs=20, probe_pairs=20, test_pairs=20, match_rate=1.0
-)
 N, CANVAS = 8, 32
 CPU = torch.device("cpu")
-
-
-def tiny_run(**changes: Any) -> RunSettings:
-    return run_preset("quick", **SMALL | {"epochs": 2, "batch_size": N, "seed": 3} | changes)
 
 
 def gentle_run(**changes: Any) -> RunSettings:
@@ -253,8 +247,11 @@ def on_a_pretended_gpu(method: Method) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*CUDA is not available.*")
-@pytest.mark.parametrize("changes", [{}, {"unimodal": "plain", "masking": "learned"}], ids=str)
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [*((name, {}) for name in METHODS), ("comm", {"unimodal": "plain", "masking": "learned"})],
+    ids=str,
+)
 def test_no_step_exchanges_anything_with_the_host(name: str, changes: dict[str, Any]) -> None:
     method = tiny_method(name, **changes)
     share = method.share(N)

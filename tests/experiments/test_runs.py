@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_runs import tiny_run
 
 import trifeature
 from trifeature.comm import steps, training
 from trifeature.comm.methods import Method
-from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import METRICS, WEIGHTS, Progress, load_run
 from trifeature.dataset import Dataset, build, preset
 from trifeature.errors import InputError
@@ -42,7 +43,7 @@ from trifeature.storage import generate
 DATA = preset(
     "quick", copies=1, test_copies=1, train_pairs=16, probe_pairs=20, test_pairs=20, match_rate=1.0
 )
-RUN = run_preset("quick", width=8, heads=2, hidden=8, embedding=4, epochs=3, batch_size=8)
+RUN = tiny_run(seed=0)
 
 
 rendered = functools.cache(build)
