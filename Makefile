@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 
-.PHONY: demo docs test test-slow check lint format clean
+.PHONY: demo docs test test-processes test-slow check lint format clean
 
 demo: $(READY)
 	$(BIN)/comm-probe demo
@@ -21,8 +21,12 @@ docs: $(DOCS_READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+# What starts processes of its own: too slow for every change, not for every submission.
+test-processes: $(READY)
+	$(BIN)/python -m pytest -m processes
+
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m 'slow or processes'
 
 check: lint test
 	$(BIN)/python -m pytest --doctest-modules trifeature

@@ -343,6 +343,7 @@ def generate_together(path: Path, settings: DatasetSettings, start: Any, outcome
         outcome.put(str(problem))
 
 
+@pytest.mark.processes
 def test_two_processes_that_start_the_same_one_at_once_both_succeed(
     tiny: Dataset, tmp_path: Path
 ) -> None:

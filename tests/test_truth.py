@@ -328,6 +328,7 @@ def test_only_training_pairs_depend_on_the_match_rate(
 
 def test_redundancy_about_the_first_texture_is_what_the_second_color_tells(tiny: Dataset) -> None:
     """I(color 2; texture 1), counted by hand: a target that source 1 holds has no synergy."""
+    truth = ground_truth(tiny.settings.rule, tiny.tables, tiny.pairs)
     for name in PAIR_SETS:
         attributes = tiny.tables[SPLIT_OF[name]].attributes[tiny.pairs[name].images]
         joint = np.zeros((5, 5))
@@ -335,7 +336,6 @@ def test_redundancy_about_the_first_texture_is_what_the_second_color_tells(tiny:
         product = joint.sum(1)[:, None] * joint.sum(0)
         seen = joint > 0
         expected = float((joint[seen] * np.log2(joint[seen] / product[seen])).sum())
-        truth = ground_truth(tiny.settings.rule, tiny.tables, tiny.pairs)
         assert find(truth, name, "unique1")["redundancy"] == pytest.approx(expected, abs=1e-9)
 
 

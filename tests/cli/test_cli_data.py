@@ -1,13 +1,12 @@
 """`trifeature` as it is typed: every spelling, what lands on disk, and one line for bad input."""
 
 import errno
-import functools
 import json
 import os
 import runpy
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import typer.main
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -51,14 +49,6 @@ class Said:
 
 
 Command = Callable[..., Said]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def built_once() -> Iterator[None]:
-    """Typer builds all commands anew at every call, which takes longer than most of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_runs import TINY_DATA, tiny_run
 from torch import Tensor, nn
 from torch.multiprocessing import get_context
 
@@ -40,7 +41,6 @@ from trifeature.comm.parallel import (
     own_device,
     share_statistics,
 )
-from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.steps import Execution, Learner
 from trifeature.comm.training import (
     CHECKPOINT,
@@ -51,7 +51,7 @@ from trifeature.comm.training import (
     pick_device,
     train,
 )
-from trifeature.dataset import build, preset
+from trifeature.dataset import build
 from trifeature.errors import InputError
 from trifeature.files import read_rows, read_tensors
 from trifeature.views import ALL, ViewParameters, ViewSet, apply, augment, draw
@@ -59,15 +59,10 @@ from trifeature.views import ALL, ViewParameters, ViewSet, apply, augment, draw
 W = 2
 Found = dict[str, Any]
 
-DATA = preset(
-    "quick", copies=1, test_copies=1, train_pairs=19, probe_pairs=20, test_pairs=20, match_rate=1.0
-)
+DATA = replace(TINY_DATA, train_pairs=19)
 
 
-def tiny_run(**changes: Any) -> RunSettings:
-    small = {"width": 8, "heads": 2, "hidden": 8, "embedding": 4, "vector": 8}
-    return run_preset("quick", **small | {"epochs": 3, "batch_size": 8, "seed": 3} | changes)
-
+together = pytest.mark.processes
 
 RUN = tiny_run()
 STEPS = 9  # three epochs of batches of 8, 8 and 3
@@ -357,6 +352,7 @@ def assert_same_bits(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
 # --------------------------------------------------------------------------- every method
 
 
+@together
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_learn_what_one_learns(name: str, two: list[Found]) -> None:
     expected = learn(CASES[name], ALONE)
@@ -370,6 +366,7 @@ def test_two_processes_learn_what_one_learns(name: str, two: list[Found]) -> Non
         assert torch.equal(found[name]["generator"], expected["generator"])
 
 
+@together
 @pytest.mark.parametrize("name", CASES)
 def test_the_copies_of_the_network_do_not_drift_apart(name: str, two: list[Found]) -> None:
     first, second = (found[name] for found in two)
@@ -384,6 +381,7 @@ def test_every_method_is_among_the_cases() -> None:
 # --------------------------------------------------------------------------- the pieces
 
 
+@together
 @pytest.mark.parametrize("place", range(len(DIMENSIONS)))
 def test_gathering_and_its_gradient_are_those_of_the_whole_batch(
     place: int, two: list[Found]
@@ -398,6 +396,7 @@ def test_gathering_and_its_gradient_are_those_of_the_whole_batch(
     assert_close(torch.cat([own for _, own in shares], DIMENSIONS[place]), gradient)
 
 
+@together
 def test_a_shared_batch_norm_is_one_of_the_whole_batch(two: list[Found]) -> None:
     expected = normalized(batch_norm(), *maps_and_upstream())
     shares = [found["norm"] for found in two]
@@ -468,11 +467,13 @@ def test_in_evaluation_a_method_is_alone() -> None:
     assert method.eval().share(8) == Share(8, 0, 8)
 
 
+@together
 def test_what_the_leader_finds_everyone_has_and_so_its_errors(two: list[Found]) -> None:
     assert [found["leader"] for found in two] == [0, 0]
     assert [found["leader fails"] for found in two] == ["InputError: process 0 cannot"] * W
 
 
+@together
 def test_an_error_of_one_process_is_everyones(two: list[Found]) -> None:
     assert [found["everyone"] for found in two] == [0, 1]
     assert [found["one fails"] for found in two] == ["InputError: process 1 cannot"] * W
@@ -497,6 +498,7 @@ def assert_metrics_close(path: Path, expected: Path) -> None:
         assert row == pytest.approx(other, rel=2e-3)
 
 
+@together
 def test_a_run_of_two_processes_is_a_run_of_one_up_to_rounding(
     two: list[Found], folder: Path, single: Path
 ) -> None:
@@ -509,6 +511,7 @@ def test_a_run_of_two_processes_is_a_run_of_one_up_to_rounding(
     assert list(ours) == list(expected)
 
 
+@together
 def test_the_first_process_alone_evaluates_and_reports(two: list[Found]) -> None:
     # Before the first step, then of each epoch its last step and its evaluation.
     assert two[0]["probed"] == [(0, False)] + [
@@ -517,6 +520,7 @@ def test_the_first_process_alone_evaluates_and_reports(two: list[Found]) -> None
     assert two[1]["probed"] == []
 
 
+@together
 def test_a_run_of_two_processes_stopped_ends_with_the_same_bits(
     two: list[Found], folder: Path
 ) -> None:
@@ -528,6 +532,7 @@ def test_a_run_of_two_processes_stopped_ends_with_the_same_bits(
     assert metrics(folder / "stopped") == metrics(folder / "whole")
 
 
+@together
 def test_one_process_goes_on_with_what_two_began(
     two: list[Found], folder: Path, single: Path
 ) -> None:
@@ -537,16 +542,19 @@ def test_one_process_goes_on_with_what_two_began(
     assert_metrics_close(folder / "taken over", single)
 
 
+@together
 def test_a_trained_method_belongs_to_its_process_alone(two: list[Found]) -> None:
     assert [found["alone again"] for found in two] == [True, True]
 
 
+@together
 def test_a_refused_folder_stops_every_process(two: list[Found]) -> None:
     first, second = (found["other run"] for found in two)
     assert first == second
     assert "holds a run with other settings" in first
 
 
+@together
 @pytest.mark.parametrize("case", ["nan", "nan of one"])
 def test_a_loss_that_is_not_finite_stops_every_process(case: str, two: list[Found]) -> None:
     first, second = (found[case] for found in two)
@@ -554,6 +562,7 @@ def test_a_loss_that_is_not_finite_stops_every_process(case: str, two: list[Foun
     assert first.startswith("TrainingError: the loss is not finite at step ")
 
 
+@together
 def test_a_method_that_does_not_gather_is_refused(two: list[Found]) -> None:
     for found in two:
         assert found["selfish"].startswith("InputError: the processes do not compute the same loss")

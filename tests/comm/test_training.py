@@ -20,12 +20,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny_runs import TINY_DATA as DATA
+from tiny_runs import tiny_run
 from torch import Tensor
 
 from trifeature.comm import steps, training
 from trifeature.comm.methods import METHODS, Loss, Method
 from trifeature.comm.methods.comm import CoMM
-from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.comm.settings import RunSettings
 from trifeature.comm.steps import make_optimizers
 from trifeature.comm.training import (
     CHECKPOINT,
@@ -43,19 +45,9 @@ from trifeature.comm.training import (
     steps_per_epoch,
     train,
 )
-from trifeature.dataset import Dataset, DatasetSettings, build, preset
+from trifeature.dataset import Dataset, DatasetSettings, build
 from trifeature.errors import InputError
 from trifeature.files import read_rows, read_tensors, write_tensors
-
-DATA = preset(
-    "quick", copies=1, test_copies=1, train_pairs=20, probe_pairs=20, test_pairs=20, match_rate=1.0
-)
-
-
-def tiny_run(**changes: Any) -> RunSettings:
-    small = {"width": 8, "heads": 2, "hidden": 8, "embedding": 4, "vector": 8}
-    return run_preset("quick", **small | {"epochs": 3, "batch_size": 8, "seed": 3} | changes)
-
 
 RUN = tiny_run()
 STEPS = 9
@@ -438,6 +430,7 @@ training.train(data, RunSettings.from_json(config["run"]), Path(sys.argv[2]), re
 """
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_run_killed_in_the_middle_of_an_epoch_ends_with_the_same_bits(
     data: Dataset, whole: Path, tmp_path: Path

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_runs import tiny_run
 
-from trifeature.comm.settings import run_preset
 from trifeature.comm.training import Progress
 from trifeature.dataset import preset
 from trifeature.errors import InputError
@@ -20,7 +20,7 @@ from trifeature.files import append_row, read_rows
 DATA = preset(
     "quick", copies=1, test_copies=1, train_pairs=16, probe_pairs=150, test_pairs=60, match_rate=1.0
 )
-RUN = run_preset("quick", width=8, heads=2, hidden=8, embedding=4, epochs=1, batch_size=8)
+RUN = tiny_run(epochs=1, seed=0)
 SECONDS = 100.0
 
 
@@ -192,7 +192,7 @@ def measured(path: Path) -> dict[tuple[str, int], Row]:
     }
 
 
-@pytest.mark.slow  # two worker processes import torch anew: eight seconds for one comparison
+@pytest.mark.processes
 def test_runs_side_by_side_measure_what_they_measure_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,7 +215,7 @@ def test_runs_side_by_side_measure_what_they_measure_one_by_one(
     assert ours == {place: row for place, row in theirs.items() if place in ours}
 
 
-@pytest.mark.slow  # starts two more processes: the failure path of the test above
+@pytest.mark.processes
 def test_a_run_that_fails_in_a_worker_is_raised_and_earlier_rows_are_kept(tmp_path: Path) -> None:
     bad = make(0, loss="L_3")
     rows = tmp_path / "rows.jsonl"

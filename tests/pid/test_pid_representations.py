@@ -21,7 +21,7 @@ from trifeature.pid.samples import Resampling
 from trifeature.pid.solver import broja
 
 QUICK = Resampling(halvings=5, bootstraps=20, permutations=5)
-FAST = Training(steps=200)
+FAST = Training(steps=100, batch=128)
 
 
 def features(name: str, n: int, seed: int, noise: float = 0.2, width: int = 8) -> Pairs:
