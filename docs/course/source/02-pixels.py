@@ -10,6 +10,7 @@
 # %matplotlib inline
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
 import checks
 from trifeature.attributes import ATTRIBUTES, VALUES
@@ -21,6 +22,7 @@ from trifeature.plots import CURVE_COLORS, STYLE, gallery
 from trifeature.truth import ground_truth, own_atoms
 
 plt.rcParams.update(STYLE)
+torch.set_num_threads(1)  # for images this small a second core mostly waits for the first
 
 # %% [markdown]
 # ## The pictures

@@ -35,6 +35,8 @@ from trifeature.probes.interactions import probe
 from trifeature.probes.linear import ProbeData, linear_probe
 from trifeature.report import compare, summarize
 
+torch.set_num_threads(1)  # for images this small a second core mostly waits for the first
+
 # %% [markdown]
 # ## What a term can pay for
 # A term that aligns two codes, z with z′, pays for what the two have in common, at most for the

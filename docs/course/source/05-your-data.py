@@ -32,6 +32,8 @@ from trifeature.pid import (
 )
 from trifeature.pid.report import bar_figure
 
+torch.set_num_threads(1)  # for networks this small a second core mostly waits for the first
+
 # %% [markdown]
 # ## Bring two matrices and labels
 # A stand-in for your files: 4,000 pairs. Each sensor has eight channels, mixed and noisy. Hidden
