@@ -375,5 +375,5 @@ checks.exercise_4_3(learned)
 
 # %% [markdown]
 # ---
-# **Next:** [5 · Your own data](05-your-data.ipynb). The same from the command line:
-# `comm-probe ablate --loss L_i --seeds 3`.
+# **Next:** [5 · Your own data](05-your-data.ipynb). A comparison like these from
+# the command line: `comm-probe ablate --loss L --loss L_i --loss L_CoMM --seeds 3`.
