@@ -13,6 +13,7 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from trifeature.attributes import COLORS, SHAPES, TEXTURES
@@ -20,6 +21,7 @@ from trifeature.dataset import Dataset, build, preset
 from trifeature.pairs import PairRule
 from trifeature.plots import (
     CURVE_COLORS,
+    EITHER_IMAGE,
     Bar,
     Curve,
     Row,
@@ -192,9 +194,9 @@ def bar(label: str, *, control: float | None = None, **values: Summary | None) -
 
 
 def boxes(axes: Axes) -> dict[float, float]:
-    """Heights of all bars by the middle of their foot."""
+    """Where all bars end, by the middle of their foot."""
     return {
-        round(patch.get_x() + patch.get_width() / 2, 6): patch.get_height()
+        round(patch.get_x() + patch.get_width() / 2, 6): patch.get_y() + patch.get_height()
         for container in axes.containers
         if isinstance(container, BarContainer)
         for patch in container.patches
@@ -213,7 +215,25 @@ def errors(axes: Axes) -> list[tuple[float, float]]:
     return ends
 
 
-def test_each_bar_is_as_high_as_its_mean() -> None:
+def test_bars_of_synergy_stand_on_chance_and_others_on_zero() -> None:
+    bars = [bar("CoMM", control=60.0, **dict.fromkeys(PANELS, summary(70.0))), bar("B", control=49)]
+    figure = interaction_bars(bars, CHANCE)
+    feet = {
+        title: {p.get_y() for p in panel(figure, title).patches if isinstance(p, Rectangle)}
+        for title in PANELS.values()
+    }
+    assert feet == {PANELS["R"]: {0.0}, PANELS["U"]: {0.0}, PANELS["S"]: {100 * CHANCE["S"]}}
+
+
+def test_the_uniqueness_of_either_image_can_have_its_own_panel() -> None:
+    one = Bar("A", {"U1": summary(70.0), "U2": summary(50.0)} | dict.fromkeys("RS"), None, None, {})
+    figure = interaction_bars([one], CHANCE, titles=EITHER_IMAGE)
+    assert boxes(panel(figure, "Uniqueness U1")) == {0.0: 70.0}
+    assert boxes(panel(figure, "Uniqueness U2")) == {0.0: 50.0}
+    assert level(panel(figure, "Uniqueness U2")) == pytest.approx(100 * CHANCE["U"])
+
+
+def test_each_bar_ends_at_its_mean() -> None:
     bars = [bar("CoMM", R=summary(99.9), U=summary(87.8)), bar("Cross", R=summary(100.0))]
     figure = interaction_bars(bars, CHANCE)
     assert boxes(panel(figure, PANELS["R"])) == {0.0: 99.9, 1.0: 100.0}

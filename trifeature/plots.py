@@ -25,6 +25,13 @@ Row = Mapping[str, Any]
 CURVE_COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS: Final = "osD^vP*"
 INTERACTIONS: Final = {"R": "Redundancy R", "U": "Uniqueness U", "S": "Synergy S"}
+EITHER_IMAGE: Final = {
+    "R": "Redundancy R",
+    "U1": "Uniqueness U1",
+    "U2": "Uniqueness U2",
+    "S": "Synergy S",
+}
+"""Panels that keep the unique attributes of image 1 and of image 2 apart."""
 
 STYLE: Final[dict[Any, Any]] = {
     "font.size": 9.0,
@@ -263,18 +270,31 @@ class Bar:
     published: Mapping[str, float]
 
 
-def interaction_bars(bars: Sequence[Bar], chance: Mapping[str, float], caption: str = "") -> Figure:
+def interaction_bars(
+    bars: Sequence[Bar],
+    chance: Mapping[str, float],
+    caption: str = "",
+    titles: Mapping[str, str] = INTERACTIONS,
+) -> Figure:
     """R, U and S of several methods: the layout of Figure 4 of Dufumier et al.
 
-    Each S stands beside its control; the paper's values are open diamonds, missing ones a word.
+    Each S stands beside its control, and both on chance: their lengths are what they gain over
+    guessing. The paper's values are open diamonds, missing ones a word.
+
+    Args:
+        bars: A bar in each panel.
+        chance: Accuracy of guessing, of R, U and S.
+        caption: Small print.
+        titles: The panels: `INTERACTIONS` or `EITHER_IMAGE`.
     """
-    with _drawing(max(9.6, 1.9 * len(bars)), 3.8) as figure:
-        panels = figure.subplots(1, len(INTERACTIONS))
-        for axes, (name, title) in zip(panels, INTERACTIONS.items(), strict=True):
+    with _drawing(max(9.6, 1.9 * len(bars), 3.2 * len(titles)), 3.8) as figure:
+        panels = figure.subplots(1, len(titles))
+        for axes, (name, title) in zip(panels, titles.items(), strict=True):
+            guess = 100 * chance[name[0]]
             for place, bar in enumerate(bars):
-                _draw_bar(axes, place, bar, name)
-            axes.axhline(100 * chance[name], color="0.4", linewidth=1, linestyle=":")
-            axes.annotate("chance", (1.005, 100 * chance[name]), **_AT_THE_RIGHT)
+                _draw_bar(axes, place, bar, name, guess if name == "S" else 0.0)
+            axes.axhline(guess, color="0.4", linewidth=1, linestyle=":")
+            axes.annotate("chance", (1.005, guess), **_AT_THE_RIGHT)
             axes.set(title=title, ylim=_limits(name), xlim=(-0.6, len(bars) - 0.4))
             axes.set_xticks(range(len(bars)), [b.label for b in bars], rotation=30, ha="right")
             axes.grid(visible=False, axis="x")
@@ -286,7 +306,8 @@ def interaction_bars(bars: Sequence[Bar], chance: Mapping[str, float], caption: 
     return figure
 
 
-def _draw_bar(axes: Axes, place: int, bar: Bar, name: str) -> None:
+def _draw_bar(axes: Axes, place: int, bar: Bar, name: str, floor: float) -> None:
+    """One method's bar in the panel of a letter; it stands on `floor`."""
     color = CURVE_COLORS[place % len(CURVE_COLORS)]
     value = bar.values[name]
     beside = name == "S" and bar.control is not None
@@ -296,13 +317,22 @@ def _draw_bar(axes: Axes, place: int, bar: Bar, name: str) -> None:
         low, _ = _limits(name)
         axes.annotate("not measured", (place, low), rotation=90, fontsize=7, ha="center")
     else:
-        axes.bar(place + shift, value.mean, width, yerr=value.spread, color=color, capsize=2)
+        axes.bar(
+            place + shift,
+            value.mean - floor,
+            width,
+            bottom=floor,
+            yerr=value.spread,
+            color=color,
+            capsize=2,
+        )
     if name == "S" and bar.control is not None:
         label = "the same on unbiased pairs (control)"
         axes.bar(
             place + 0.2,
-            bar.control.mean,
+            bar.control.mean - floor,
             0.38,
+            bottom=floor,
             yerr=bar.control.spread,
             color="white",
             edgecolor="0.3",
@@ -365,8 +395,8 @@ def strength_panels(
             labels = [label for label, _ in next(iter(lines.values()))]
             axes.set_xticks(range(len(labels)), labels)
             axes.set(title=title, xlabel="area of the crop of modality 1, strongest to lightest")
-            if i_nce is not None:
-                _draw_i_nce(axes, i_nce[title])
+        if i_nce is not None:
+            _draw_i_nce(dict(zip(series, panels, strict=True)), i_nce)
         panels[0].set_ylabel("linear probe, macro accuracy (%)")
         handles, names = _legend(panels)
         figure.legend(handles, names, loc="outside lower center", ncols=len(names))
@@ -374,14 +404,19 @@ def strength_panels(
     return figure
 
 
-def _draw_i_nce(axes: Axes, values: Sequence[float | None]) -> None:
-    """I_NCE(X, X′) as gray crosses against an axis on the right."""
-    right = axes.twinx()
-    known = [(x, value) for x, value in enumerate(values) if value is not None]
-    right.plot([x for x, _ in known], [y for _, y in known], "x:", color="0.4")
-    right.set_ylabel("× I_NCE(X, X′), nats", color="0.4")
-    right.grid(visible=False)
-    right.spines["right"].set_visible(True)
+def _draw_i_nce(panels: Mapping[str, Axes], values: Mapping[str, Sequence[float | None]]) -> None:
+    """I_NCE(X, X′) as gray crosses against an axis on the right, the same in all panels."""
+    first: Axes | None = None
+    for title, axes in panels.items():
+        right = axes.twinx()
+        if first is not None:
+            right.sharey(first)
+        first = first or right
+        known = [(x, value) for x, value in enumerate(values[title]) if value is not None]
+        right.plot([x for x, _ in known], [y for _, y in known], "x:", color="0.4")
+        right.set_ylabel("× I_NCE(X, X′), nats", color="0.4")
+        right.grid(visible=False)
+        right.spines["right"].set_visible(True)
 
 
 # --------------------------------------------------------------------------- in bits

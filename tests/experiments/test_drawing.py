@@ -68,7 +68,9 @@ def labels(axes: Axes) -> list[str]:
 
 
 def heights(axes: Axes) -> list[float]:
-    return [round(p.get_height(), 6) for p in axes.patches if isinstance(p, Rectangle)]
+    """Where each bar ends."""
+    bars = (p for p in axes.patches if isinstance(p, Rectangle))
+    return [round(p.get_y() + p.get_height(), 6) for p in bars]
 
 
 def legend(figure: Figure) -> list[str]:
@@ -134,6 +136,18 @@ def test_the_caption_states_what_was_run_and_how_often() -> None:
     assert drawn("fig4", rows, 2).get_suptitle() == words + "n = 1 to 2"
 
 
+def test_table_5_keeps_the_uniqueness_of_the_two_images_apart() -> None:
+    figure = drawn("table5", rows_of("table5"))
+    axes = panel(figure, "Uniqueness U2")
+    published = [
+        float(np.asarray(one.get_ydata())[0])
+        for one in axes.get_lines()
+        if one.get_label() == "published (AlexNet, 224 px)"
+    ]
+    assert len(heights(axes)) == 5
+    assert len(published) >= 4
+
+
 # --------------------------------------------------------------------------- figure 5
 
 
@@ -174,7 +188,7 @@ def test_figure_5_of_nothing_can_be_drawn() -> None:
 def test_figure_7_has_a_panel_for_each_family_with_a_point_for_each_crop() -> None:
     figure = drawn("fig7", rows_of("fig7"))
     for title, crops in {
-        "crops from 0": ["0.1–0.3", "0.1–0.5", "0.1–0.8"],
+        "crops from 0.1": ["0.1–0.3", "0.1–0.5", "0.1–0.8"],
         "crops to 1": ["0.2–1", "0.4–1", "0.7–1"],
     }.items():
         axes = panel(figure, title)
@@ -195,13 +209,14 @@ def test_figure_7_has_i_nce_beside_in_nats() -> None:
     right = [axes for axes in figure.axes if "nats" in axes.get_ylabel()]
     assert len(right) == 2
     for axes in right:
+        assert axes.get_ylim() == right[0].get_ylim()
         (crosses,) = axes.get_lines()
         assert np.asarray(crosses.get_xydata()).tolist() == [[x, 2.25] for x in range(3)]
 
 
 def test_a_crop_that_was_not_run_keeps_its_place_in_figure_7() -> None:
     rows = rows_of("fig7", wanted=lambda plan: plan.run.views_of(0).crop_scale != (0.1, 0.5))
-    axes = panel(drawn("fig7", rows), "crops from 0")
+    axes = panel(drawn("fig7", rows), "crops from 0.1")
     assert points(axes, "U") == [(0, 60.0), (2, 60.0)]
     assert len(axes.get_xticks()) == 3
     assert "n = up to 1, some not measured" in drawn("fig7", rows).get_suptitle()

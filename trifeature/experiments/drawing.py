@@ -11,7 +11,15 @@ from trifeature.experiments.ablation import chance_of
 from trifeature.experiments.base import Experiment, Result
 from trifeature.experiments.fig7 import FAMILIES
 from trifeature.experiments.runs import Row
-from trifeature.plots import Bar, Curve, interaction_bars, interaction_curves, strength_panels
+from trifeature.plots import (
+    EITHER_IMAGE,
+    INTERACTIONS,
+    Bar,
+    Curve,
+    interaction_bars,
+    interaction_curves,
+    strength_panels,
+)
 from trifeature.report import Summary
 
 if TYPE_CHECKING:
@@ -33,7 +41,11 @@ def draw(experiment: Experiment, preset: str, found: Sequence[Result]) -> Figure
         return interaction_curves(_curves(found), chance(preset), caption)
     if experiment.name == "fig7":
         return _strengths(preset, found, caption)
-    return interaction_bars(_bars(found), chance(preset), caption)
+    # Where the paper prints no mean of U1 and U2, they are what it is about.
+    apart = any(result.arm.published and "U" not in result.arm.published for result in found)
+    return interaction_bars(
+        _bars(found), chance(preset), caption, EITHER_IMAGE if apart else INTERACTIONS
+    )
 
 
 def _counts(found: Sequence[Result]) -> str:
@@ -63,7 +75,7 @@ def _bars(found: Sequence[Result]) -> list[Bar]:
     return [
         Bar(
             result.arm.label,
-            {name: result.summary(name) for name in ("R", "U", "S")},
+            {name: result.summary(name) for name in TABLE_COLUMNS},
             result.control,
             _mean(result.untrained, "S"),
             {name: value for name, (value, _) in result.arm.published.items()},
@@ -80,7 +92,9 @@ def _mean(rows: Sequence[Row], column: str, scale: float = 100) -> float | None:
 
 def _strengths(preset: str, found: Sequence[Result], caption: str) -> Figure:
     """Figure 7's two families of crops; the arms come in their order."""
-    scales = {title: getattr(AUGMENTATIONS[preset], name) for title, name in FAMILIES.items()}
+    from_zero, to_full = (getattr(AUGMENTATIONS[preset], name) for name in FAMILIES)
+    # "From 0" is the paper's: a preset's family starts at what its canvas lets be seen.
+    scales = {f"crops from {from_zero[0][0]:g}": from_zero, "crops to 1": to_full}
     rest = iter(found)
     families = {
         title: [(f"{low:g}–{high:g}", next(rest)) for low, high in members]

@@ -12,12 +12,12 @@ from dataclasses import replace
 from trifeature.comm.settings import AUGMENTATIONS
 from trifeature.experiments.base import Arm, Experiment
 
-FAMILIES = {"crops from 0": "crops_from_zero", "crops to 1": "crops_to_full"}
+FAMILIES = ("crops_from_zero", "crops_to_full")
 
 
 def arms(preset: str) -> Sequence[Arm]:
     """One arm for each crop scale of either family; modality 2 keeps *All*."""
-    scales = [s for family in FAMILIES.values() for s in getattr(AUGMENTATIONS[preset], family)]
+    scales = [s for family in FAMILIES for s in getattr(AUGMENTATIONS[preset], family)]
     return tuple(_arm(preset, scale) for scale in scales)
 
 
