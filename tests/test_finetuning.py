@@ -445,7 +445,7 @@ def test_the_command_prints_a_line_a_task_and_appends_rows(
     run: Path, tiny: Dataset, tmp_path: Path
 ) -> None:
     rows = tmp_path / "rows.jsonl"
-    options = ["--task", "unique1", "--task", "share", "--epochs", "1", "--batch-size", "16"]
+    options = ["--task", "U1", "--task", "share", "--epochs", "1", "--batch-size", "16"]
     arguments = [str(run), *options, "--rows", str(rows), "--device", "cpu"]
     result = runner.invoke(app, arguments)
     assert result.exit_code == 0, result.output

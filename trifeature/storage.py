@@ -15,15 +15,16 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from PIL import Image
 from torch import Tensor
 
@@ -49,6 +50,8 @@ FORMAT_VERSION: Final = 2
 READABLE_VERSIONS: Final = (1, 2)
 """Version 1 does not state the atoms; `read_truth` computes them from its pairs."""
 MANIFEST: Final = "dataset.json"
+PATIENCE: Final = 1.0
+"""Seconds to wait for another process before saying so."""
 Progress = Callable[[int, int], None]
 
 
@@ -77,6 +80,7 @@ def generate(
     overwrite: bool = False,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    on_wait: Callable[[], None] | None = None,
 ) -> Generated:
     """Make a data set on disk, or reuse it where exactly this one lies there already.
 
@@ -91,14 +95,16 @@ def generate(
             not a Trifeature data set is never replaced.
         device: Where to render.
         progress: Called with the number of files written so far and in all.
+        on_wait: Called once if another process is at work on this data set.
 
     Raises:
         InputError: something else is at `path`.
         OSError: the disk is full or the folder cannot be written; nothing is left behind.
     """
     target = Path(path)
+    _require_data_set_or_nothing(target)  # before a lock leaves its file beside it
     target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.parent / f".{target.name}.lock"):
+    with _locked(target, on_wait):
         if (existing := _existing(target, settings, overwrite)) is not None:
             return Generated(target, reused=True, summary=existing["summary"])
         for stale in target.parent.glob(f".{glob.escape(target.name)}.part-*"):
@@ -117,14 +123,37 @@ def generate(
     return Generated(target, reused=False, summary=summarize(dataset))
 
 
-def _existing(target: Path, settings: DatasetSettings, overwrite: bool) -> dict[str, Any] | None:
-    """The manifest of the data set at `target` if it can be reused; None if one may be written."""
+@contextmanager
+def _locked(target: Path, on_wait: Callable[[], None] | None) -> Iterator[None]:
+    """Keep other processes from making the same data set meanwhile."""
+    lock = FileLock(target.parent / f".{target.name}.lock")
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        if on_wait is not None:
+            on_wait()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _require_data_set_or_nothing(target: Path) -> None:
+    """Refuse a place where something else lies."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
-        return None
+        return
     if not (target / MANIFEST).is_file():
         raise InputError(
             f"{target} exists and is not a Trifeature data set: name another folder or remove it"
         )
+
+
+def _existing(target: Path, settings: DatasetSettings, overwrite: bool) -> dict[str, Any] | None:
+    """The manifest of the data set at `target` if it can be reused; None if one may be written."""
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return None
+    _require_data_set_or_nothing(target)
     if overwrite:
         strangers = {entry.name for entry in target.iterdir()} - {MANIFEST, *SPLITS, "pairs"}
         if strangers:

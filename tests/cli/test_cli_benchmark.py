@@ -116,6 +116,9 @@ def test_a_speedrun_says_each_seed_and_keeps_a_row(
         (("--execution", "fast"), "execution"),
         (("--execution", "graphs"), "CUDA graphs need a GPU"),
         (("--epochs", "3"), "--epochs can only go with --speedrun"),
+        (("--seeds", "4"), "--seeds can only go with --speedrun"),
+        (("--speedrun", "--steps", "4"), "--steps cannot go with --speedrun"),
+        (("--speedrun", "--no-probe"), "--no-probe cannot go with --speedrun"),
         (
             ("--speedrun", "--reference", "--method", "cross"),
             "--reference and --method cannot go with",

@@ -68,7 +68,10 @@ def test_ctrl_c_is_one_sentence_and_exit_code_130(capsys: Capture) -> None:
         command()
     assert stop.value.exit_code == INTERRUPTED == 130
     out, err = capsys.readouterr()
-    assert (out, err.strip()) == ("", "stopped; the same command continues where it was")
+    assert (out, err.strip()) == (
+        "",
+        "stopped: what was finished is kept, and the same command goes on",
+    )
 
 
 def test_a_defect_of_the_program_is_not_hidden() -> None:

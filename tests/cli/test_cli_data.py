@@ -5,6 +5,7 @@ import json
 import os
 import runpy
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -594,6 +596,32 @@ def test_a_command_line_that_cannot_be_read_exits_with_code_2_and_a_hint(
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.parametrize("place", ["..", "full"])
+def test_a_refused_folder_leaves_no_lock_behind(place: str, run: Command) -> None:
+    Path("full").mkdir()
+    Path("full/letter.txt").touch()
+    assert_refused(run("generate", place, "--preset", "quick"), "is not a Trifeature data set")
+    assert not [*Path().glob(".*.lock"), *Path("..").glob("....lock")]
+
+
+def test_waiting_for_another_process_is_said(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "PATIENCE", 0.0)
+    held = threading.Event()
+
+    def hold() -> None:
+        with FileLock(".out.lock"):
+            held.set()
+            time.sleep(0.2)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    said = run("generate", "out", "--preset", "quick")
+    assert (said.code, said.err) == (0, "")
+    other.join()
+    assert said.out.startswith("waiting for another process that writes out\n")
+
+
 def test_ctrl_c_while_rendering_leaves_nothing_behind(
     run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -603,5 +631,5 @@ def test_ctrl_c_while_rendering_leaves_nothing_behind(
     monkeypatch.setattr(dataset, "render", stop)
     said = run("generate", "out", "--preset", "quick")
     assert said.code == 130
-    assert said.err.strip() == "stopped; the same command continues where it was"
+    assert said.err.strip() == "stopped: what was finished is kept, and the same command goes on"
     assert [path.name for path in Path().iterdir()] == [".out.lock"]

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import trifeature
+from trifeature import cli
 
 ASK = """
 import sys
@@ -25,3 +26,17 @@ def test_the_version_is_printed_without_importing_torch(entry: str) -> None:
     words = [sys.executable, "-c", ASK.format(entry=entry)]
     said = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603
     assert (said.returncode, said.stdout, said.stderr) == (0, f"{trifeature.__version__}\n", "")
+
+
+@pytest.mark.parametrize("entry", ["_run_trifeature", "_run_comm_probe"])
+def test_ctrl_c_during_the_imports_is_no_traceback(
+    entry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, entry, interrupted)
+    monkeypatch.setattr(sys, "argv", ["command", "info"])
+    with pytest.raises(SystemExit) as stop:
+        getattr(cli, entry.removeprefix("_run_") + "_main")()
+    assert stop.value.code == 130

@@ -385,6 +385,16 @@ def test_train_on_a_data_set_of_ones_own_takes_its_pairs_as_they_are(
     assert (one.plan.data, one.plan.probing, one.rest["source"]) == (DATA, "paper", Path("mine"))
 
 
+def test_train_unbiased_is_the_control_of_the_same_command(
+    run: Command, carried: list[Carried]
+) -> None:
+    for words in ((), ("--unbiased",)):
+        assert run("train", "--method", "cross", *words).code == 0
+    biased, unbiased = (one.plan for one in carried)
+    assert (biased.biased, unbiased.biased) == (True, False)
+    assert unbiased.key == control_of(biased).key
+
+
 class Mean(Method):
     """A method that is nothing but a file: one linear layer on the mean colors of the images."""
 
@@ -485,8 +495,7 @@ def test_probe_without_a_control_says_how_to_get_it(there: Command) -> None:
         assert [*name.split(), *cells, "1"] in said.cells
         for image in ("image1", "image2"):
             assert any(line.startswith(f"  {name}, {image} alone ") for line in lines)
-    key = read_rows(Path("runs/ablate/rows.jsonl"))[2]["key"]
-    assert f"(key {key})" in said.text
+    assert "`comm-probe train --unbiased`" in said.text
     assert "--control RUN shows it here" in said.text
 
 
@@ -726,7 +735,16 @@ def test_figure_alone_draws_the_curves_of_the_last_ablation(there: Command) -> N
 @pytest.mark.parametrize("name", ["curves", "fig4"])
 def test_a_figure_of_no_rows_names_the_file(name: str, run: Command) -> None:
     said = run("figure", name, "--rows", "nowhere.jsonl")
-    assert_refused(said, "nowhere.jsonl does not exist", "`comm-probe ablate`")
+    writes = {"curves": "`comm-probe ablate`", "fig4": "`comm-probe reproduce fig4 --preset quick`"}
+    assert_refused(said, "nowhere.jsonl does not exist", writes[name])
+
+
+def test_a_figure_of_rows_that_are_all_of_something_else_is_refused(run: Command) -> None:
+    (plan, *_) = EXPERIMENTS["fig7"].plans("quick", epochs=1, seeds=9)[-1:]
+    write("rows.jsonl", [replace(plan, run=replace(plan.run, seed=99))])
+    said = run("figure", "fig4", "--rows", "rows.jsonl")
+    assert_refused(said, "no row of rows.jsonl belongs to fig4 of the quick preset")
+    assert [path.name for path in Path().iterdir()] == ["rows.jsonl"]
 
 
 def test_curves_of_an_empty_file_are_refused(run: Command) -> None:
@@ -812,7 +830,7 @@ def test_ctrl_c_is_one_sentence_and_the_same_command_goes_on(
         patch.setattr(steps, "step", failing(5, KeyboardInterrupt()))  # in the second epoch
         said = run(*words, "--out", "stopped")
     assert said.code == 130
-    assert said.err.strip() == "stopped; the same command continues where it was"
+    assert said.err.strip() == "stopped: what was finished is kept, and the same command goes on"
     assert not Path("stopped/rows.jsonl").exists()
     with monkeypatch.context() as patch:
         patch.setattr(steps, "step", failing(4, AssertionError()))  # three steps are left
@@ -857,7 +875,9 @@ def test_a_step_that_cannot_be_compiled_is_one_line_or_a_traceback_where_asked(
 
 def test_a_loss_that_explodes_is_one_line_that_names_the_step(run: Command) -> None:
     said = run("train", "--learning-rate", "1e30")
-    assert_refused(said, "the loss is not finite at step", "the last good checkpoint is kept")
+    assert_refused(
+        said, "the loss is not finite at step", "the last good checkpoint, if there is one, is kept"
+    )
 
 
 def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -897,6 +917,10 @@ def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyP
         (["train", "--device", "gpu"], "unknown device 'gpu'"),
         (["train", "--device", "cuda"], "no GPU for 'cuda' on this machine: use --device cpu"),
         (["train", "--data", "nowhere"], "nowhere is not a Trifeature data set"),
+        (["train", "--method", "cross", "--loss", "L_i"], "--loss is for --method comm, not cross"),
+        (["train", "--method", "factorcl", "--fusion", "linear"], "--fusion is for --method comm"),
+        (["train", "--cross-self", "paper"], "--cross-self is for --method cross+self, not comm"),
+        (["train", "--unbiased", "--data", "x"], "the pairs of --data are as they are"),
         (["ablate", "--loss", "L_I"], "unknown loss 'L_I': did you mean 'L_i'?"),
         (["ablate", "--preset", "papers"], "did you mean 'paper'?"),
         (["ablate", "--probing", "papr"], "did you mean 'paper'?"),
@@ -905,6 +929,8 @@ def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyP
         (["reproduce", "fig6"], "unknown experiment 'fig6': did you mean"),
         (["reproduce", "fig4", "--preset", "quik"], "did you mean 'quick'?"),
         (["reproduce", "fig4", "--device", "cuda"], "no GPU for 'cuda' on this machine"),
+        (["reproduce", "fig4", "--time-budget", "-5"], "--time-budget must be 0 seconds or more"),
+        (["reproduce", "fig4", "--time-budget", "nan"], "--time-budget must be 0 seconds or more"),
         (["figure", "tabel4"], "unknown experiment 'tabel4': did you mean 'table4'?"),
         (["figure", "fig4", "--preset", "quik"], "did you mean 'quick'?"),
         (["demo", "--device", "cuda"], "no GPU for 'cuda' on this machine"),

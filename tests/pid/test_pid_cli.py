@@ -80,6 +80,10 @@ def test_too_few_samples_warn_on_standard_error(tmp_path: Path) -> None:
         (["show", "XOR", "--picture", "x.nothing"], "cannot draw into x.nothing"),
         (["atoms", "none.csv", "--source", "a", "--source", "b", "--target", "y"], "cannot read"),
         (["atoms", "none.csv", "--source", "a", "--target", "y"], "exactly two sources"),
+        (["atoms", "x.csv", "--source", "a", "--source", "y", "--target", "y"], "its own source"),
+        (["bounds", "XORR"], "did you mean 'XOR'"),
+        (["bounds", "NOISY-XOR", "--set", "flip=9"], "flip is a probability"),
+        (["show", "AND", "--set", "flip=.1"], "AND takes no parameters"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(arguments: list[str], message: str) -> None:

@@ -101,7 +101,8 @@ def test_belief_the_target_is_no_third_variable() -> None:
     ("name", "parameters", "message"),
     [
         ("XORR", {}, "did you mean 'XOR'"),
-        ("XOR", {"flip": 0.1}, "unknown parameter of XOR"),
+        ("XOR", {"flip": 0.1}, "XOR takes no parameters, got 'flip'"),
+        ("NOISY-XOR", {"flop": 0.1}, "unknown parameter of NOISY-XOR"),
         ("NOISY-XOR", {"flip": 1.5}, r"probability in \[0, 1\]"),
         ("SUM-MODULO", {"values": 2.5}, "whole number from 2 to 100"),
         ("SUM-MODULO", {"values": 1}, "whole number from 2 to 100"),

@@ -114,3 +114,10 @@ def test_bad_pairs_say_what_is_wrong() -> None:
         Pairs(one[:1], one[:1], labels[:1]).split(0.5, torch.Generator())
     with pytest.raises(InputError, match="no number of centers"):
         discretized_atoms(Pairs(one, one, labels), Pairs(one, one, labels), counts=(9,))
+
+
+def test_arrays_are_pairs_too() -> None:
+    pairs = Pairs(np.ones((3, 2)), np.ones((3, 1)), np.array([0, 1, 1]))  # type: ignore[arg-type]
+    assert len(pairs) == 3
+    assert pairs.modality1.shape == (3, 2)
+    assert class_entropy(pairs.target) == pytest.approx(0.918296, abs=1e-6)

@@ -141,7 +141,7 @@ def test_senseless_resampling_is_refused(settings: dict[str, int]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "unknown column"),
+        ("", "is empty: its first line names the columns"),
         ("a,b\n", "has no rows"),
         ("a,b\n1,\n", "empty value in row 2"),
         ("a,c\n1,2\n", "unknown column of"),

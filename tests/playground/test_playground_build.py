@@ -18,9 +18,12 @@ from typer.testing import CliRunner
 
 from trifeature.attributes import COLOR_RGB
 from trifeature.cli.playground import playground
+from trifeature.dataset import Dataset
+from trifeature.errors import InputError
 from trifeature.playground import build_page, write_page
 from trifeature.playground.build import SEED, SPRITE, learned, sprite_sheet
 from trifeature.render import RenderSettings, render
+from trifeature.storage import generate, verify
 
 BUILT = Path(__file__).parents[2] / "docs" / "playground" / "index.html"
 
@@ -138,3 +141,11 @@ def test_rows_that_are_not_there_are_an_error(tmp_path: Path) -> None:
 def test_the_page_is_the_same_every_time(tmp_path: Path) -> None:
     first = write_page(tmp_path / "a.html").read_bytes()
     assert write_page(tmp_path / "b.html").read_bytes() == first
+
+
+def test_a_data_set_stays_a_data_set(tiny: Dataset, tmp_path: Path) -> None:
+    generate(tmp_path / "data", tiny.settings)
+    for out in (tmp_path / "data", tmp_path / "data" / "page.html"):
+        with pytest.raises(InputError, match="is a data set, where nothing else belongs"):
+            write_page(out)
+    assert verify(tmp_path / "data") == []

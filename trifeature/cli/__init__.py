@@ -6,7 +6,7 @@ The commands are imported where they are run: torch takes seconds, and `--versio
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import trifeature
 
@@ -14,6 +14,24 @@ import trifeature
 def trifeature_main() -> None:
     """Entry point of `trifeature`: the data."""
     _answer_version(sys.argv[1:])
+    _interruptible(_run_trifeature)
+
+
+def comm_probe_main() -> None:
+    """Entry point of `comm-probe`: the models and the measurements."""
+    _answer_version(sys.argv[1:])
+    _interruptible(_run_comm_probe)
+
+
+def _interruptible(run: Callable[[], None]) -> None:
+    """Ctrl-C while the packages are still being imported: nothing has begun, so it says nothing."""
+    try:
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run_trifeature() -> None:
     from trifeature.cli import data  # noqa: PLC0415 - see above
     from trifeature.cli.common import protect_bare_option  # noqa: PLC0415
 
@@ -22,9 +40,7 @@ def trifeature_main() -> None:
     )
 
 
-def comm_probe_main() -> None:
-    """Entry point of `comm-probe`: the models and the measurements."""
-    _answer_version(sys.argv[1:])
+def _run_comm_probe() -> None:
     from trifeature.cli import probe  # noqa: PLC0415 - see above
 
     probe.app(prog_name="comm-probe")

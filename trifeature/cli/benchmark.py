@@ -29,6 +29,7 @@ from trifeature.dataset import build, preset
 from trifeature.errors import InputError, check_name
 from trifeature.files import append_row
 
+STEPS: Final = 20
 HIDDEN: Final = ("bench", "versions", "commit", "execution", "method", "changes", "spread", "parts")
 
 
@@ -38,7 +39,7 @@ def bench(
         str, typer.Option("--preset", help="quick, fast or paper: network and canvas.")
     ] = "quick",
     method: Annotated[str, typer.Option(help=", ".join(METHODS))] = "comm",
-    steps: Annotated[int, typer.Option(help="How many to time.", min=1)] = 20,
+    steps: Annotated[int | None, typer.Option(help="How many to time. [20]", min=1)] = None,
     precision: PrecisionOption = None,
     execution: ExecutionOption = None,
     probe: Annotated[bool, typer.Option(help="Time a probing too.")] = True,
@@ -54,7 +55,9 @@ def bench(
     epochs: Annotated[
         int | None, typer.Option(help="With --speedrun: other than the schedule's.", min=1)
     ] = None,
-    seeds: Annotated[int, typer.Option(help="With --speedrun.", min=1)] = FEWEST_SEEDS,
+    seeds: Annotated[
+        int | None, typer.Option(help=f"With --speedrun. [{FEWEST_SEEDS}]", min=1)
+    ] = None,
     rows: Annotated[Path | None, typer.Option(help="JSON lines to append to.")] = None,
     device: DeviceOption = None,
     as_json: JsonOption = False,
@@ -63,8 +66,14 @@ def bench(
     check_name("preset", preset_name, RUN_PRESETS)
     _check_together(
         speedrun,
-        of_speedrun={"--epochs": epochs is not None, "--validation": validation},
+        of_speedrun={
+            "--epochs": epochs is not None,
+            "--validation": validation,
+            "--seeds": seeds is not None,
+        },
         of_step={
+            "--steps": steps is not None,
+            "--no-probe": not probe,
             "--reference": reference,
             "--method": method != "comm",
             "--execution": execution is not None,
@@ -88,7 +97,7 @@ def bench(
         row = bench_speedrun(
             preset_name,
             target,
-            seeds=seeds,
+            seeds=FEWEST_SEEDS if seeds is None else seeds,
             validation=validation,
             on_seed=None if as_json else _say_seed,
             **changes,
@@ -96,15 +105,16 @@ def bench(
         keep(row)
     else:
         settings = run_preset(preset_name, method=check_name("method", method, METHODS), **changes)
+        count = STEPS if steps is None else steps
         if reference:
             check_reference(settings)
         how = read_execution(execution)
         if how is not None:
             how.require(target)
         data = build(preset(preset_name, match_rate=1.0), target)
-        keep(bench_training(data, settings, target, execution=how, steps=steps, probing=probe))
+        keep(bench_training(data, settings, target, execution=how, steps=count, probing=probe))
         if reference:
-            keep(bench_reference(data, settings, target, steps=steps))
+            keep(bench_reference(data, settings, target, steps=count))
     if as_json:
         print_json(found)
     elif reference:

@@ -68,7 +68,9 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             place = f"{problem.filename}: " if problem.filename else ""
             fail(f"{place}{problem.strerror or problem}")
         except KeyboardInterrupt:
-            errors.print("\nstopped; the same command continues where it was", style="yellow")
+            errors.print(
+                "\nstopped: what was finished is kept, and the same command goes on", style="yellow"
+            )
             raise typer.Exit(INTERRUPTED) from None
 
     return run

@@ -180,6 +180,7 @@ def make(
             overwrite=overwrite,
             device=pick_device(device),
             progress=progress,
+            on_wait=lambda: say(f"waiting for another process that writes {escape(str(folder))}"),
         )
 
 
@@ -259,6 +260,7 @@ def info(
         say(f"[bold]{name}:[/bold] {escape(words)}")
     _print_summary(settings, manifest["summary"])
     _print_truth(truth)
+    say("read from its description alone; `trifeature verify` checks the files")
 
 
 def _print_truth(truth: Mapping[str, Any]) -> None:

@@ -90,6 +90,8 @@ def reproduce(
     check_name("preset", preset_name, RUN_PRESETS)
     cluster = _cluster(executor, ray_address, cpus_per_run, gpus_per_run, jobs)
     file = rows or FIGURES / f"{preset_name}.jsonl"
+    if time_budget is not None and not time_budget >= 0:
+        raise InputError(f"--time-budget must be 0 seconds or more, not {time_budget:g}")
     exact = read_precision(precision)
     plans = [
         plan
@@ -171,17 +173,25 @@ def _draw_experiment(
     epochs: int | None,
     precision: Precision | None,
     probing: str,
+    *,
+    required: bool = False,
 ) -> None:
-    """Draw one figure or table from rows and print its table."""
+    """Draw a figure or table from rows and print it; if `required`, not where no row fits."""
+    known = result_rows(rows)
     found = results(
         experiment,
         preset_name,
-        result_rows(rows),
+        known,
         seeds=seeds,
         epochs=epochs,
         precision=precision,
         probing=read_probing(probing),
     )
+    if required and known and not any(one.biased or one.unbiased for one in found):
+        raise InputError(
+            f"no row of {rows} belongs to {experiment.name} of the {preset_name} preset: "
+            f"`comm-probe reproduce {experiment.name} --preset {preset_name}` writes them"
+        )
     lines = table(found)
     say(f"[bold]{experiment.title}, {preset_name} preset, %[/bold]")
     typer.echo(as_text(lines))  # wider than most terminals: wrapped lines beat squeezed columns
@@ -216,7 +226,10 @@ def figure(
     chosen = [] if name == "curves" else _experiments(name)
     check_name("preset", preset_name, RUN_PRESETS)
     if not file.exists():
-        raise InputError(f"{file} does not exist: `comm-probe ablate` and `reproduce` write rows")
+        writes = "ablate" if name == "curves" else f"reproduce {name} --preset {preset_name}"
+        raise InputError(
+            f"{file} does not exist: `comm-probe {writes}` writes it; --rows names another"
+        )
     for experiment in chosen:
         _draw_experiment(
             experiment,
@@ -227,6 +240,7 @@ def figure(
             epochs,
             read_precision(precision),
             probing,
+            required=name != "all",
         )
     if not chosen:
         found = result_rows(file)

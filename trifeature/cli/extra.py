@@ -76,7 +76,9 @@ def finetune(
     )
     method, dataset, origin = _open_run(run, data, device)
     known = dataset.settings.rule.tasks
-    tasks = [check_name("task", name, known) for name in dict.fromkeys(task or known)]
+    letters = {letter(name): name for name in known}  # as tables name them
+    chosen = dict.fromkeys(letters.get(name, name) for name in task or known)
+    tasks = [check_name("task", name, known) for name in chosen]
     found = []
     for result in _finetune_each(method, dataset, tasks, settings):
         found.append(result)

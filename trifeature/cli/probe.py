@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -62,6 +63,11 @@ from trifeature.provenance import provenance
 from trifeature.report import columns_for
 from trifeature.views import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
 
+OWNERS: Final = {
+    **dict.fromkeys(("loss", "fusion", "masking", "unimodal"), "comm"),
+    "cross_self": "cross+self",
+}
+"""The one method that heeds a setting."""
 VIEW_SETS: Final = {"all": ALL, "all-without-crop": ALL_WITHOUT_CROP, "light": LIGHT}
 
 app = typer.Typer(
@@ -116,6 +122,13 @@ def train(
     ] = None,
     precision: PrecisionOption = None,
     execution: ExecutionOption = None,
+    biased: Annotated[
+        bool,
+        typer.Option(
+            "--biased/--unbiased",
+            help="Pairs that keep the map, or, as the control of S, that leave it to chance.",
+        ),
+    ] = True,
     probe_at: ProbeAtOption = None,
     probing: ProbingOption = "fixed",
     out: Annotated[Path, typer.Option(help="Folder of the runs' folders.")] = RUNS,
@@ -126,6 +139,8 @@ def train(
     Several processes train one network together: `torchrun --standalone --nproc-per-node 2
     .venv/bin/comm-probe train …`. The result differs by rounding only.
     """
+    if data is not None and not biased:
+        raise InputError("--unbiased is for the preset's data: the pairs of --data are as they are")
     check_losses([loss], data, preset_name)
     given = {
         "epochs": epochs,
@@ -145,18 +160,26 @@ def train(
         "views": _view_sets(views),
     }
     changes = {name: value for name, value in given.items() if value is not None}
+    _check_heeded(method, {**changes, **({} if loss == "L_CoMM" else {"loss": loss})})
     run = run_preset(preset_name, method=check_name("method", method, METHODS), **changes)
     run = replace(run, loss=loss, seed=seed)
     at, kind = read_epochs(probe_at, run.epochs), read_probing(probing)
     pick_device(device)
     with joined():
-        source, dataset = open_data(data, preset_name, biased=True, seed=seed)
+        source, dataset = open_data(data, preset_name, biased=biased, seed=seed)
         plan = Plan(preset_name, dataset.settings, run, at, kind)
         new_method(run, dataset, pick_device("cpu"))  # settings that do not fit are refused first
         rows, _ = run_plans([plan], out, source=source, device=device, execution=execution)
     probed = {f"epoch {row['epoch']}": [row] for row in rows if row["key"] == plan.key}
     print_groups(plan.describe(), probed, plan.data)
     say(f"run: {bold(out / plan.name)}")
+
+
+def _check_heeded(method: str, given: Iterable[str]) -> None:
+    """Refuse options that belong to another method: they would change a run's name alone."""
+    for name in given:
+        if method != (owner := OWNERS.get(name, method)):
+            raise InputError(f"--{name.replace('_', '-')} is for --method {owner}, not {method}")
 
 
 def _view_sets(names: list[str] | None) -> tuple[ViewSet, ...] | None:
@@ -260,8 +283,8 @@ def probe_run(
     print_table("one image at a time", ["macro accuracy, %", *letters], alone)
     if control is None and data_settings.match_rate is not None:
         say(
-            f"S has a second control, the same model on unbiased pairs (key {twin.key}): "
-            "`comm-probe ablate` trains it, --control RUN shows it here"
+            "S has a second control, the same model on unbiased pairs: `comm-probe train "
+            "--unbiased` with the options of this run trains it, --control RUN shows it here"
         )
 
 

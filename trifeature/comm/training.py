@@ -286,8 +286,8 @@ def _require_finite(losses: Tensor, first_step: int) -> None:
     bad = (~losses.isfinite()).any(dim=1).nonzero()
     if len(bad):
         raise TrainingError(
-            f"the loss is not finite at step {first_step + int(bad[0])}: the last good checkpoint "
-            "is kept; a smaller learning rate or a larger temperature may help"
+            f"the loss is not finite at step {first_step + int(bad[0])}: the last good checkpoint, "
+            "if there is one, is kept; a smaller learning rate or a larger temperature may help"
         )
 
 

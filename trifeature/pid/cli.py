@@ -139,6 +139,8 @@ def atoms(
     if len(source) != 2:
         raise InputError(f"name exactly two sources with --source, got {len(source)}")
     one, other = (tuple(part.split(",")) for part in source)
+    if target in {*one, *other}:
+        raise InputError(f"{target!r} cannot be its own source: name other columns with --source")
     columns = read_columns(file, [*one, *other, target])
     if exact:
         result = atoms_of_columns(columns, one, other, target)
@@ -154,6 +156,7 @@ def atoms(
 
 
 @app.command()
+@one_line_errors
 def bounds(
     name: NameArgument,
     settings: SetOption = None,
@@ -175,6 +178,7 @@ def bounds(
 
 
 @app.command("bench")
+@one_line_errors
 def run_bench(output: FormatOption = Format.table) -> None:
     """Time and certified gap on random tables, beside dit's where it is installed."""
     rows = [*bench(), bench_batch()]

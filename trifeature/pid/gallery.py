@@ -64,6 +64,8 @@ class Example:
     def _checked(self, values: Mapping[str, float]) -> dict[str, float]:
         known = self.parameters
         for name, value in values.items():
+            if not known:
+                raise InputError(f"{self.name} takes no parameters, got {name!r}")
             check_name(f"parameter of {self.name}", name, known)
             known[name] = _in_range(name, value, known[name])
         return known

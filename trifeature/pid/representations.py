@@ -61,6 +61,8 @@ class Pairs:
     target: Tensor
 
     def __post_init__(self) -> None:
+        for name in ("modality1", "modality2", "target"):  # arrays are welcome too
+            object.__setattr__(self, name, torch.as_tensor(getattr(self, name)))
         one, other, y = self.modality1, self.modality2, self.target
         if one.ndim != 2 or other.ndim != 2 or y.ndim != 1 or not len(one) == len(other) == len(y):
             shapes = ", ".join(str(tuple(part.shape)) for part in (one, other, y))

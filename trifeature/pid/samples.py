@@ -172,6 +172,8 @@ def read_columns(path: str | Path, names: Sequence[str]) -> dict[str, NDArray[np
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             header = list(reader.fieldnames or [])
+            if not header:
+                raise InputError(f"{path} is empty: its first line names the columns")
             for name in names:
                 check_name(f"column of {path}", name, header)
             rows = [[row[name] for name in names] for row in reader]

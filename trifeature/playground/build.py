@@ -25,8 +25,10 @@ from PIL import Image
 import trifeature
 from trifeature.attributes import COLOR_RGB, COLORS, SHAPES, TEXTURES
 from trifeature.dataset import PRESETS
+from trifeature.errors import InputError
 from trifeature.files import read_rows, write_atomically
 from trifeature.render import RenderSettings, render
+from trifeature.storage import MANIFEST
 
 Row = Mapping[str, Any]
 
@@ -83,7 +85,7 @@ def write_page(out: Path, rows: Path | None = None) -> Path:
         The file written.
 
     Raises:
-        InputError: a line of `rows` is damaged.
+        InputError: a line of `rows` is damaged, or the folder is a data set's.
         OSError: `rows` does not exist, or `out` cannot be written.
     """
     recorded: list[dict[str, Any]] = []
@@ -92,6 +94,8 @@ def write_page(out: Path, rows: Path | None = None) -> Path:
         recorded = read_rows(rows)
     page = build_page(recorded, rows.name if rows else "")
     path = out if out.suffix in {".html", ".htm"} else out / "index.html"
+    if (path.parent / MANIFEST).exists():
+        raise InputError(f"{path.parent} is a data set, where nothing else belongs: name another")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, page.encode())
     return path

@@ -6,7 +6,7 @@
 # can it not learn?*
 #
 # First an argument in exact bits, with no network. Then what real networks did, from recorded
-# runs. Then a look inside two of them, and a cell with which you can train one yourself.
+# runs. Then a look inside three of them, and a cell with which you can train one yourself.
 
 # %%
 # %matplotlib inline
