@@ -173,3 +173,11 @@ def test_bootstrap_intervals_cover(name: str, n: int) -> None:
         ]
     # Nominally 95. The least, 84, is at the tie of TWO-LOOKS (see `estimate`).
     assert (covered >= 80).all(), covered
+
+
+def test_an_interval_stays_within_what_a_target_can_have() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 2, (2, 240))
+    found = estimate(one, other, one ^ other, resampling=Resampling(bootstraps=50, permutations=5))
+    for interval in found.intervals.values():
+        assert 0 <= interval.low <= interval.high <= 1

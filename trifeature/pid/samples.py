@@ -208,7 +208,8 @@ class Estimate:
     Attributes:
         plug_in: The exact atoms of the sample, biased as estimates.
         corrected: After correction by halving; may be slightly negative, and still adds up.
-        intervals: Bootstrap intervals around `corrected`, cut at 0.
+        intervals: Bootstrap intervals around `corrected`, cut at 0 and at log2 of the target's
+            values, between which every atom lies; `corrected` itself may leave that range.
         p_values: Share of permuted targets with at least the plug-in atom.
         samples: n.
         needed: Samples at which the plug-in bias would be acceptable.
@@ -299,7 +300,7 @@ def estimate(
     )
     values = np.array([atoms.values for atoms in solved])
     parts = np.split(values, np.cumsum([1, 2 * plan.halvings, plan.bootstraps]))
-    result = _summarize(solved[0], parts, n, samples_needed(counts.shape), plan)
+    result = _summarize(solved[0], parts, counts, plan)
     if result.too_few:
         N, M, K = counts.shape
         message = f"a table of {N} x {M} x {K} cells wants {result.needed} samples, got {n}"
@@ -333,13 +334,13 @@ def _resampled_tables(
 
 
 def _summarize(
-    plug_in: Atoms, parts: list[NDArray[np.float64]], n: int, needed: int, plan: Resampling
+    plug_in: Atoms, parts: list[NDArray[np.float64]], counts: Counts, plan: Resampling
 ) -> Estimate:
     observed, halves, boots, nulls = parts[0][0], *parts[1:]
     corrected = 2 * observed - halves.mean(0)
     tail = (1 - plan.level) / 2
     spread = np.quantile(boots, [tail, 1 - tail], axis=0) - boots.mean(0)
-    low, high = np.maximum(corrected + spread, 0.0)
+    low, high = np.clip(corrected + spread, 0.0, np.log2(counts.shape[2]))
     # Solved to a tolerance: a null that ties with the observed atom counts as reaching it.
     reached = (nulls >= observed - RESAMPLED_TOLERANCE).sum(0)
     p_values = (1 + reached) / (1 + len(nulls))
@@ -351,7 +352,7 @@ def _summarize(
             for name, a, b in zip(ATOM_NAMES, low, high, strict=True)
         },
         p_values=dict(zip(ATOM_NAMES, p_values.tolist(), strict=True)),
-        samples=n,
-        needed=needed,
+        samples=int(counts.sum()),
+        needed=samples_needed(counts.shape),
         level=plan.level,
     )
