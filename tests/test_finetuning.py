@@ -406,10 +406,8 @@ def test_a_loss_that_is_not_finite_stops_with_a_clear_word(
 TINY: dict[str, Any] = {"width": 16, "heads": 2, "hidden": 16, "embedding": 8, "vector": 12}
 
 
-@pytest.mark.parametrize(
-    ("method", "loss"),
-    [("comm", "supcon"), *((method, "cross-entropy") for method in METHODS)],
-)
+@pytest.mark.parametrize("loss", SUPERVISED_LOSSES)
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_can_be_fine_tuned(tiny: Dataset, method: str, loss: SupervisedLoss) -> None:
     fresh = new_method(run_preset("quick", method=method, **TINY), tiny, torch.device("cpu"))
     settings = FineTuning(loss=loss, epochs=1, batch_size=16)

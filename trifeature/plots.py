@@ -26,10 +26,10 @@ CURVE_COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#
 MARKERS: Final = "osD^vP*"
 INTERACTIONS: Final = {"R": "Redundancy R", "U": "Uniqueness U", "S": "Synergy S"}
 EITHER_IMAGE: Final = {
-    "R": "Redundancy R",
+    "R": INTERACTIONS["R"],
     "U1": "Uniqueness U1",
     "U2": "Uniqueness U2",
-    "S": "Synergy S",
+    "S": INTERACTIONS["S"],
 }
 """Panels that keep the unique attributes of image 1 and of image 2 apart."""
 
@@ -396,7 +396,7 @@ def strength_panels(
             axes.set_xticks(range(len(labels)), labels)
             axes.set(title=title, xlabel="area of the crop of modality 1, strongest to lightest")
         if i_nce is not None:
-            _draw_i_nce(dict(zip(series, panels, strict=True)), i_nce)
+            _draw_i_nce(panels, [i_nce[title] for title in series])
         panels[0].set_ylabel("linear probe, macro accuracy (%)")
         handles, names = _legend(panels)
         figure.legend(handles, names, loc="outside lower center", ncols=len(names))
@@ -404,15 +404,13 @@ def strength_panels(
     return figure
 
 
-def _draw_i_nce(panels: Mapping[str, Axes], values: Mapping[str, Sequence[float | None]]) -> None:
+def _draw_i_nce(panels: Sequence[Axes], values: Sequence[Sequence[float | None]]) -> None:
     """I_NCE(X, X′) as gray crosses against an axis on the right, the same in all panels."""
-    first: Axes | None = None
-    for title, axes in panels.items():
-        right = axes.twinx()
-        if first is not None:
-            right.sharey(first)
-        first = first or right
-        known = [(x, value) for x, value in enumerate(values[title]) if value is not None]
+    sides = [axes.twinx() for axes in panels]
+    for right, line in zip(sides, values, strict=True):
+        if right is not sides[0]:
+            right.sharey(sides[0])
+        known = [(x, value) for x, value in enumerate(line) if value is not None]
         right.plot([x for x, _ in known], [y for _, y in known], "x:", color="0.4")
         right.set_ylabel("× I_NCE(X, X′), nats", color="0.4")
         right.grid(visible=False)

@@ -102,7 +102,7 @@ def generate(
         OSError: the disk is full or the folder cannot be written; nothing is left behind.
     """
     target = Path(path)
-    _require_data_set_or_nothing(target)  # before a lock leaves its file beside it
+    _is_free(target)  # refuses what is no data set before a lock leaves its file beside it
     target.parent.mkdir(parents=True, exist_ok=True)
     with _locked(target, on_wait):
         if (existing := _existing(target, settings, overwrite)) is not None:
@@ -139,21 +139,21 @@ def _locked(target: Path, on_wait: Callable[[], None] | None) -> Iterator[None]:
         lock.release()
 
 
-def _require_data_set_or_nothing(target: Path) -> None:
-    """Refuse a place where something else lies."""
+def _is_free(target: Path) -> bool:
+    """Whether nothing lies there; a data set may, and anything else is refused."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
-        return
+        return True
     if not (target / MANIFEST).is_file():
         raise InputError(
             f"{target} exists and is not a Trifeature data set: name another folder or remove it"
         )
+    return False
 
 
 def _existing(target: Path, settings: DatasetSettings, overwrite: bool) -> dict[str, Any] | None:
     """The manifest of the data set at `target` if it can be reused; None if one may be written."""
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+    if _is_free(target):
         return None
-    _require_data_set_or_nothing(target)
     if overwrite:
         strangers = {entry.name for entry in target.iterdir()} - {MANIFEST, *SPLITS, "pairs"}
         if strangers:

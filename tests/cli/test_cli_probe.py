@@ -917,9 +917,15 @@ def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyP
         (["train", "--device", "gpu"], "unknown device 'gpu'"),
         (["train", "--device", "cuda"], "no GPU for 'cuda' on this machine: use --device cpu"),
         (["train", "--data", "nowhere"], "nowhere is not a Trifeature data set"),
-        (["train", "--method", "cross", "--loss", "L_i"], "--loss is for --method comm, not cross"),
-        (["train", "--method", "factorcl", "--fusion", "linear"], "--fusion is for --method comm"),
-        (["train", "--cross-self", "paper"], "--cross-self is for --method cross+self, not comm"),
+        (
+            ["train", "--method", "cross", "--loss", "L_i"],
+            "loss is a setting of comm, not",
+        ),
+        (
+            ["train", "--method", "factorcl", "--fusion", "linear"],
+            "fusion is a setting of comm",
+        ),
+        (["train", "--cross-self", "paper"], "cross_self is a setting of cross+self, not of comm"),
         (["train", "--unbiased", "--data", "x"], "the pairs of --data are as they are"),
         (["ablate", "--loss", "L_I"], "unknown loss 'L_I': did you mean 'L_i'?"),
         (["ablate", "--preset", "papers"], "did you mean 'paper'?"),

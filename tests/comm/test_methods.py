@@ -292,3 +292,22 @@ def test_an_unknown_loss_is_refused_with_what_there_is(loss: str, nearest: str) 
 def test_a_width_that_does_not_fit_the_heads_is_refused() -> None:
     with pytest.raises(InputError, match="3 heads do not divide"):
         make_comm(heads=3)
+
+
+@pytest.mark.parametrize(
+    ("method", "setting", "value"),
+    [
+        ("cross", "loss", "L_i"),
+        ("factorcl", "fusion", "linear"),
+        ("comm", "cross_self", "paper"),
+        ("cross+self", "negatives", "cross"),
+    ],
+)
+def test_a_setting_that_a_method_does_not_heed_is_refused(
+    method: str, setting: str, value: str
+) -> None:
+    settings = run_preset("quick", method=method, **{setting: value})
+    with pytest.raises(InputError) as refused:
+        make_method(settings, 2, 32)
+    assert str(refused.value).startswith(f"{setting} is a setting of ")
+    assert str(refused.value).endswith(f", not of {method}")

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from torchvision.transforms import v2
 
+from trifeature.benchmarks.training import STEPS
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.steps import Learner, numerics
 from trifeature.comm.training import new_method
@@ -97,7 +98,7 @@ def bench_reference(
     settings: RunSettings,
     device: torch.device,
     *,
-    steps: int = 20,
+    steps: int = STEPS,
     workers: int | None = None,
 ) -> dict[str, Any]:
     """Milliseconds of a step of the plain path on this device.

@@ -31,6 +31,9 @@ from trifeature.probes.interactions import probe
 from trifeature.provenance import provenance
 from trifeature.threads import wait_for
 
+STEPS: Final = 20
+"""How many to time, unless told otherwise."""
+
 WARM_UP: Final = 3
 """Calls on a GPU before those that are timed; a CPU needs one."""
 
@@ -67,7 +70,7 @@ def bench_training(
     device: torch.device,
     *,
     execution: Execution | None = None,
-    steps: int = 20,
+    steps: int = STEPS,
     images: int = 500,
     probing: bool = True,
 ) -> dict[str, Any]:

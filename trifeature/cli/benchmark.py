@@ -10,7 +10,7 @@ import typer
 
 from trifeature.benchmarks.reference import bench_reference, check_reference
 from trifeature.benchmarks.speedrun import FEWEST_SEEDS, bench_speedrun
-from trifeature.benchmarks.training import bench_training
+from trifeature.benchmarks.training import STEPS, bench_training
 from trifeature.cli.common import (
     DeviceOption,
     ExecutionOption,
@@ -29,7 +29,6 @@ from trifeature.dataset import build, preset
 from trifeature.errors import InputError, check_name
 from trifeature.files import append_row
 
-STEPS: Final = 20
 HIDDEN: Final = ("bench", "versions", "commit", "execution", "method", "changes", "spread", "parts")
 
 
@@ -39,7 +38,7 @@ def bench(
         str, typer.Option("--preset", help="quick, fast or paper: network and canvas.")
     ] = "quick",
     method: Annotated[str, typer.Option(help=", ".join(METHODS))] = "comm",
-    steps: Annotated[int | None, typer.Option(help="How many to time. [20]", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help=f"How many to time. [{STEPS}]", min=1)] = None,
     precision: PrecisionOption = None,
     execution: ExecutionOption = None,
     probe: Annotated[bool, typer.Option(help="Time a probing too.")] = True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -49,7 +48,7 @@ from trifeature.cli.runs import (
     run_plans,
 )
 from trifeature.comm.losses import NEGATIVES, loss_names
-from trifeature.comm.methods import METHODS
+from trifeature.comm.methods import METHODS, class_of
 from trifeature.comm.parallel import follows, joined, launched
 from trifeature.comm.settings import ENCODERS, RUN_PRESETS, run_preset
 from trifeature.comm.training import load_run, new_method, pick_device
@@ -63,11 +62,6 @@ from trifeature.provenance import provenance
 from trifeature.report import columns_for
 from trifeature.views import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
 
-OWNERS: Final = {
-    **dict.fromkeys(("loss", "fusion", "masking", "unimodal"), "comm"),
-    "cross_self": "cross+self",
-}
-"""The one method that heeds a setting."""
 VIEW_SETS: Final = {"all": ALL, "all-without-crop": ALL_WITHOUT_CROP, "light": LIGHT}
 
 app = typer.Typer(
@@ -160,9 +154,8 @@ def train(
         "views": _view_sets(views),
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    _check_heeded(method, {**changes, **({} if loss == "L_CoMM" else {"loss": loss})})
-    run = run_preset(preset_name, method=check_name("method", method, METHODS), **changes)
-    run = replace(run, loss=loss, seed=seed)
+    run = run_preset(preset_name, method=method, loss=loss, seed=seed, **changes)
+    class_of(run)  # refuses what the method does not heed, before any data are made
     at, kind = read_epochs(probe_at, run.epochs), read_probing(probing)
     pick_device(device)
     with joined():
@@ -173,13 +166,6 @@ def train(
     probed = {f"epoch {row['epoch']}": [row] for row in rows if row["key"] == plan.key}
     print_groups(plan.describe(), probed, plan.data)
     say(f"run: {bold(out / plan.name)}")
-
-
-def _check_heeded(method: str, given: Iterable[str]) -> None:
-    """Refuse options that belong to another method: they would change a run's name alone."""
-    for name in given:
-        if method != (owner := OWNERS.get(name, method)):
-            raise InputError(f"--{name.replace('_', '-')} is for --method {owner}, not {method}")
 
 
 def _view_sets(names: list[str] | None) -> tuple[ViewSet, ...] | None:

@@ -88,14 +88,14 @@ def write_page(out: Path, rows: Path | None = None) -> Path:
         InputError: a line of `rows` is damaged, or the folder is a data set's.
         OSError: `rows` does not exist, or `out` cannot be written.
     """
+    path = out if out.suffix in {".html", ".htm"} else out / "index.html"
+    if (path.parent / MANIFEST).exists():
+        raise InputError(f"{path.parent} is a data set, where nothing else belongs: name another")
     recorded: list[dict[str, Any]] = []
     if rows is not None:
         rows.stat()  # a name that is mistyped is not a page without curves
         recorded = read_rows(rows)
     page = build_page(recorded, rows.name if rows else "")
-    path = out if out.suffix in {".html", ".htm"} else out / "index.html"
-    if (path.parent / MANIFEST).exists():
-        raise InputError(f"{path.parent} is a data set, where nothing else belongs: name another")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, page.encode())
     return path

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +70,13 @@ class Method(nn.Module, ABC):
     A method draws its own views, so that all that distinguishes it stands in one file. It is
     constructed from (settings, modalities, canvas); adding one takes such a file and one line in
     `trifeature.comm.methods.METHODS`.
+
+    Attributes:
+        heeds: Settings that not every method knows and this one does: `loss` of the run's, and
+            switches of the model's. Another method refuses them.
     """
+
+    heeds: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, settings: RunSettings, modalities: int, canvas: int) -> None:
         super().__init__()

@@ -37,6 +37,8 @@ class CoMM(Method):
     small one; AlexNet has none) both views so share their statistics.
     """
 
+    heeds = frozenset({"loss", "fusion", "masking", "unimodal", "negatives", "head_norm"})
+
     def __init__(self, settings: RunSettings, modalities: int, canvas: int) -> None:
         super().__init__(settings, modalities, canvas)
         check_name("loss", settings.loss, loss_names(modalities))

@@ -30,6 +30,8 @@ class CrossSelf(Method):
     The cross term sees light crops, the self terms two views by the run's augmentations.
     """
 
+    heeds = frozenset({"cross_self", "head_norm"})
+
     def __init__(self, settings: RunSettings, modalities: int, canvas: int) -> None:
         super().__init__(settings, modalities, canvas)
         model = settings.model
