@@ -10,7 +10,7 @@ import pytest
 import torch
 import typer.main
 
-from trifeature.dataset import Dataset, build, preset
+from trifeature.data.dataset import Dataset, build, preset
 
 
 def pytest_collection_finish() -> None:

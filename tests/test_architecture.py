@@ -63,5 +63,5 @@ def test_matplotlib_is_loaded_where_something_is_drawn_alone() -> None:
 
 
 def test_imports_are_seen() -> None:
-    assert imported(PACKAGE / "truth.py") >= {"attributes.py", "dataset.py", "pid/"}
+    assert imported(PACKAGE / "data" / "truth.py") >= {"data/", "pid/"}
     assert imported(PACKAGE / "cli" / "__init__.py") == {"cli/"}

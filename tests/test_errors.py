@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trifeature.attributes import COLORS, SHAPES, TEXTURES
+from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
 from trifeature.errors import InputError, check_name
 
 

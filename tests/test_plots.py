@@ -16,9 +16,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from trifeature.attributes import COLORS, SHAPES, TEXTURES
-from trifeature.dataset import Dataset, build, preset
-from trifeature.pairs import PairRule
+from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
+from trifeature.data.dataset import Dataset, build, preset
+from trifeature.data.pairs import PairRule
 from trifeature.plots import (
     CURVE_COLORS,
     EITHER_IMAGE,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from trifeature.attributes import ATTRIBUTES, VALUES
-from trifeature.dataset import PAIR_SETS, SPLIT_OF, Dataset, PairSet
-from trifeature.render import render
+from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.data.dataset import PAIR_SETS, SPLIT_OF, Dataset, PairSet
+from trifeature.data.render import render
 from trifeature.report import Summary
 
 if TYPE_CHECKING:  # Matplotlib is loaded where something is drawn, see `_drawing`

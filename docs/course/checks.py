@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from trifeature.comm.losses import comm_terms, info_nce
-from trifeature.dataset import plan_images, plan_pairs, preset
+from trifeature.data.dataset import plan_images, plan_pairs, preset
+from trifeature.data.pairs import PairRule
 from trifeature.errors import InputError
-from trifeature.pairs import PairRule
 from trifeature.pid import Atoms, Pairs, broja, example, gallery_table, samples_needed
 from trifeature.pid.tables import as_table
 

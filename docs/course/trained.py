@@ -26,14 +26,14 @@ from torch import Tensor
 from trifeature.comm.methods import Method
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import load_run, new_method
-from trifeature.dataset import Dataset, build
+from trifeature.data.dataset import Dataset, build
+from trifeature.data.render import render
 from trifeature.errors import check_name
 from trifeature.experiments.executor import execute
 from trifeature.experiments.runs import Plan, Row, make_plan, result_rows, rows_of
 from trifeature.files import read_json, read_rows, read_tensors, write_json, write_tensors
 from trifeature.probes.interactions import probe
-from trifeature.render import render
-from trifeature.views import CLEAN, augment
+from trifeature.views.images import CLEAN, augment
 
 Columns = npt.NDArray[np.int64]
 COURSE: Final = Path(__file__).resolve().parent

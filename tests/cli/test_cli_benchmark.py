@@ -12,13 +12,13 @@ import pytest
 import torch
 from tiny_runs import tiny_run
 
-from trifeature import dataset
-from trifeature.benchmarks import training
-from trifeature.benchmarks.rendering import bench_rendering
-from trifeature.benchmarks.training import Ideal, StepTimes
 from trifeature.cli import benchmark, comm_probe_main
 from trifeature.comm import settings
-from trifeature.dataset import preset
+from trifeature.data import dataset
+from trifeature.data.dataset import preset
+from trifeature.extra.bench import training
+from trifeature.extra.bench.rendering import bench_rendering
+from trifeature.extra.bench.training import Ideal, StepTimes
 from trifeature.files import read_rows
 from trifeature.probes import interactions
 

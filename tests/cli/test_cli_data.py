@@ -20,15 +20,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import trifeature
-from trifeature import dataset, storage
-from trifeature.attributes import COLORS, SHAPES, TEXTURES
-from trifeature.benchmarks import rendering
 from trifeature.cli import data, trifeature_main
-from trifeature.dataset import DatasetSettings, preset
+from trifeature.data import dataset, storage
+from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
+from trifeature.data.dataset import DatasetSettings, preset
+from trifeature.data.pairs import PairRule
+from trifeature.data.render import RenderSettings
+from trifeature.data.storage import Generated
+from trifeature.extra.bench import rendering
 from trifeature.files import read_rows
-from trifeature.pairs import PairRule
-from trifeature.render import RenderSettings
-from trifeature.storage import Generated
 
 MINI = preset(
     "quick",

@@ -19,7 +19,7 @@ from PIL import Image
 from tiny_runs import tiny_run
 from torch import Tensor, nn
 
-from trifeature import dataset, plots, storage
+from trifeature import plots
 from trifeature.cli import comm_probe_main, experiments, runs
 from trifeature.cli.common import console, errors
 from trifeature.comm import settings, steps, training
@@ -28,13 +28,14 @@ from trifeature.comm.methods.base import Views
 from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import CHECKPOINT, CONFIG, WEIGHTS, Progress
-from trifeature.dataset import preset
+from trifeature.data import dataset, storage
+from trifeature.data.dataset import preset
 from trifeature.experiments import executor
 from trifeature.experiments.catalog import EXPERIMENTS
 from trifeature.experiments.runs import Plan, Row, control_of, missing
 from trifeature.files import append_row, read_json, read_rows
 from trifeature.probes import interactions
-from trifeature.views import ALL, ALL_WITHOUT_CROP, LIGHT
+from trifeature.views.images import ALL, ALL_WITHOUT_CROP, LIGHT
 
 DATA = preset("quick", copies=1, test_copies=1, train_pairs=24, probe_pairs=150, test_pairs=64)
 RUN = tiny_run(epochs=1, seed=0)

@@ -15,9 +15,9 @@ from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.networks import MASKINGS
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import Progress, new_method, train
-from trifeature.dataset import Dataset
+from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
-from trifeature.views import CLEAN, LIGHT, augment
+from trifeature.views.images import CLEAN, LIGHT, augment
 
 CANVAS = 32
 TINY: dict[str, Any] = {"width": 16, "heads": 2, "hidden": 16, "embedding": 8, "vector": 12}

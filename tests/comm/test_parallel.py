@@ -51,10 +51,10 @@ from trifeature.comm.training import (
     pick_device,
     train,
 )
-from trifeature.dataset import build
+from trifeature.data.dataset import build
 from trifeature.errors import InputError
 from trifeature.files import read_rows, read_tensors
-from trifeature.views import ALL, ViewParameters, ViewSet, apply, augment, draw
+from trifeature.views.images import ALL, ViewParameters, ViewSet, apply, augment, draw
 
 W = 2
 Found = dict[str, Any]
@@ -640,7 +640,7 @@ def test_each_process_has_a_gpu_of_its_own(as_rank: Rank, monkeypatch: pytest.Mo
 
 
 SCRIPT = """
-from trifeature import dataset
+from trifeature.data import dataset
 from trifeature.cli import comm_probe_main
 from trifeature.comm import settings
 from trifeature.comm.settings import run_preset

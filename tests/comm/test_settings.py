@@ -13,9 +13,9 @@ from trifeature.comm.settings import (
     RunSettings,
     run_preset,
 )
-from trifeature.dataset import PRESETS
+from trifeature.data.dataset import PRESETS
 from trifeature.errors import InputError
-from trifeature.views import ALL, LIGHT
+from trifeature.views.images import ALL, LIGHT
 
 
 def test_the_defaults_are_the_published_run() -> None:

@@ -20,7 +20,6 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as trees
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from trifeature import fused_views
 from trifeature.comm import steps, training
 from trifeature.comm.methods import METHODS, Method, make_method
 from trifeature.comm.parallel import Group
@@ -35,11 +34,12 @@ from trifeature.comm.steps import (
     taking_steps,
 )
 from trifeature.comm.training import METRICS, load_run, new_method, train
-from trifeature.dataset import Dataset, build
+from trifeature.data.dataset import Dataset, build
 from trifeature.errors import InputError
 from trifeature.files import read_rows
-from trifeature.fused_views import apply_fused
-from trifeature.views import ALL, CLEAN, apply, draw
+from trifeature.views import fused_views
+from trifeature.views.fused_views import apply_fused
+from trifeature.views.images import ALL, CLEAN, apply, draw
 
 N, CANVAS = 8, 32
 CPU = torch.device("cpu")

@@ -45,7 +45,7 @@ from trifeature.comm.training import (
     steps_per_epoch,
     train,
 )
-from trifeature.dataset import Dataset, DatasetSettings, build
+from trifeature.data.dataset import Dataset, DatasetSettings, build
 from trifeature.errors import InputError
 from trifeature.files import read_rows, read_tensors, write_tensors
 
@@ -415,7 +415,7 @@ from pathlib import Path
 import torch
 from trifeature.comm import steps, training
 from trifeature.comm.settings import RunSettings
-from trifeature.dataset import DatasetSettings, build
+from trifeature.data.dataset import DatasetSettings, build
 from trifeature.files import read_json
 
 torch.set_num_threads(1)

@@ -22,9 +22,9 @@ import torch.nn.functional as F
 
 import trifeature.comm
 from trifeature.comm.losses import info_nce
-from trifeature.dataset import build as build_dataset
-from trifeature.dataset import preset, with_match_rate
-from trifeature.pairs import PairRule
+from trifeature.data.dataset import build as build_dataset
+from trifeature.data.dataset import preset, with_match_rate
+from trifeature.data.pairs import PairRule
 from trifeature.pid import Pairs, gallery_table
 
 REPOSITORY = Path(__file__).parents[2]

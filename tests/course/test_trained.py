@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from trifeature.comm.training import new_method
-from trifeature.dataset import Dataset, build, plan_images, plan_pairs, preset
+from trifeature.data.dataset import Dataset, build, plan_images, plan_pairs, preset
 from trifeature.errors import InputError
 from trifeature.probes.interactions import probe
 

@@ -18,12 +18,12 @@ import typer.main
 from guide_tools import DOCS, GUIDE, REPOSITORY, blocks
 from typer.testing import CliRunner
 
-from trifeature.attributes import ATTRIBUTES, VALUES
 from trifeature.cli import data, probe
 from trifeature.cli.common import protect_bare_option
-from trifeature.dataset import DatasetSettings
-from trifeature.pairs import PairRule
-from trifeature.render import RenderSettings
+from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.data.dataset import DatasetSettings
+from trifeature.data.pairs import PairRule
+from trifeature.data.render import RenderSettings
 
 PAGES = sorted(GUIDE.glob("*.md"))
 NAMES = [page.stem for page in PAGES]

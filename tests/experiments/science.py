@@ -27,15 +27,15 @@ from trifeature.comm.methods.base import ENCODERS
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.steps import make_optimizers
 from trifeature.comm.training import Progress, learning_rate, new_method, train
-from trifeature.dataset import Dataset, build, plan_images, plan_pairs, preset
+from trifeature.data.dataset import Dataset, build, plan_images, plan_pairs, preset
+from trifeature.data.render import RenderSettings, render
 from trifeature.experiments.runs import ROW_FORMAT
 from trifeature.probes import interactions
 from trifeature.probes.augmentation import i_nce
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.linear import ProbeData, ProbeResult, linear_probe
 from trifeature.probes.official import official_probe
-from trifeature.render import RenderSettings, render
-from trifeature.views import ALL, CLEAN, LIGHT, apply, draw
+from trifeature.views.images import ALL, CLEAN, LIGHT, apply, draw
 
 PINNED: Final = Path(__file__).with_name("science.json")
 Fingerprint = dict[str, list[float]]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from trifeature.comm.settings import run_preset
-from trifeature.dataset import preset
+from trifeature.data.dataset import preset
 from trifeature.errors import InputError
 from trifeature.experiments.ablation import (
     DEMO_LOSSES,

@@ -7,11 +7,11 @@ import pytest
 
 from trifeature.comm.methods import METHODS, make_method
 from trifeature.comm.settings import AUGMENTATIONS, RUN_PRESETS, RunSettings
-from trifeature.dataset import PRESETS, preset
+from trifeature.data.dataset import PRESETS, preset
 from trifeature.experiments.base import Arm, Experiment, curve_epochs, results
 from trifeature.experiments.catalog import EXPERIMENTS, most_valuable_first
 from trifeature.experiments.runs import Plan
-from trifeature.views import ViewSet
+from trifeature.views.images import ViewSet
 
 Values = Mapping[str, tuple[float, float | None]]
 

@@ -10,7 +10,7 @@ import torch
 from tiny_runs import tiny_run
 
 from trifeature.comm.training import Progress
-from trifeature.dataset import preset
+from trifeature.data.dataset import preset
 from trifeature.errors import InputError
 from trifeature.experiments import executor
 from trifeature.experiments.executor import default_jobs, execute, expected_seconds

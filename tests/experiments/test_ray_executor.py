@@ -20,8 +20,8 @@ from trifeature.comm.training import METRICS, TrainingError
 from trifeature.errors import InputError
 from trifeature.experiments import executor, ray_executor
 from trifeature.experiments.executor import execute
-from trifeature.experiments.ray_executor import Cluster, Request, execute_on_ray, make_request
 from trifeature.experiments.runs import Plan, Row
+from trifeature.extra.ray_executor import Cluster, Request, execute_on_ray, make_request
 from trifeature.files import append_row, read_rows
 
 CPU_NODE, GPU_NODE = {"CPU": 4.0, "memory": 1e9}, {"CPU": 8.0, "GPU": 2.0}

@@ -22,7 +22,8 @@ from trifeature.comm import steps, training
 from trifeature.comm.methods import Method
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import METRICS, WEIGHTS, Progress, load_run
-from trifeature.dataset import Dataset, build, preset
+from trifeature.data.dataset import Dataset, build, preset
+from trifeature.data.storage import generate
 from trifeature.errors import InputError
 from trifeature.experiments import runs
 from trifeature.experiments.runs import (
@@ -38,7 +39,6 @@ from trifeature.experiments.runs import (
 from trifeature.files import read_rows
 from trifeature.probes import interactions
 from trifeature.probes.interactions import probe
-from trifeature.storage import generate
 
 DATA = preset(
     "quick", copies=1, test_copies=1, train_pairs=16, probe_pairs=20, test_pairs=20, match_rate=1.0

@@ -16,14 +16,14 @@ from PIL import Image
 from playground_tools import SOURCES, recorded_rows
 from typer.testing import CliRunner
 
-from trifeature.attributes import COLOR_RGB
 from trifeature.cli.playground import playground
-from trifeature.dataset import Dataset
+from trifeature.data.attributes import COLOR_RGB
+from trifeature.data.dataset import Dataset
+from trifeature.data.render import RenderSettings, render
+from trifeature.data.storage import generate, verify
 from trifeature.errors import InputError
 from trifeature.playground import build_page, write_page
 from trifeature.playground.build import SEED, SPRITE, learned, sprite_sheet
-from trifeature.render import RenderSettings, render
-from trifeature.storage import generate, verify
 
 BUILT = Path(__file__).parents[2] / "docs" / "playground" / "index.html"
 

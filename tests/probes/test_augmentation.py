@@ -13,9 +13,9 @@ from trifeature.comm.methods.base import Views
 from trifeature.comm.parallel import Share
 from trifeature.comm.settings import run_preset
 from trifeature.comm.training import new_method
-from trifeature.dataset import Dataset
+from trifeature.data.dataset import Dataset
 from trifeature.probes.augmentation import BATCH, TEMPERATURE, i_nce
-from trifeature.views import CLEAN
+from trifeature.views.images import CLEAN
 
 CPU = torch.device("cpu")
 

@@ -18,11 +18,11 @@ from trifeature.comm.methods import Loss, Method, make_method
 from trifeature.comm.methods.base import Views
 from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings, run_preset
-from trifeature.dataset import Dataset, PairSet, plan_images, plan_pairs, preset
+from trifeature.data.dataset import Dataset, PairSet, plan_images, plan_pairs, preset
+from trifeature.data.pairs import PairRule
 from trifeature.errors import InputError
-from trifeature.pairs import PairRule
 from trifeature.probes.interactions import PROBINGS, Probing, extract, letter, probe
-from trifeature.views import IMAGENET_MEAN, IMAGENET_STD
+from trifeature.views.images import IMAGENET_MEAN, IMAGENET_STD
 
 K, SIDE = 5, 4
 Code = Callable[[Tensor, Sequence[int]], Tensor]

@@ -8,9 +8,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from trifeature.benchmarks.reference import bench_reference, check_reference
-from trifeature.benchmarks.speedrun import FEWEST_SEEDS, bench_speedrun
-from trifeature.benchmarks.training import STEPS, bench_training
 from trifeature.cli.common import (
     DeviceOption,
     ExecutionOption,
@@ -25,8 +22,11 @@ from trifeature.cli.common import (
 from trifeature.comm.methods import METHODS
 from trifeature.comm.settings import RUN_PRESETS, run_preset
 from trifeature.comm.training import pick_device
-from trifeature.dataset import build, preset
+from trifeature.data.dataset import build, preset
 from trifeature.errors import InputError, check_name
+from trifeature.extra.bench.reference import bench_reference, check_reference
+from trifeature.extra.bench.speedrun import FEWEST_SEEDS, bench_speedrun
+from trifeature.extra.bench.training import STEPS, bench_training
 from trifeature.files import append_row
 
 HIDDEN: Final = ("bench", "versions", "commit", "execution", "method", "changes", "spread", "parts")

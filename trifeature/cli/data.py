@@ -13,9 +13,6 @@ from typing import Annotated, Any, Final
 import typer
 from rich.markup import escape
 
-from trifeature import storage
-from trifeature.attributes import ATTRIBUTES, VALUES
-from trifeature.benchmarks.rendering import bench_rendering
 from trifeature.cli.common import (
     BAD_INPUT,
     JsonOption,
@@ -30,15 +27,18 @@ from trifeature.cli.common import (
 )
 from trifeature.cli.playground import playground
 from trifeature.comm.training import pick_device
-from trifeature.dataset import DatasetSettings, preset
+from trifeature.data import storage
+from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.data.dataset import DatasetSettings, preset
+from trifeature.data.pairs import PairRule
+from trifeature.data.render import RenderSettings
 from trifeature.errors import InputError
+from trifeature.extra.bench.rendering import bench_rendering
 from trifeature.files import append_row
-from trifeature.pairs import PairRule
 from trifeature.pid import ATOM_NAMES
 from trifeature.pid.cli import app as pid_app
 from trifeature.plots import gallery as draw_gallery
 from trifeature.plots import save
-from trifeature.render import RenderSettings
 
 app = typer.Typer(
     help="Trifeature pairs with known redundancy, uniqueness and synergy.",

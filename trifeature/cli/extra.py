@@ -20,22 +20,22 @@ from trifeature.cli.common import (
 from trifeature.comm.methods import METHODS, Method
 from trifeature.comm.settings import ENCODERS, RUN_PRESETS, run_preset
 from trifeature.comm.training import Progress, load_run, pick_device
-from trifeature.complexity import REPETITIONS, table
-from trifeature.complexity import complexity as measure_complexity
-from trifeature.dataset import Dataset, preset
+from trifeature.data.dataset import Dataset, preset
 from trifeature.errors import check_name
 from trifeature.experiments.drawing import as_latex
 from trifeature.experiments.runs import Plan, obtain, read_settings
-from trifeature.files import append_row
-from trifeature.finetuning import (
+from trifeature.extra.complexity import REPETITIONS, table
+from trifeature.extra.complexity import complexity as measure_complexity
+from trifeature.extra.finetuning import (
     SUPERVISED_LOSSES,
     FineTuned,
     FineTuning,
     SupervisedLoss,
 )
-from trifeature.finetuning import (
+from trifeature.extra.finetuning import (
     finetune as finetune_method,
 )
+from trifeature.files import append_row
 from trifeature.probes.interactions import letter
 from trifeature.provenance import provenance
 

@@ -52,7 +52,7 @@ from trifeature.comm.methods import METHODS, class_of
 from trifeature.comm.parallel import follows, joined, launched
 from trifeature.comm.settings import ENCODERS, RUN_PRESETS, run_preset
 from trifeature.comm.training import load_run, new_method, pick_device
-from trifeature.dataset import preset
+from trifeature.data.dataset import preset
 from trifeature.errors import InputError, check_name
 from trifeature.experiments.ablation import DEMO_LOSSES, ablation, plans_of
 from trifeature.experiments.runs import Plan, control_of, obtain, read_settings
@@ -60,7 +60,7 @@ from trifeature.files import append_row
 from trifeature.probes.interactions import probe
 from trifeature.provenance import provenance
 from trifeature.report import columns_for
-from trifeature.views import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
+from trifeature.views.images import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
 
 VIEW_SETS: Final = {"all": ALL, "all-without-crop": ALL_WITHOUT_CROP, "light": LIGHT}
 

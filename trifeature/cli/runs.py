@@ -10,14 +10,14 @@ import typer
 from rich.markup import escape
 from rich.progress import TaskID
 
-from trifeature import storage
 from trifeature.cli.common import bold, print_table, read_execution, say, several_bars
 from trifeature.cli.data import default_folder, make
 from trifeature.comm.losses import loss_names
 from trifeature.comm.parallel import current
 from trifeature.comm.settings import PRECISIONS, RUN_PRESETS, Precision
 from trifeature.comm.training import Progress, pick_device
-from trifeature.dataset import Dataset, DatasetSettings, preset
+from trifeature.data import storage
+from trifeature.data.dataset import Dataset, DatasetSettings, preset
 from trifeature.errors import InputError, check_name
 from trifeature.experiments.ablation import (
     Series,

@@ -38,7 +38,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from trifeature.errors import InputError
-from trifeature.views import ApplyViews, ViewSet, apply, draw
+from trifeature.views.images import ApplyViews, ViewSet, apply, draw
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, get_args
 from trifeature.comm.losses import NEGATIVES, Negatives
 from trifeature.comm.networks import MASKINGS, Masking
 from trifeature.errors import InputError, check_name
-from trifeature.views import ALL, LIGHT, ViewSet
+from trifeature.views.images import ALL, LIGHT, ViewSet
 
 Schedule = Literal["constant", "cosine"]
 Unimodal = Literal["augmented", "plain"]
@@ -223,7 +223,7 @@ RUN_PRESETS: Final = {
         schedule="cosine",
     ),
 }
-"""One for each preset of `trifeature.dataset`; `quick` was chosen on validation pairs only.
+"""One for each preset of `trifeature.data.dataset`; `quick` was chosen on validation pairs only.
 
 `paper` and `fast` train in bfloat16, where the authors trained in float32: `precision="float32"` is
 the reference to compare with.

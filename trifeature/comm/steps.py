@@ -25,7 +25,7 @@ from trifeature.comm.methods import Method
 from trifeature.comm.networks import decayed
 from trifeature.comm.parallel import ALONE, Group
 from trifeature.comm.settings import Precision, RunSettings
-from trifeature.dataset import Dataset
+from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
 
 WARM_UP: Final = 3

@@ -25,7 +25,7 @@ from trifeature.comm.methods import Method, make_method
 from trifeature.comm.parallel import ALONE, Group, joined, own_device
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.steps import Execution, Learner, Steps, numerics, taking_steps
-from trifeature.dataset import Dataset
+from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
 from trifeature.files import (
     append_row,

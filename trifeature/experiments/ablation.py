@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Final
 
-from trifeature.dataset import DatasetSettings, preset
+from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
 from trifeature.experiments.runs import Plan, Row, control_of, rows_of
 from trifeature.plots import Curve

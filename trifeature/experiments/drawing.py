@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from trifeature.comm.settings import AUGMENTATIONS
-from trifeature.dataset import preset as data_preset
+from trifeature.data.dataset import preset as data_preset
 from trifeature.experiments.ablation import chance_of
 from trifeature.experiments.base import Experiment, Result
 from trifeature.experiments.fig7 import FAMILIES

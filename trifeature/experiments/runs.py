@@ -32,13 +32,13 @@ from trifeature.comm.training import (
     open_folder,
     train,
 )
-from trifeature.dataset import Dataset, DatasetSettings, build, preset, with_match_rate
+from trifeature.data.dataset import Dataset, DatasetSettings, build, preset, with_match_rate
+from trifeature.data.storage import load
 from trifeature.errors import InputError
 from trifeature.files import append_row, read_json, read_rows
 from trifeature.probes.augmentation import i_nce
 from trifeature.probes.interactions import Probing, accuracies, probe
 from trifeature.provenance import provenance
-from trifeature.storage import load
 
 ROW_FORMAT: Final = 1
 PROBES: Final = "probes.jsonl"

@@ -23,12 +23,12 @@ import numpy as np
 from PIL import Image
 
 import trifeature
-from trifeature.attributes import COLOR_RGB, COLORS, SHAPES, TEXTURES
-from trifeature.dataset import PRESETS
+from trifeature.data.attributes import COLOR_RGB, COLORS, SHAPES, TEXTURES
+from trifeature.data.dataset import PRESETS
+from trifeature.data.render import RenderSettings, render
+from trifeature.data.storage import MANIFEST
 from trifeature.errors import InputError
 from trifeature.files import read_rows, write_atomically
-from trifeature.render import RenderSettings, render
-from trifeature.storage import MANIFEST
 
 Row = Mapping[str, Any]
 

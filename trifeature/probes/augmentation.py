@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 
 from trifeature.comm.methods import Method
-from trifeature.dataset import Dataset
-from trifeature.views import CLEAN, augment
+from trifeature.data.dataset import Dataset
+from trifeature.views.images import CLEAN, augment
 
 BATCH: Final = 64
 TEMPERATURE: Final = 0.1

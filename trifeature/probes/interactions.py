@@ -18,15 +18,15 @@ from torch import Tensor
 
 from trifeature.comm.methods import Method
 from trifeature.comm.steps import numerics
-from trifeature.dataset import SPLIT_OF, Dataset, PairSet
+from trifeature.data.dataset import SPLIT_OF, Dataset, PairSet
+from trifeature.data.truth import atom_of, own_atoms
 from trifeature.errors import check_name
 from trifeature.files import finite
 from trifeature.pid import Atoms, fano_information
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.linear import ProbeData, ProbeResult, linear_probe
 from trifeature.probes.official import official_probe
-from trifeature.truth import atom_of, own_atoms
-from trifeature.views import CLEAN, LIGHT, augment
+from trifeature.views.images import CLEAN, LIGHT, augment
 
 Probing = Literal["fixed", "paper"]
 PROBINGS: Final[tuple[Probing, ...]] = get_args(Probing)

@@ -13,13 +13,20 @@ import numpy as np
 import torch
 
 import checks
-from trifeature.attributes import ATTRIBUTES, VALUES
-from trifeature.dataset import SPLIT_OF, build, plan_images, plan_pairs, preset, with_match_rate
-from trifeature.pairs import PairRule
+from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.data.dataset import (
+    SPLIT_OF,
+    build,
+    plan_images,
+    plan_pairs,
+    preset,
+    with_match_rate,
+)
+from trifeature.data.pairs import PairRule
+from trifeature.data.truth import ground_truth, own_atoms
 from trifeature.pid import example
 from trifeature.pid.report import bar_figure
 from trifeature.plots import CURVE_COLORS, STYLE, gallery
-from trifeature.truth import ground_truth, own_atoms
 
 plt.rcParams.update(STYLE)
 torch.set_num_threads(1)  # for images this small a second core mostly waits for the first

@@ -18,11 +18,11 @@ import torch
 
 import checks
 import trained
-from trifeature.attributes import ATTRIBUTES, VALUES
 from trifeature.comm.losses import info_nce
 from trifeature.comm.settings import run_preset
 from trifeature.comm.training import train
-from trifeature.dataset import SPLIT_OF, build, preset, with_match_rate
+from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.data.dataset import SPLIT_OF, build, preset, with_match_rate
 from trifeature.experiments.fig4 import FIG4
 from trifeature.files import read_rows
 from trifeature.pid import atoms_of_columns

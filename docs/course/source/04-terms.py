@@ -22,11 +22,18 @@ import torch
 
 import checks
 import trained
-from trifeature.attributes import VALUES
 from trifeature.comm.losses import info_nce
 from trifeature.comm.settings import run_preset
 from trifeature.comm.training import train
-from trifeature.dataset import SPLIT_OF, build, plan_images, plan_pairs, preset, with_match_rate
+from trifeature.data.attributes import VALUES
+from trifeature.data.dataset import (
+    SPLIT_OF,
+    build,
+    plan_images,
+    plan_pairs,
+    preset,
+    with_match_rate,
+)
 from trifeature.files import read_rows
 from trifeature.pid import atoms_of_columns
 from trifeature.plots import CURVE_COLORS, STYLE, Curve, interaction_curves

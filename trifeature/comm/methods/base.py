@@ -30,8 +30,8 @@ from trifeature.comm.networks import (
 from trifeature.comm.parallel import ALONE, Group, Share, share_statistics
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
-from trifeature.fused_views import apply_fused
-from trifeature.views import ApplyViews, ViewSet, apply
+from trifeature.views.fused_views import apply_fused
+from trifeature.views.images import ApplyViews, ViewSet, apply
 
 ENCODERS = {
     "alexnet": alexnet_maps,
@@ -138,7 +138,7 @@ class Method(nn.Module, ABC):
         """Fuse views and losses by `torch.compile` while inside the block.
 
         The kernels stay with the process: another run of the same kind finds them ready. Where
-        training rounds to bfloat16, views are made in float16, see `trifeature.fused_views`.
+        training rounds to bfloat16, views are made in float16, see `trifeature.views.fused_views`.
         """
         half = self.settings.precision == "bfloat16"
         self.apply_views = partial(apply_fused, dtype=torch.float16 if half else torch.float32)

@@ -27,7 +27,7 @@ from trifeature.comm.networks import (
 from trifeature.comm.parallel import Share
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import check_name
-from trifeature.views import CLEAN
+from trifeature.views.images import CLEAN
 
 
 class CoMM(Method):

@@ -1,0 +1,444 @@
+"""Images depend on what they show and on nothing else, and show it where their pose says."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from torch import Tensor
+
+from trifeature.data.attributes import COLOR_RGB, COLORS, SHAPES, TEXTURES
+from trifeature.data.render import CHUNK, RenderSettings, draw_poses, rasterize, render
+from trifeature.errors import InputError
+
+SMALL: Final = RenderSettings.for_canvas(32)
+WHITE: Final = COLORS.index("white")
+GRAY: Final = 128
+
+EVERY_LOOK: Final = np.array(
+    [(s, t, (s + t) % 10) for s, t in itertools.product(range(10), repeat=2)], dtype=np.int64
+)
+"""100 images: every shape in every texture, every color ten times."""
+
+AREAS: Final = {
+    "triangle": 0.5,
+    "square": 1.0,
+    "plus": 5 / 9,
+    "circle": math.pi / 4,
+    "tee": 5 / 9,
+    "rhombus": 0.5,
+    "pentagon": 0.59441,
+    "star": 0.28061,
+    "fivesquare": 5 / 9,
+    "trapezoid": 0.75,
+}
+"""Share of the box, closed forms as in `test_shapes`."""
+
+each_canvas = pytest.mark.parametrize("canvas", [32, 64, 112, 224])
+
+
+@pytest.fixture(scope="module")
+def small() -> Tensor:
+    """`EVERY_LOOK` at 32 pixels."""
+    return render(EVERY_LOOK, 0, seed=1, settings=SMALL)
+
+
+def solid_white(settings: RenderSettings, copies: int = 4) -> Tensor:
+    """Each shape a few times, textured solid and colored white."""
+    table = [(shape, 0, WHITE) for shape in range(10) for _ in range(copies)]
+    return render(table, np.tile(np.arange(copies), 10), seed=2, settings=settings)
+
+
+def opacity_of(images: Tensor) -> npt.NDArray[np.float64]:
+    """How much of each pixel of white images is covered, from 0 to 1."""
+    return (images[:, 0].numpy().astype(np.float64) - GRAY) / (255 - GRAY)
+
+
+# --------------------------------------------------------------------------- the same bytes
+
+
+@pytest.mark.parametrize("canvas", [32, 64])
+def test_an_image_is_the_same_alone_and_in_any_batch(canvas: int) -> None:
+    look = RenderSettings.for_canvas(canvas)
+    together = render(EVERY_LOOK, 5, seed=1, settings=look)
+    for row, image in zip(EVERY_LOOK[::3], together[::3], strict=True):
+        assert torch.equal(render([row], 5, seed=1, settings=look)[0], image)
+
+
+@settings(max_examples=20, deadline=None)
+@given(rows=st.lists(st.integers(0, 99), min_size=1, max_size=40))
+def test_an_image_is_the_same_in_any_order_and_company(small: Tensor, rows: list[int]) -> None:
+    assert torch.equal(render(EVERY_LOOK[rows], 0, seed=1, settings=SMALL), small[rows])
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 7, 1000])
+def test_an_image_is_the_same_whatever_the_chunk(
+    small: Tensor, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setitem(CHUNK, "cpu", chunk)
+    assert torch.equal(render(EVERY_LOOK, 0, seed=1, settings=SMALL), small)
+
+
+@pytest.fixture
+def threads_restored() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads_restored")
+@pytest.mark.parametrize("threads", [2, 3, 5])
+def test_an_image_is_the_same_with_any_number_of_threads(threads: int) -> None:
+    look = RenderSettings.for_canvas(112)
+    torch.set_num_threads(1)
+    expected = render(EVERY_LOOK[::7], 0, seed=1, settings=look)
+    torch.set_num_threads(threads)
+    assert torch.equal(render(EVERY_LOOK[::7], 0, seed=1, settings=look), expected)
+
+
+def test_an_image_does_not_hang_on_what_was_drawn_before(small: Tensor) -> None:
+    torch.manual_seed(99)
+    np.random.seed(99)  # noqa: NPY002 - the global generator is what must not matter
+    render(EVERY_LOOK[:5], 3, seed=8, settings=SMALL)
+    state = torch.get_rng_state()
+    assert torch.equal(render(EVERY_LOOK, 0, seed=1, settings=SMALL), small)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_an_image_does_not_hang_on_the_default_number_format(small: Tensor) -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        again = render(EVERY_LOOK, 0, seed=1, settings=SMALL)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(again, small)
+
+
+def test_another_seed_or_copy_gives_another_image(small: Tensor) -> None:
+    for changed in (
+        render(EVERY_LOOK, 0, seed=2, settings=SMALL),
+        render(EVERY_LOOK, 1, seed=1, settings=SMALL),
+    ):
+        assert (small != changed).flatten(1).any(dim=1).all()
+
+
+def test_no_two_of_many_images_lie_alike() -> None:
+    """Keys that collide, or add up alike, would repeat a pose."""
+    table = np.array(list(itertools.product(range(10), range(10), range(10), range(3))))
+    keys = [
+        draw_poses(table[:, :3], table[:, 3], seed=seed, settings=SMALL).key
+        for seed in (-1, 0, 1, 2, 2**63)
+    ]
+    angles = draw_poses(table[:, :3], table[:, 3], seed=0, settings=SMALL).angle
+    assert len(np.unique(angles)) == len(table)
+    for one, other in itertools.combinations(keys, 2):
+        assert (one != other).mean() > 0.999
+
+
+def test_each_copy_has_its_own_number() -> None:
+    at_once = render([[3, 2, 1]] * 4, [0, 7, 2, 7], seed=1, settings=SMALL)
+    assert torch.equal(at_once[1], at_once[3])
+    assert torch.equal(at_once[2], render([[3, 2, 1]], 2, seed=1, settings=SMALL)[0])
+    assert not torch.equal(at_once[0], at_once[1])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@each_canvas
+def test_a_gpu_differs_by_one_step_in_few_pixels(canvas: int) -> None:
+    look = RenderSettings.for_canvas(canvas)
+    here = render(EVERY_LOOK, 0, seed=1, settings=look).int()
+    there = render(EVERY_LOOK, 0, seed=1, settings=look, device="cuda").cpu().int()
+    assert (here - there).abs().max() <= 1
+    assert (here != there).float().mean() < 1e-3
+
+
+# --------------------------------------------------------------------------- where things lie
+
+
+def test_angles_positions_and_phases_are_uniform_and_independent() -> None:
+    n = 20_000
+    look = RenderSettings()
+    poses = draw_poses(np.zeros((n, 3), np.int64), np.arange(n), seed=3, settings=look)
+    reach = look.box / 2 * (np.cos(poses.angle) + np.abs(np.sin(poses.angle)))
+    places = (poses.center - reach[:, None]) / (look.canvas - 2 * reach)[:, None]
+    uniform = np.stack(
+        [
+            poses.angle / (math.pi / 2) + 0.5,
+            poses.texture_angle / (math.pi / 2) + 0.5,
+            *places.T,
+            *poses.phase.T,
+            poses.key / 2**32,
+        ]
+    )
+    for numbers in uniform:
+        assert stats.kstest(numbers, "uniform").pvalue > 1e-3
+    correlations = np.corrcoef(uniform) - np.eye(len(uniform))
+    assert np.abs(correlations).max() < 4.5 / math.sqrt(n)
+
+
+def test_poses_of_neighboring_images_are_uniform_too() -> None:
+    """The same copy of all 1,000 combinations, for ten neighboring seeds."""
+    table = np.array(list(itertools.product(range(10), repeat=3)))
+    angles = np.concatenate(
+        [
+            draw_poses(table, np.zeros(1000, np.int64), seed=seed, settings=SMALL).angle
+            for seed in range(10)
+        ]
+    )
+    assert stats.kstest(angles / (math.pi / 2) + 0.5, "uniform").pvalue > 1e-3
+    assert abs(np.corrcoef(angles[1:], angles[:-1])[0, 1]) < 0.04
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    canvas=st.integers(32, 500),
+    fill=st.floats(0.4, 1),
+    max_angle=st.floats(0, 45),
+    seed=st.integers(0, 2**40),
+)
+def test_the_corners_of_every_rotated_box_lie_on_the_canvas(
+    canvas: int, fill: float, max_angle: float, seed: int
+) -> None:
+    turn = math.radians(max_angle)
+    box = fill * canvas / (math.cos(turn) + math.sin(turn)) * (1 - 1e-12)
+    look = RenderSettings(canvas=canvas, box=box, period=4.0, line=1.0, max_angle=max_angle)
+    poses = draw_poses(EVERY_LOOK, np.arange(100), seed=seed, settings=look)
+    assert (np.abs(poses.angle) <= turn + 1e-12).all()
+    for right, down in itertools.product((-box / 2, box / 2), repeat=2):
+        x = poses.center[:, 0] + right * np.cos(poses.angle) - down * np.sin(poses.angle)
+        y = poses.center[:, 1] + right * np.sin(poses.angle) + down * np.cos(poses.angle)
+        assert min(x.min(), y.min()) >= -1e-9
+        assert max(x.max(), y.max()) <= canvas + 1e-9
+
+
+@each_canvas
+def test_no_part_of_a_shape_is_cut_off(canvas: int) -> None:
+    look = RenderSettings.for_canvas(canvas)
+    covered = opacity_of(solid_white(look)).sum(axis=(1, 2)) / look.box**2
+    expected = np.repeat([AREAS[name] for name in SHAPES], 4)
+    np.testing.assert_allclose(covered, expected, atol=0.25 / look.box)
+
+
+@each_canvas
+def test_nothing_but_background_lies_outside_the_rotated_box(canvas: int) -> None:
+    """Anti-aliasing lengthens the sharpest tip, the star's of 36°, by ½ px / sin 18° = 1.6 px."""
+    look = RenderSettings.for_canvas(canvas)
+    images = render(EVERY_LOOK, 0, seed=1, settings=look).permute(0, 2, 3, 1).numpy()
+    poses = draw_poses(EVERY_LOOK, np.zeros(100, np.int64), seed=1, settings=look)
+    ticks = np.arange(canvas) + 0.5
+    for image, center, angle in zip(images, poses.center, poses.angle, strict=True):
+        dx, dy = np.meshgrid(ticks - center[0], ticks - center[1])
+        right = np.cos(angle) * dx + np.sin(angle) * dy
+        down = -np.sin(angle) * dx + np.cos(angle) * dy
+        outside = np.maximum(np.abs(right), np.abs(down)) > look.box / 2 + 1.65
+        assert (image[outside] == GRAY).all()
+        assert (image[~outside] != GRAY).any()
+
+
+def test_a_positive_angle_turns_shape_and_texture_clockwise() -> None:
+    """A plain loop over the pixels of striped squares, by the definition of a rotation."""
+    look = RenderSettings(canvas=48, box=30.0, period=10.0)
+    table = np.tile([SHAPES.index("square"), TEXTURES.index("stripes"), WHITE], (4, 1))
+    poses = draw_poses(table, np.arange(4), seed=4, settings=look)
+    images = rasterize(table, poses, look, torch.device("cpu"))[:, 0].tolist()
+    wrong = 0
+    for n, (x, y) in itertools.product(range(4), itertools.product(range(48), repeat=2)):
+        dx, dy = x + 0.5 - poses.center[n, 0], y + 0.5 - poses.center[n, 1]
+        a, b = poses.angle[n], poses.texture_angle[n]
+        right, down = math.cos(a) * dx + math.sin(a) * dy, math.cos(a) * dy - math.sin(a) * dx
+        depth = 15 - max(abs(right), abs(down))
+        phase = (math.cos(b) * dx + math.sin(b) * dy) / 10 + poses.phase[n, 0]
+        on = depth > 0.5 and phase - math.floor(phase) < 1 / 3
+        if abs(depth) > 0.5:
+            wrong += images[n][y][x] != (255 if on else GRAY)
+    assert wrong <= 4
+
+
+def test_shapes_stand_upright_when_nothing_turns() -> None:
+    look = RenderSettings(canvas=64, box=64.0, period=8.0, max_angle=0)
+    triangle, rhombus = opacity_of(render([[0, 0, WHITE], [5, 0, WHITE]], 0, seed=0, settings=look))
+    assert triangle[-1].mean() > 0.98
+    assert triangle[0].sum() == pytest.approx(0.5, abs=0.6)
+    assert rhombus[0, 34:62].min() == 1
+    assert rhombus[0, :30].max() == 0
+    assert rhombus[-1, 2:30].min() == 1
+
+
+def test_a_halved_canvas_shows_the_same_picture_at_half_the_size() -> None:
+    large, half = (opacity_of(solid_white(RenderSettings.for_canvas(s))) for s in (224, 112))
+    pooled = large.reshape(len(large), 112, 2, 112, 2).mean(axis=(2, 4))
+    assert np.abs(pooled - half).max() < 0.35  # an edge pixel's ramp
+    assert np.abs(pooled - half).mean() < 2e-3
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_oversampling_is_the_mean_of_a_finer_picture(factor: int) -> None:
+    fine = RenderSettings(canvas=32 * factor, box=22.0 * factor, period=8.0 * factor)
+    fine = replace(fine, grain=2.0 * factor, line=2.0 * factor)
+    coarse = RenderSettings(canvas=32, box=22, period=8, grain=2, line=2, oversample=factor)
+    large = render(EVERY_LOOK, 0, seed=6, settings=fine).double()
+    pooled = torch.nn.functional.avg_pool2d(large, factor)
+    averaged = render(EVERY_LOOK, 0, seed=6, settings=coarse).double()
+    difference = (pooled - averaged).abs()
+    assert difference.max() < 255 / factor**2 + 1  # a sample on the very edge of a texture
+    assert (difference > 1).double().mean() < 1e-3
+
+
+@pytest.mark.parametrize("texture", TEXTURES)
+def test_a_textured_square_shows_the_textures_share_of_its_color(texture: str) -> None:
+    shares = dict(
+        zip(TEXTURES, (1, 1 / 3, 5 / 9, 0.5, 0.577, 0.5, 0.5, 0.5, 0.265, 0.51), strict=True)
+    )
+    table = np.tile([SHAPES.index("square"), TEXTURES.index(texture), WHITE], (8, 1))
+    images = render(table, np.arange(8), seed=7)
+    assert opacity_of(images).sum() / 8 / 128**2 == pytest.approx(shares[texture], abs=0.015)
+
+
+# --------------------------------------------------------------------------- colors
+
+
+def rounded(value: Fraction) -> int:
+    """A brightness from 0 to 1 in 255 steps, halves up."""
+    return math.floor(value * 255 + Fraction(1, 2))
+
+
+@each_canvas
+@pytest.mark.parametrize("color", COLORS)
+def test_the_color_inside_a_solid_circle_is_exact(canvas: int, color: str) -> None:
+    look = RenderSettings.for_canvas(canvas)
+    row = np.array([[SHAPES.index("circle"), 0, COLORS.index(color)]])
+    image = render(row, 0, seed=1, settings=look)[0].permute(1, 2, 0).numpy()
+    x, y = draw_poses(row, np.zeros(1, np.int64), seed=1, settings=look).center[0]
+    ticks = np.arange(canvas) + 0.5
+    distance = np.hypot(*np.meshgrid(ticks - x, ticks - y))
+    expected = [rounded(Fraction(str(c))) for c in COLOR_RGB[COLORS.index(color)]]
+    assert (image[distance < look.box / 2 - 1] == expected).all()
+    assert (image[distance > look.box / 2 + 1] == GRAY).all()
+
+
+def test_every_pixel_is_a_blend_of_background_and_color(small: Tensor) -> None:
+    for (_, _, color), image in zip(EVERY_LOOK, small.double(), strict=True):
+        contrast = 255 * torch.tensor(COLOR_RGB[color]).double() - 127.5
+        opacity = ((image - 127.5) / contrast[:, None, None])[contrast.abs() > 1]
+        error = 0.51 / contrast.abs()[contrast.abs() > 1].min()
+        assert opacity.min() > -error
+        assert opacity.max() < 1 + error
+        assert (opacity.amax(dim=0) - opacity.amin(dim=0)).max() < 2 * error
+
+
+@pytest.mark.parametrize(("background", "gray"), [(0.0, 0), (0.25, 64), (0.5, 128), (1.0, 255)])
+def test_the_background_has_the_gray_level_asked_for(background: float, gray: int) -> None:
+    image = render([[3, 0, 0]], 0, seed=1, settings=replace(SMALL, background=background))[0]
+    corners = image[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert (corners == gray).all()
+
+
+def test_edges_are_smooth() -> None:
+    opacity = opacity_of(solid_white(RenderSettings()))
+    partly = ((opacity > 0.05) & (opacity < 0.95)).mean()
+    assert 0.001 < partly < 0.02
+
+
+# --------------------------------------------------------------------------- arguments
+
+
+def test_images_are_uint8_batches_of_three_channels(small: Tensor) -> None:
+    assert small.dtype == torch.uint8
+    assert small.shape == (100, 3, 32, 32)
+    assert small.is_contiguous()
+
+
+def test_the_papers_settings_are_the_default() -> None:
+    assert torch.equal(
+        render([[7, 8, 9]], 0, seed=1),
+        render([[7, 8, 9]], 0, seed=1, settings=RenderSettings.for_canvas(224)),
+    )
+
+
+def test_no_images_are_an_empty_batch() -> None:
+    assert render(np.zeros((0, 3)), 0, seed=1, settings=SMALL).shape == (0, 3, 32, 32)
+
+
+def test_progress_counts_up_to_the_number_of_images() -> None:
+    done: list[int] = []
+    render(EVERY_LOOK, 0, seed=1, settings=SMALL, progress=done.append)
+    assert done == [16, 32, 48, 64, 80, 96, 100]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "copies", "message"),
+    [
+        ([[10, 0, 0]], 0, "shape indices must be from 0 to 9"),
+        ([[0, -1, 0]], 0, "texture indices must be from 0 to 9"),
+        ([[0, 0, 99]], 0, "color indices must be from 0 to 9"),
+        ([[0, 0]], 0, r"attributes must be \[N, 3\] .* not \[1, 2\]"),
+        ([0, 0, 0], 0, r"attributes must be \[N, 3\] .* not \[3\]"),
+        ([[0, 0, 0]] * 2, [0, 1, 2], "copies"),
+    ],
+)
+def test_attributes_outside_the_vocabulary_are_refused(
+    attributes: Any, copies: Any, message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        render(attributes, copies, seed=0, settings=SMALL)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"canvas": 31}, "canvas must be from 32 to 4096, not 31"),
+        ({"canvas": 5000}, "canvas must be from 32 to 4096, not 5000"),
+        ({"canvas": 64.0}, "canvas must be a whole number, not 64.0"),
+        ({"canvas": "64"}, "canvas must be a finite number, not '64'"),
+        ({"canvas": True}, "canvas must be a finite number, not True"),
+        ({"box": 7.0}, "box must be from 8 to 158.392"),
+        ({"box": 159.0}, "so that it can turn inside 224 px, not 159"),
+        ({"box": math.nan}, "box must be a finite number, not nan"),
+        ({"period": 1.0}, "period must be from 2 to 128, not 1"),
+        ({"period": 129.0}, "period must be from 2 to 128, not 129"),
+        ({"grain": 0.1}, "grain must be from 0.5 to 10, not 0.1"),
+        ({"grain": 11.0}, "grain must be from 0.5 to 10, not 11"),
+        ({"line": 0.0}, "line must be from 0.25 to 10, not 0"),
+        ({"max_angle": 46.0}, "max_angle must be from 0 to 45, not 46"),
+        ({"max_angle": -1.0}, "max_angle must be from 0 to 45, not -1"),
+        ({"background": 1.5}, "background must be from 0 to 1, not 1.5"),
+        ({"background": math.inf}, "background must be a finite number, not inf"),
+        ({"oversample": 0}, "oversample must be from 1 to 8, not 0"),
+        ({"oversample": 9}, "oversample must be from 1 to 8, not 9"),
+        ({"oversample": 1.5}, "oversample must be a whole number, not 1.5"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_with_the_range(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        RenderSettings(**changes)
+    assert message in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@given(st.integers(32, 4096))
+def test_there_are_settings_for_any_canvas(canvas: int) -> None:
+    look = RenderSettings.for_canvas(canvas)
+    assert look.canvas == canvas
+    assert look.period / look.grain >= 4
+    assert 0.5 <= look.box / canvas <= 2**-0.5
+
+
+@pytest.mark.parametrize("scale", [0.5, 1, 2])
+def test_large_canvases_keep_the_papers_proportions(scale: float) -> None:
+    look = RenderSettings.for_canvas(int(224 * scale))
+    assert (look.box, look.period, look.line) == (128 * scale, 10 * scale, 3 * scale)

@@ -1,0 +1,589 @@
+"""A data set on disk: whole or not there at all, every byte checked, nobody's files lost."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import multiprocessing
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from trifeature.data import storage
+from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
+from trifeature.data.dataset import PAIR_SETS, SPLITS, Dataset, DatasetSettings, preset, summarize
+from trifeature.data.pairs import PairRule
+from trifeature.data.storage import (
+    MANIFEST,
+    Generated,
+    file_names,
+    generate,
+    load,
+    read_manifest,
+    read_truth,
+    verify,
+)
+from trifeature.data.truth import ground_truth
+from trifeature.errors import InputError
+
+MINI = preset(
+    "quick",
+    **dict.fromkeys(("shapes", "textures", "colors", "held_out"), 2),
+    **dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 5),
+    copies=2,
+    test_copies=1,
+)
+"""Fourteen images, for tests that only ask whether a folder is made."""
+
+
+def other_settings(tiny: Dataset) -> DatasetSettings:
+    """Settings that differ in one number."""
+    return replace(tiny.settings, train_pairs=150)
+
+
+@pytest.fixture(scope="module")
+def pristine(tiny: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny data set on disk; no test changes it."""
+    return generate(tmp_path_factory.mktemp("data") / "tiny", tiny.settings).path
+
+
+@pytest.fixture
+def copied(pristine: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    return Path(shutil.copytree(pristine, tmp_path / "tiny"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, locks aside."""
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.suffix != ".lock"
+    }
+
+
+def assert_same(one: Dataset, other: Dataset) -> None:
+    assert one.settings == other.settings
+    for split in SPLITS:
+        assert torch.equal(one.images[split], other.images[split])
+        assert one.images[split].stride() == other.images[split].stride()
+        assert np.array_equal(one.tables[split].attributes, other.tables[split].attributes)
+        assert np.array_equal(one.tables[split].copies, other.tables[split].copies)
+    for name in PAIR_SETS:
+        assert np.array_equal(one.pairs[name].images, other.pairs[name].images)
+        assert one.pairs[name].candidates == other.pairs[name].candidates
+        assert list(one.pairs[name].labels) == list(other.pairs[name].labels)
+        for task, values in one.pairs[name].labels.items():
+            assert np.array_equal(values, other.pairs[name].labels[task])
+            assert values.dtype == other.pairs[name].labels[task].dtype
+
+
+# --------------------------------------------------------------------------- there and back
+
+
+def test_what_is_loaded_is_what_was_built(tiny: Dataset, pristine: Path) -> None:
+    assert_same(load(pristine), tiny)
+
+
+def test_a_data_set_of_triples_comes_back_too(tmp_path: Path) -> None:
+    rule = PairRule("color", "shape", ("shape", "texture"), 3, distinct_unique=True)
+    settings = preset("quick", copies=1, train_pairs=20, probe_pairs=20, test_pairs=20, rule=rule)
+    generate(tmp_path / "triples", settings)
+    loaded = load(tmp_path / "triples")
+    assert loaded.settings == settings
+    assert loaded.pairs["test"].images.shape[1] == 3
+
+
+def as_version_1(folder: Path) -> None:
+    """Rewrite a manifest as the first format had it: without the atoms."""
+    manifest = folder / MANIFEST
+    content = json.loads(manifest.read_text()) | {"format_version": 1}
+    del content["truth"], content["checksum"]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    manifest.write_text(json.dumps(content | {"checksum": digest}, indent=1))
+
+
+def test_a_folder_of_format_version_1_still_loads(tiny: Dataset, copied: Path) -> None:
+    as_version_1(copied)
+    assert_same(load(copied), tiny)
+    assert verify(copied) == []
+    assert generate(copied, tiny.settings).reused
+
+
+def test_the_atoms_are_read_or_where_the_format_is_older_computed(
+    pristine: Path, copied: Path
+) -> None:
+    as_version_1(copied)
+    assert "truth" not in read_manifest(copied)
+    assert read_truth(copied) == read_truth(pristine) == read_manifest(pristine)["truth"]
+
+
+def test_the_atoms_need_no_image_but_whole_pairs(copied: Path) -> None:
+    as_version_1(copied)
+    first_image(copied).unlink()
+    assert read_truth(copied)["rows"]
+    flip(copied / "pairs" / "test.csv")
+    with pytest.raises(InputError, match=r"test\.csv: changed"):
+        read_truth(copied)
+
+
+def test_the_same_settings_give_the_same_bytes(
+    tiny: Dataset, pristine: Path, tmp_path: Path
+) -> None:
+    again = generate(tmp_path / "again", tiny.settings)
+    assert contents(again.path) == contents(pristine)
+
+
+def test_what_was_drawn_is_reported(tiny: Dataset, tmp_path: Path) -> None:
+    done = generate(tmp_path / "a", tiny.settings)
+    assert done == Generated(tmp_path / "a", reused=False, summary=summarize(tiny))
+
+
+def test_missing_parent_folders_are_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folders" / "tiny"
+    assert generate(str(path), MINI).path == path
+    assert verify(path) == []
+
+
+def test_a_relative_path_is_taken_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    generate("tiny", MINI)
+    assert verify(tmp_path / "tiny") == []
+
+
+def test_writing_reports_progress_up_to_the_number_of_images(tiny: Dataset, tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    generate(
+        tmp_path / "a", tiny.settings, progress=lambda done, total: calls.append((done, total))
+    )
+    assert calls == [(done, 225) for done in range(1, 226)]
+
+
+# --------------------------------------------------------------------------- what is there
+
+
+def test_a_folder_that_holds_exactly_this_is_reused_untouched(tiny: Dataset, copied: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in copied.rglob("*")}
+    done = generate(copied, tiny.settings)
+    assert done == Generated(copied, reused=True, summary=summarize(tiny))
+    assert {file: file.stat().st_mtime_ns for file in copied.rglob("*")} == before
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert not generate(tmp_path / "empty", MINI).reused
+
+
+def test_other_settings_are_refused_and_nothing_changes(tiny: Dataset, copied: Path) -> None:
+    before = contents(copied)
+    with pytest.raises(InputError, match="other settings: name another folder, or say --overwrite"):
+        generate(copied, other_settings(tiny))
+    assert contents(copied) == before
+
+
+def test_overwriting_replaces_other_settings(tiny: Dataset, copied: Path) -> None:
+    done = generate(copied, other_settings(tiny), overwrite=True)
+    assert not done.reused
+    assert len(load(copied).pairs["train"]) == 150
+    assert [path.name for path in copied.parent.iterdir() if path.suffix != ".lock"] == ["tiny"]
+
+
+@pytest.mark.parametrize("manifest", [None, b"", b"{", b'{"format_version": 9}'])
+def test_a_damaged_data_set_is_refused_and_overwritten_when_told(
+    tiny: Dataset, copied: Path, manifest: bytes | None
+) -> None:
+    if manifest is None:
+        (copied / "pairs" / "test.csv").unlink()
+    else:
+        (copied / MANIFEST).write_bytes(manifest)
+    with pytest.raises(InputError):
+        generate(copied, tiny.settings)
+    generate(copied, tiny.settings, overwrite=True)
+    assert verify(copied) == []
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["thesis.txt", ".hidden", "train/cat.png", MANIFEST])
+def test_a_folder_that_is_something_else_is_never_touched(
+    tmp_path: Path, overwrite: bool, name: str
+) -> None:
+    """Not even one with a `dataset.json` of its own."""
+    folder = tmp_path / "mine"
+    (folder / "work").mkdir(parents=True)
+    (folder / "work" / "years.txt").write_text("irreplaceable")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text('{"mine": true}')
+    before = contents(folder)
+    with pytest.raises(InputError) as caught:
+        generate(folder, MINI, overwrite=overwrite)
+    assert str(folder) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_in_the_way_is_never_touched(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="not a Trifeature data set"):
+        generate(tmp_path / "file", MINI, overwrite=overwrite)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / ".tiny.part-dead" / "train").mkdir(parents=True)
+    generate(tmp_path / "tiny", MINI)
+    assert not (tmp_path / ".tiny.part-dead").exists()
+
+
+def test_what_a_folder_of_another_name_is_being_made_of_is_left_alone(tmp_path: Path) -> None:
+    """`run[1]`, read as a pattern, would match `run1`."""
+    (tmp_path / ".run1.part-alive").mkdir()
+    generate(tmp_path / "run[1]", MINI)
+    assert (tmp_path / ".run1.part-alive").is_dir()
+
+
+# --------------------------------------------------------------------------- interruptions
+
+
+def fail_after(calls: int, failure: BaseException, real: Callable[..., Any]) -> Callable[..., Any]:
+    """`real`, but the given call raises."""
+    made: list[None] = []
+
+    def counting(*arguments: Any, **named: Any) -> Any:
+        made.append(None)
+        if len(made) > calls:
+            raise failure
+        return real(*arguments, **named)
+
+    return counting
+
+
+FAILURES = [KeyboardInterrupt(), OSError(28, "No space left on device"), MemoryError()]
+MOMENTS = {"build": 0, "file_names": 0, "_encode": 9, "_pair_table": 2, "_manifest": 0}
+"""The functions that fail, and how many calls go well before."""
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
+@pytest.mark.parametrize("function", MOMENTS)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_interrupted_generation_leaves_everything_as_it_was(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    overwrite: bool,
+    function: str,
+    failure: BaseException,
+) -> None:
+    if overwrite:
+        (tmp_path / "tiny").mkdir()
+        (tmp_path / "tiny" / MANIFEST).write_text("an old one")
+    before = contents(tmp_path)
+    failing = fail_after(MOMENTS[function], failure, getattr(storage, function))
+    monkeypatch.setattr(storage, function, failing)
+    with pytest.raises(type(failure)):
+        generate(tmp_path / "tiny", MINI, overwrite=overwrite)
+    assert contents(tmp_path) == before
+    left = {path.name for path in tmp_path.iterdir()} - {".tiny.lock"}
+    assert left == ({"tiny"} if overwrite else set())
+
+
+def test_a_disk_that_fills_while_writing_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.write_bytes
+    written = []
+
+    def write_bytes(self: Path, content: bytes) -> int:
+        written.append(self)
+        if len(written) == 10:
+            real(self, content[:10])
+            raise OSError(28, "No space left on device", str(self))
+        return real(self, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write_bytes)
+        with pytest.raises(OSError, match="No space left"):
+            generate(tmp_path / "tiny", MINI)
+    assert contents(tmp_path) == {}
+    assert not (tmp_path / "tiny").exists()
+    assert not generate(tmp_path / "tiny", MINI).reused
+
+
+def test_a_reader_never_sees_a_part_of_a_data_set(tmp_path: Path) -> None:
+    seen: list[bool] = []
+    generate(
+        tmp_path / "tiny",
+        MINI,
+        progress=lambda *_: seen.append((tmp_path / "tiny").exists()),
+    )
+    assert seen == [False] * 14
+    assert verify(tmp_path / "tiny") == []
+
+
+# --------------------------------------------------------------------------- two at once
+
+
+def generate_together(path: Path, settings: DatasetSettings, start: Any, outcome: Any) -> None:
+    """One of several processes or threads that all begin at the same moment."""
+    start.wait()
+    try:
+        outcome.put(generate(path, settings).reused)
+    except InputError as problem:
+        outcome.put(str(problem))
+
+
+@pytest.mark.processes
+def test_two_processes_that_start_the_same_one_at_once_both_succeed(
+    tiny: Dataset, tmp_path: Path
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    start, outcome = context.Barrier(2), context.Queue()
+    arguments = (tmp_path / "tiny", tiny.settings, start, outcome)
+    other = context.Process(target=generate_together, args=arguments)
+    other.start()
+    generate_together(*arguments)
+    reused = sorted(outcome.get(timeout=60) for _ in range(2))
+    other.join(timeout=60)
+    assert other.exitcode == 0
+    assert reused == [False, True]
+    assert_same(load(tmp_path / "tiny"), tiny)
+
+
+def test_of_two_that_start_different_ones_at_once_the_second_is_refused(
+    tiny: Dataset, tmp_path: Path
+) -> None:
+    start, outcome = threading.Barrier(2), Queue[Any]()
+    both = [
+        threading.Thread(
+            target=generate_together, args=(tmp_path / "tiny", settings, start, outcome)
+        )
+        for settings in (tiny.settings, other_settings(tiny))
+    ]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    first, second = sorted((outcome.get() for _ in both), key=str)
+    assert "other settings" in first or "other settings" in str(second)
+    assert False in (first, second)
+    assert verify(tmp_path / "tiny") == []
+
+
+# --------------------------------------------------------------------------- verify
+
+
+def first_image(folder: Path) -> Path:
+    return sorted((folder / "train").glob("*.png"))[0]
+
+
+def flip(path: Path, place: int = -1) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_whole_data_set_has_no_problems(pristine: Path) -> None:
+    assert verify(pristine) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["<image>", "train/metadata.jsonl", "test/metadata.jsonl"]
+    + [f"pairs/{name}.csv" for name in PAIR_SETS],
+)
+def test_each_damaged_file_is_named_by_verify_and_by_load(copied: Path, name: str) -> None:
+    path = first_image(copied) if name == "<image>" else copied / name
+    name = str(path.relative_to(copied))
+    whole = path.read_bytes()
+
+    def problem() -> str:
+        (only,) = verify(copied)
+        with pytest.raises(InputError) as caught:
+            load(copied)
+        assert str(path) in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
+        return only
+
+    for place in (0, len(whole) // 2, -1):
+        flip(path, place)
+        assert problem() == f"{name}: changed"
+        path.write_bytes(whole)
+    path.write_bytes(whole[:-1])
+    assert problem() == f"{name}: truncated ({len(whole) - 1} of {len(whole)} bytes)"
+    path.write_bytes(whole + b"\n")
+    assert problem() == f"{name}: changed"
+    path.unlink()
+    assert problem() == f"{name}: missing"
+    path.write_bytes(whole)
+    assert verify(copied) == []
+
+
+def test_all_damaged_files_are_named_at_once(copied: Path) -> None:
+    images = sorted((copied / "test").glob("*.png"))
+    images[0].unlink()
+    flip(images[1])
+    images[2].write_bytes(b"")
+    (copied / "train" / "cat.png").write_bytes(images[3].read_bytes())
+    (copied / "notes.txt").write_text("mine")
+    problems = dict(line.split(": ") for line in verify(copied))
+    assert problems.pop(f"test/{images[0].name}") == "missing"
+    assert problems.pop(f"test/{images[1].name}") == "changed"
+    assert problems.pop(f"test/{images[2].name}").startswith("truncated (0 of ")
+    assert problems == dict.fromkeys(["notes.txt", "train/cat.png"], "does not belong here")
+
+
+@pytest.mark.parametrize(
+    "entry", ["settings", "summary", "truth", "files", "package_version", "checksum"]
+)
+def test_a_changed_manifest_is_damaged(copied: Path, entry: str) -> None:
+    content = json.loads((copied / MANIFEST).read_text())
+    content[entry] = "x"
+    (copied / MANIFEST).write_text(json.dumps(content))
+    for read in (verify, load, read_manifest):
+        with pytest.raises(InputError, match="is damaged: its checksum does not fit") as caught:
+            read(copied)
+        assert str(copied / MANIFEST) in str(caught.value)
+
+
+def test_no_byte_of_the_manifest_can_change_what_it_says_unnoticed(copied: Path) -> None:
+    manifest = copied / MANIFEST
+    whole = manifest.read_bytes()
+    truth = json.loads(whole)
+    for place in np.random.default_rng(0).integers(len(whole), size=60).tolist():
+        flip(manifest, place)
+        try:
+            assert read_manifest(copied) == truth
+        except InputError as problem:
+            assert str(manifest) in str(problem)  # noqa: PT017 - either outcome is right
+        manifest.write_bytes(whole)
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, 5000, -3])
+def test_a_cut_off_manifest_is_damaged(copied: Path, length: int) -> None:
+    manifest = copied / MANIFEST
+    manifest.write_bytes(manifest.read_bytes()[:length])
+    with pytest.raises(InputError, match="is damaged"):
+        verify(copied)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "3", '"text"', "null", "{}"])
+def test_json_that_is_no_manifest_is_damaged(copied: Path, content: str) -> None:
+    (copied / MANIFEST).write_text(content)
+    with pytest.raises(InputError, match="is damaged"):
+        load(copied)
+
+
+def test_another_format_version_is_named(copied: Path) -> None:
+    content = json.loads((copied / MANIFEST).read_text()) | {"format_version": 3}
+    (copied / MANIFEST).write_text(json.dumps(content))
+    with pytest.raises(InputError, match="has format version 3; this version reads 1 and 2"):
+        load(copied)
+
+
+@pytest.mark.parametrize("read", [verify, load, read_manifest])
+def test_a_folder_without_a_manifest_is_no_data_set(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(InputError, match=r"not a Trifeature data set .* `trifeature generate`"):
+            read(path)
+
+
+# --------------------------------------------------------------------------- the format
+
+
+def test_the_folder_holds_images_tables_and_a_manifest(pristine: Path) -> None:
+    assert {path.name for path in pristine.iterdir()} == {"train", "test", "pairs", MANIFEST}
+    assert {path.name for path in (pristine / "pairs").iterdir()} == {
+        f"{name}.csv" for name in PAIR_SETS
+    }
+    assert pristine.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_each_split_reads_as_an_image_folder(tiny: Dataset, pristine: Path, split: Any) -> None:
+    """Hugging Face: one JSON object a line, whose `file_name` is relative to the folder."""
+    lines = (pristine / split / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    names = [record["file_name"] for record in records]
+    assert sorted(names) == sorted(p.name for p in (pristine / split).glob("*.png"))
+    table = tiny.tables[split]
+    for n, record in enumerate(records):
+        assert set(record) == {"file_name", "shape", "texture", "color", "copy"}
+        shape, texture, color = table.attributes[n]
+        assert record["shape"] == SHAPES[shape]
+        assert record["texture"] == TEXTURES[texture]
+        assert record["color"] == COLORS[color]
+        assert record["copy"] == table.copies[n]
+        with Image.open(pristine / split / record["file_name"]) as image:
+            assert image.mode == "RGB"
+            pixels = np.asarray(image)
+        assert np.array_equal(pixels, tiny.images[split][n].permute(1, 2, 0).numpy())
+
+
+def test_an_image_is_named_after_what_it_shows(tiny: Dataset) -> None:
+    names = file_names(tiny.tables["train"])
+    assert len(set(names)) == len(names)
+    shape, texture, color = tiny.tables["train"].attributes[3]
+    assert names[3] == f"{SHAPES[shape]}_{TEXTURES[texture]}_{COLORS[color]}_1.png"
+
+
+@pytest.mark.parametrize("name", PAIR_SETS)
+def test_pair_tables_name_two_images_and_the_label_of_every_task(pristine: Path, name: str) -> None:
+    with (pristine / "pairs" / f"{name}.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["image1", "image2", "share", "unique1", "unique2", "synergy"]
+    settings = read_manifest(pristine)["settings"]
+    partners = dict(entry.split("=") for entry in settings["synergy_map"].split(","))
+    assert len(rows) == {"train": 200, "probe": 100, "test": 100}[name]
+    for row in rows:
+        one, two = (row[image].removesuffix(".png").split("_") for image in ("image1", "image2"))
+        assert (pristine / ("test" if name == "test" else "train") / row["image1"]).is_file()
+        assert SHAPES[int(row["share"])] == one[0] == two[0]
+        assert TEXTURES[int(row["unique1"])] == one[1]
+        assert TEXTURES[int(row["unique2"])] == two[1]
+        assert int(row["synergy"]) == (partners[one[1]] == two[2])
+
+
+def test_the_manifest_states_settings_versions_summary_and_the_hash_of_every_file(
+    tiny: Dataset, pristine: Path
+) -> None:
+    manifest = json.loads((pristine / MANIFEST).read_text())
+    assert manifest["format_version"] == 2
+    assert DatasetSettings.from_json(manifest["settings"]) == tiny.settings
+    assert manifest["summary"] == summarize(tiny)
+    assert manifest["truth"] == ground_truth(tiny.settings.rule, tiny.tables, tiny.pairs)
+    files = {name: data for name, data in contents(pristine).items() if name != MANIFEST}
+    assert manifest["files"] == {
+        name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in files.items()
+    }
+
+
+def test_loading_uses_the_bytes_it_has_checked(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file is read once: what is checked is what is used."""
+    times: dict[Path, int] = {}
+    real = Path.read_bytes
+
+    def read_bytes(self: Path) -> bytes:
+        times[self] = times.get(self, 0) + 1
+        return real(self)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    load(copied)
+    pngs = {path: count for path, count in times.items() if path.suffix == ".png"}
+    assert len(pngs) == 225
+    assert set(pngs.values()) == {1}

@@ -1,0 +1,96 @@
+"""The views laid out for a GPU are those of the reference, sample by sample."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from trifeature.errors import InputError
+from trifeature.views import fused_views
+from trifeature.views.fused_views import apply_fused
+from trifeature.views.images import (
+    ALL,
+    ALL_WITHOUT_CROP,
+    CLEAN,
+    LIGHT,
+    ViewParameters,
+    ViewSet,
+    apply,
+    draw,
+)
+
+PRESETS = {
+    "all": ALL,
+    "all without crop": ALL_WITHOUT_CROP,
+    "light": LIGHT,
+    "clean": CLEAN,
+    "no hue": replace(ALL, hue=0.0, jitter_probability=1.0),
+    "not normalized": replace(ALL, mean=None, std=None),
+}
+TOLERANCES = {torch.float32: 1e-5, torch.float16: 0.0175}
+"""In units of the normalized result; 0.0175 of them are one gray level of 255."""
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def random_images(n: int, size: int) -> Tensor:
+    return torch.randint(0, 256, (n, 3, size, size), generator=seeded(1), dtype=torch.uint8)
+
+
+def assert_same(images: Tensor, params: ViewParameters, views: ViewSet, dtype: torch.dtype) -> None:
+    fused = apply_fused(images, params, views, dtype=dtype, compiled=False)
+    assert fused.dtype == dtype
+    expected = apply(images, params, views)
+    torch.testing.assert_close(fused.float(), expected, rtol=0, atol=TOLERANCES[dtype])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+@pytest.mark.parametrize("views", PRESETS.values(), ids=PRESETS)
+def test_a_fused_view_is_the_reference_view(views: ViewSet, dtype: torch.dtype) -> None:
+    images = random_images(24, 24)
+    assert_same(images, draw(views, 24, 24, seeded()), views, dtype)
+
+
+def test_every_order_of_the_jitter_is_the_reference_jitter() -> None:
+    views = replace(CLEAN, brightness=0.8, contrast=0.8, saturation=0.8, hue=0.5)
+    views = replace(views, jitter_probability=1.0)
+    orders = torch.tensor(list(itertools.permutations(range(4))))
+    params = replace(draw(views, 24, 16, seeded()), order=orders)
+    assert_same(random_images(24, 16), params, views, torch.float32)
+
+
+def test_images_of_another_shape_are_refused() -> None:
+    with pytest.raises(InputError, match="square and RGB"):
+        apply_fused(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), draw(ALL, 2, 8, seeded()), ALL)
+
+
+@pytest.mark.slow  # a C++ compiler takes half a minute to a few minutes
+@pytest.mark.filterwarnings("default")  # the compiler's own are not for us to mend
+def test_compiled_it_is_still_the_same_and_compiles_once() -> None:
+    torch._dynamo.reset()
+    fused_views._compiled.cache_clear()
+    torch._dynamo.utils.counters["stats"].clear()
+    for seed in (0, 1):
+        images = random_images(4, 24)
+        params = draw(ALL, 4, 24, seeded(seed))
+        fused = apply_fused(images, params, ALL, dtype=torch.float32)
+        torch.testing.assert_close(fused, apply(images, params, ALL), rtol=0, atol=1e-5)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("default")  # the compiler's own
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+def test_compiled_on_a_gpu_it_is_the_reference_of_the_cpu(dtype: torch.dtype) -> None:
+    images = random_images(16, 224)
+    params = draw(ALL, 16, 224, seeded())
+    fused = apply_fused(images.cuda(), params.to("cuda"), ALL, dtype=dtype)
+    expected = apply(images, params, ALL)
+    torch.testing.assert_close(fused.float().cpu(), expected, rtol=0, atol=TOLERANCES[dtype])

@@ -1,0 +1,437 @@
+"""Which images go together, and the label of every task: pure functions of attributes and a seed.
+
+A pair (or a tuple of M modalities) shares one attribute. Another is *unique*: independent in each
+modality. The *synergy* label says whether attribute a of image 1 and attribute b of every other
+image are linked by a one-to-one map: neither image alone tells. Biased training pairs keep the
+map more often than chance would; probe and test pairs never do.
+
+N images, P pairs, M modalities, K values of an attribute.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.errors import InputError, check_name
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+MAP_STREAM: Final = 0x6D6170
+"""Separates the map's random numbers from all others drawn with the same seed."""
+
+ENUMERABLE: Final = 20_000_000
+"""Up to this many candidate tuples a random order of all of them is drawn (160 MB)."""
+
+
+@dataclass(frozen=True)
+class PairRule:
+    """Which images pair up and what the tasks ask.
+
+    Attributes:
+        shared: Attribute that all images of a pair have in common; the task `share`.
+        unique: Attribute asked of each image on its own; the tasks `unique1`, `unique2`, ….
+        synergy: Attributes (a of image 1, b of every other image) that the map links; `synergy`.
+        modalities: Images in a pair, at least 2.
+        distinct_unique: Keep only pairs whose unique attributes all differ (appendix B.5 of
+            Dufumier et al. 2025; the authors' code does not).
+
+    Raises:
+        InputError: an unknown attribute, or a choice under which a task would be degenerate.
+    """
+
+    shared: str = "shape"
+    unique: str = "texture"
+    synergy: tuple[str, str] = ("texture", "color")
+    modalities: int = 2
+    distinct_unique: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.synergy) != 2:
+            raise InputError("synergy needs two attributes: of image 1 and of the others")
+        for name in (self.shared, self.unique, *self.synergy):
+            check_name("attribute", name, ATTRIBUTES)
+        if self.unique == self.shared:
+            raise InputError(f"unique and shared are both {self.shared!r}: it would not be unique")
+        if self.shared in self.synergy:
+            raise InputError(
+                f"the synergy label uses the shared attribute {self.shared!r}: one image alone "
+                "would tell it"
+            )
+        if not isinstance(self.modalities, int) or not 2 <= self.modalities <= 8:
+            raise InputError(
+                f"modalities must be a whole number from 2 to 8, not {self.modalities}"
+            )
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of the tasks: share, unique1 … uniqueM, synergy."""
+        return ("share", *(f"unique{m + 1}" for m in range(self.modalities)), "synergy")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """P tuples of images with the label of every task.
+
+    Attributes:
+        images: int [P, M], rows of the attribute table.
+        labels: int [P] for each task.
+        candidates: How many tuples there were to draw from.
+    """
+
+    images: IntArray
+    labels: Mapping[str, IntArray]
+    candidates: int
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def match_rate(self) -> float:
+        """Share of the pairs that keep the map."""
+        return float(self.labels["synergy"].mean())
+
+
+# --------------------------------------------------------------------------- the synergy map
+
+
+def make_map(text: str, rule: PairRule, counts: Mapping[str, int], seed: int) -> tuple[int, ...]:
+    """The synergy map, a pure function of what was asked for.
+
+    Args:
+        text: `auto` (random, drawn from `seed`), `random:SEED`, `identity`, a list such as
+            `stripes=red,dots=green,…`, or the path of a JSON file with such an object.
+        rule: Says which attributes the map links.
+        counts: How many values each attribute has in this data set.
+        seed: The data set's seed; used by `auto` only.
+
+    Returns:
+        For each value of the first attribute the index of its partner; no partner occurs twice.
+
+    Raises:
+        InputError: the text cannot be read, names are unknown or missing, or the map is not
+            one-to-one.
+
+    >>> make_map("identity", PairRule(), {"texture": 3, "color": 3}, seed=0)
+    (0, 1, 2)
+    >>> make_map("solid=green,stripes=red", PairRule(), {"texture": 2, "color": 2}, seed=0)
+    (1, 0)
+    """
+    sources, targets = (VALUES[name][: counts[name]] for name in rule.synergy)
+    if len(sources) > len(targets):
+        raise InputError(
+            f"no one-to-one map: {len(sources)} values of {rule.synergy[0]} but only "
+            f"{len(targets)} of {rule.synergy[1]}"
+        )
+    if text == "identity":
+        return tuple(range(len(sources)))
+    if text == "auto" or text.startswith("random:"):
+        return _random_map(seed if text == "auto" else _seed_of(text), len(sources), len(targets))
+    return _named_map(_read_names(text), rule, sources, targets)
+
+
+def _seed_of(text: str) -> int:
+    number = text.removeprefix("random:")
+    if not number.isdecimal():
+        raise InputError(f"synergy map {text!r}: random:SEED needs a whole number, as in random:7")
+    return int(number)
+
+
+def _random_map(seed: int, sources: int, targets: int) -> tuple[int, ...]:
+    order = np.random.default_rng([MAP_STREAM, seed]).permutation(targets)
+    return tuple(int(target) for target in order[:sources])
+
+
+def _read_names(text: str) -> list[tuple[str, str]]:
+    """The (source, target) names that the text or the JSON file states, in order."""
+    path = Path(text)
+    if path.suffix == ".json" or _is_file(path):
+        try:
+            # An object becomes a tuple of its entries, so that one that stands twice is seen.
+            content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=tuple)
+        except (OSError, ValueError) as problem:
+            raise InputError(f"cannot read the synergy map {text}: {problem}") from None
+        if not isinstance(content, tuple):
+            raise InputError(f'synergy map {text}: expected an object like {{"solid": "red", …}}')
+        return [(str(key), str(value)) for key, value in content]
+    entries = [entry.split("=") for entry in text.split(",") if entry]
+    if not entries or any(len(entry) != 2 for entry in entries):
+        raise InputError(
+            f"cannot read the synergy map {text!r}: give identity, random:SEED, "
+            "stripes=red,dots=green,… or the path of a JSON file"
+        )
+    return [(source.strip(), target.strip()) for source, target in entries]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long to be a path's
+        return False
+
+
+def _named_map(
+    names: list[tuple[str, str]], rule: PairRule, sources: Sequence[str], targets: Sequence[str]
+) -> tuple[int, ...]:
+    """Turn names into indices, refusing anything but a complete one-to-one map."""
+    chosen: dict[str, str] = {}
+    for source, target in names:
+        check_name(rule.synergy[0], source, sources)
+        check_name(rule.synergy[1], target, targets)
+        if source in chosen:
+            raise InputError(f"the synergy map is not one-to-one: {source} stands in it twice")
+        if target in chosen.values():
+            raise InputError(f"the synergy map is not one-to-one: {target} has two partners")
+        chosen[source] = target
+    missing = [source for source in sources if source not in chosen]
+    if missing:
+        raise InputError(f"the synergy map leaves out {', '.join(missing)}")
+    return tuple(targets.index(chosen[source]) for source in sources)
+
+
+# --------------------------------------------------------------------------- labels and drawing
+
+
+def label(
+    attributes: IntArray, images: IntArray, rule: PairRule, synergy_map: Sequence[int]
+) -> dict[str, IntArray]:
+    """The label of every task for given tuples of images.
+
+    `share` is the shared attribute's value and `unique1`, `unique2`, … each image's unique
+    attribute. `synergy` is 1 where b(image m) = map(a(image 1)) for *every* m ≥ 2: with three
+    modalities both others must match, so that no two of the images settle it.
+
+    Args:
+        attributes: int [N, 3].
+        images: int [P, M], rows of `attributes`.
+        rule: Which attributes are meant.
+        synergy_map: Partner of each value of the first synergy attribute.
+
+    Returns:
+        int [P] for each task, in the order of `rule.tasks`.
+    """
+    shared, unique = ATTRIBUTES.index(rule.shared), ATTRIBUTES.index(rule.unique)
+    labels = {"share": attributes[images[:, 0], shared]}
+    for m in range(rule.modalities):
+        labels[f"unique{m + 1}"] = attributes[images[:, m], unique]
+    labels["synergy"] = _matches(attributes, images, rule, synergy_map).astype(np.int64)
+    return labels
+
+
+def _matches(
+    attributes: IntArray, images: IntArray, rule: PairRule, synergy_map: Sequence[int]
+) -> BoolArray:
+    first, others = (ATTRIBUTES.index(name) for name in rule.synergy)
+    wanted = np.asarray(synergy_map)[attributes[images[:, 0], first]]
+    return np.asarray((attributes[images[:, 1:], others] == wanted[:, None]).all(axis=1))
+
+
+def chance_match_rate(rule: PairRule, counts: Mapping[str, int]) -> float:
+    """Probability that the map is kept when attributes are independent: 1 / K^(M − 1)."""
+    return float(counts[rule.synergy[1]]) ** -(rule.modalities - 1)
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """All tuples of images that share the attribute, numbered from 0, never written out.
+
+    Attributes:
+        members: The rows of each value of the shared attribute that occurs.
+        starts: int [groups + 1], the number of the first tuple of each group.
+    """
+
+    members: list[IntArray]
+    starts: IntArray
+    modalities: int
+
+    @classmethod
+    def of(cls, attributes: IntArray, rule: PairRule) -> _Candidates:
+        column = attributes[:, ATTRIBUTES.index(rule.shared)]
+        members = [np.flatnonzero(column == value) for value in np.unique(column)]
+        sizes = [len(rows) ** rule.modalities for rows in members]
+        if sum(sizes) >= 2**63:
+            raise InputError(
+                f"{len(attributes)} images in {rule.modalities} modalities make more tuples than "
+                "can be numbered: ask for fewer modalities or copies"
+            )
+        return cls(members, np.cumsum([0, *sizes]), rule.modalities)
+
+    @property
+    def count(self) -> int:
+        return int(self.starts[-1])
+
+    def decode(self, numbers: IntArray) -> IntArray:
+        """Tuples [P, M] by their numbers [P]."""
+        groups = np.searchsorted(self.starts, numbers, side="right") - 1
+        images = np.empty((len(numbers), self.modalities), dtype=np.int64)
+        for group, rows in enumerate(self.members):
+            here = groups == group
+            rest = numbers[here] - self.starts[group]
+            for m in range(self.modalities):
+                rest, digit = np.divmod(rest, len(rows))
+                images[here, m] = rows[digit]
+        return images
+
+
+def draw_pairs(
+    attributes: IntArray,
+    count: int,
+    rule: PairRule,
+    synergy_map: Sequence[int],
+    *,
+    seed: int | Sequence[int],
+    match_rate: float | None = None,
+) -> Pairs:
+    """Draw tuples uniformly, without repetition, from all that the rule admits.
+
+    An image may be paired with itself, as in the authors' data.
+
+    Args:
+        attributes: int [N, 3].
+        count: How many to draw; where fewer exist, all are taken.
+        rule: Which tuples are admitted.
+        synergy_map: Partner of each value of the first synergy attribute.
+        seed: Of this draw alone.
+        match_rate: Exact share of tuples that keep the map (to the nearest pair); None leaves
+            it to chance.
+
+    Raises:
+        InputError: no tuple is admitted, too few for the match rate, or more than 2⁶³.
+    """
+    if count < 1:
+        raise InputError(f"the number of pairs must be at least 1, not {count}")
+    if match_rate is not None and not 0 <= match_rate <= 1:
+        raise InputError(f"match_rate must be from 0 to 1, not {match_rate:g}")
+    kept = 0 if match_rate is None else round(match_rate * count)
+    quotas = (count, 0) if match_rate is None else (count - kept, kept)
+    pools: tuple[list[IntArray], list[IntArray]] = ([], [])
+    candidates = _Candidates.of(attributes, rule)
+    rng = np.random.default_rng(seed)
+    for numbers in _random_blocks(candidates.count, rng):
+        images = _admitted(attributes, candidates.decode(numbers), rule)
+        matches = _matches(attributes, images, rule, synergy_map) & (match_rate is not None)
+        pools[0].append(images[~matches])
+        pools[1].append(images[matches])
+        if all(sum(map(len, p)) >= q for p, q in zip(pools, quotas, strict=True)):
+            break
+    drawn = [np.concatenate(p)[:q] for p, q in zip(pools, quotas, strict=True)]
+    if match_rate is not None and len(drawn[0]) + len(drawn[1]) < count:
+        raise InputError(
+            f"only {len(drawn[1])} pairs that keep the map and {len(drawn[0])} that do not: too "
+            f"few for {count} at a match rate of {match_rate:g}"
+        )
+    images = rng.permutation(np.concatenate(drawn))
+    if not len(images):
+        raise InputError("no pair of images is admitted by these settings")
+    return Pairs(images, label(attributes, images, rule, synergy_map), candidates.count)
+
+
+def _random_blocks(count: int, rng: np.random.Generator, size: int = 2**17) -> Iterator[IntArray]:
+    """The numbers below `count` in random order, in blocks, none twice.
+
+    Where there are too many to write out, at most `ENUMERABLE` of them are drawn.
+    """
+    if count <= ENUMERABLE:
+        order = rng.permutation(count)
+        for start in range(0, count, size):
+            yield order[start : start + size]
+        return
+    seen = np.empty(0, dtype=np.int64)
+    while len(seen) < ENUMERABLE:
+        block = rng.integers(count, size=size)
+        fresh = block[np.sort(np.unique(block, return_index=True)[1])]
+        fresh = fresh[~np.isin(fresh, seen)]
+        seen = np.concatenate([seen, fresh])
+        yield fresh
+
+
+def _admitted(attributes: IntArray, images: IntArray, rule: PairRule) -> IntArray:
+    """Those tuples that the rule admits: all of them unless unique attributes must differ."""
+    if not rule.distinct_unique:
+        return images
+    values = np.sort(attributes[images, ATTRIBUTES.index(rule.unique)], axis=1)
+    return images[(np.diff(values, axis=1) > 0).all(axis=1)]
+
+
+# --------------------------------------------------------------------------- combinations
+
+
+def all_combinations(counts: Mapping[str, int]) -> IntArray:
+    """Every combination of shape, texture and color: int [K1·K2·K3, 3], in order."""
+    grids = np.meshgrid(*(np.arange(counts[name]) for name in ATTRIBUTES), indexing="ij")
+    return np.stack([grid.ravel() for grid in grids], axis=1)
+
+
+def split_combinations(
+    combinations: IntArray, held_out: int, *, seed: int | Sequence[int], balanced: bool
+) -> tuple[IntArray, IntArray]:
+    """Divide combinations at random into those to train on and those held out.
+
+    Args:
+        combinations: int [N, 3], all different.
+        held_out: How many to hold out.
+        seed: Of this split alone.
+        balanced: Hold out every value of every attribute equally often (to within one). A small
+            random split can lack a value, and scores then hang on which.
+
+    Returns:
+        The combinations kept, int [N − held_out, 3], and those held out, in the given order.
+
+    Raises:
+        InputError: `held_out` leaves nothing on one side.
+    """
+    if not 0 < held_out < len(combinations):
+        raise InputError(
+            f"held-out combinations must be from 1 to {len(combinations) - 1}, not {held_out}"
+        )
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(len(combinations), dtype=bool)
+    if balanced:
+        chosen[_balanced_choice(combinations, held_out, rng)] = True
+    else:
+        chosen[rng.permutation(len(combinations))[:held_out]] = True
+    return combinations[~chosen], combinations[chosen]
+
+
+def _balanced_choice(combinations: IntArray, count: int, rng: np.random.Generator) -> IntArray:
+    """Rows of `combinations` in which each attribute's values occur equally often.
+
+    Starts from a random choice and exchanges rows as long as that evens the counts out, so it
+    works for any set of combinations, a set that already lacks some of them included. Where
+    exchanges end before all counts are even to within one, it starts again from another choice,
+    and after 100 takes the last.
+    """
+    for _ in range(100):
+        inside = _evened_out(combinations, count, rng)
+        counts = [np.bincount(c[inside], minlength=c.max() + 1) for c in combinations.T]
+        if all(np.ptp(values) <= 1 for values in counts):
+            break
+    return inside
+
+
+def _evened_out(combinations: IntArray, count: int, rng: np.random.Generator) -> IntArray:
+    """One descent from a random choice of rows to one that no exchange makes more even."""
+    order = rng.permutation(len(combinations))
+    inside, outside = order[:count], order[count:]
+    sizes = combinations.max(axis=0) + 1
+    one_hot = np.concatenate(
+        [np.eye(size)[column] for size, column in zip(sizes, combinations.T, strict=True)], axis=1
+    )
+    goal = np.concatenate([np.full(size, count / size) for size in sizes])
+    while True:
+        excess = one_hot[inside].sum(axis=0) - goal
+        # Exchanging row i for row j changes the squared excess by |e - a_i + b_j|² - |e|².
+        moves = one_hot[outside][None, :, :] - one_hot[inside][:, None, :]
+        change = 2 * (moves @ excess) + (moves**2).sum(axis=2)
+        best = np.unravel_index(change.argmin(), change.shape)
+        if change[best] >= -1e-9:
+            return inside
+        inside[best[0]], outside[best[1]] = outside[best[1]], inside[best[0]]

@@ -1,0 +1,1 @@
+"""What the science does not need: speed, several processes, clusters, benchmarks, fine-tuning."""

@@ -1,0 +1,165 @@
+"""The plain way to train the same network, to measure ours against.
+
+As most published code does it: a `DataLoader` whose workers read pairs one by one and pass each
+image through torchvision's transforms, float32, no compiling. The network, its loss and the
+optimizer are ours, so the ratio says what the loop around them costs.
+
+N pairs in a batch, M modalities, S pixels along the canvas.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+from torchvision.transforms import v2
+
+from trifeature.comm.settings import RunSettings
+from trifeature.comm.steps import Learner, numerics
+from trifeature.comm.training import new_method
+from trifeature.data.dataset import Dataset
+from trifeature.errors import InputError
+from trifeature.extra.bench.training import STEPS
+from trifeature.provenance import provenance
+from trifeature.views.images import ViewSet
+
+BLUR_KERNEL: Final = 9
+"""Pixels along torchvision's blur at 224 px; a long kernel would slow the reference down."""
+
+
+def torchvision_transform(views: ViewSet, size: int) -> Callable[[Tensor], Tensor]:
+    """A view set as torchvision's own transforms of one uint8 image [3, S, S]."""
+    steps: list[Any] = []
+    if views.crop_scale is not None:
+        steps.append(
+            v2.RandomResizedCrop(
+                size, scale=views.crop_scale, ratio=views.crop_ratio, antialias=True
+            )
+        )
+    if views.jitter_probability > 0:
+        jitter = v2.ColorJitter(views.brightness, views.contrast, views.saturation, views.hue)
+        steps.append(v2.RandomApply([jitter], p=views.jitter_probability))
+    if views.grayscale_probability > 0:
+        steps.append(v2.RandomGrayscale(views.grayscale_probability))
+    if views.blur_probability > 0:
+        blur = v2.GaussianBlur(BLUR_KERNEL, views.blur_sigma)
+        steps.append(v2.RandomApply([blur], p=views.blur_probability))
+    if views.flip_probability > 0:
+        steps.append(v2.RandomHorizontalFlip(views.flip_probability))
+    steps.append(v2.ToDtype(torch.float32, scale=True))
+    if views.mean is not None and views.std is not None:
+        steps.append(v2.Normalize(list(views.mean), list(views.std)))
+    transform: Callable[[Tensor], Tensor] = v2.Compose(steps)
+    return transform
+
+
+class PairViews(TorchDataset[Tensor]):
+    """Two views of every image of a pair, made one by one: float [2, M, 3, S, S]."""
+
+    def __init__(self, dataset: Dataset, settings: RunSettings) -> None:
+        self.images = dataset.images["train"].cpu()
+        self.pairs = dataset.pairs["train"].images
+        size = dataset.settings.render.canvas
+        count = dataset.settings.rule.modalities
+        self.transforms = [torchvision_transform(settings.views_of(m), size) for m in range(count)]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Tensor:
+        shown = self.images[torch.as_tensor(self.pairs[index])]
+        views = [
+            torch.stack([make(x) for make, x in zip(self.transforms, shown, strict=True)])
+            for _ in range(2)
+        ]
+        return torch.stack(views)
+
+
+def check_reference(settings: RunSettings) -> None:
+    """Refuse a run whose views are others than two of each image.
+
+    Raises:
+        InputError: it is not CoMM, or its L_i see plain images.
+    """
+    if settings.method != "comm" or settings.model.unimodal == "plain":
+        raise InputError("the plain path is written for comm with augmented views alone")
+
+
+def bench_reference(
+    dataset: Dataset,
+    settings: RunSettings,
+    device: torch.device,
+    *,
+    steps: int = STEPS,
+    workers: int | None = None,
+) -> dict[str, Any]:
+    """Milliseconds of a step of the plain path on this device.
+
+    Args:
+        dataset: Whose training pairs are learned from.
+        settings: Of a CoMM run whose L_i see augmented views.
+        device: Where the network is; views are made by the loader's workers on the CPU.
+        steps: How many to time, after two that are not.
+        workers: Processes that make views; one a core by default.
+
+    Raises:
+        InputError: a method whose views are others than two of each image, or too few pairs.
+    """
+    check_reference(settings)
+    plain = replace(settings, precision="float32")
+    learner = Learner.of(new_method(plain, dataset, device), plain, device)
+    learner.method.train()
+    count = workers if workers is not None else os.cpu_count() or 1
+    loader = DataLoader(
+        PairViews(dataset, plain),
+        batch_size=plain.batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=count,
+        persistent_workers=count > 0,
+        generator=torch.Generator().manual_seed(plain.seed),
+    )
+    if not len(loader):
+        raise InputError(f"fewer pairs than a batch of {plain.batch_size}")
+    times = []
+    batches = _endless(loader)
+    with numerics("float32", device):
+        for _ in range(steps + 2):
+            started = time.perf_counter()
+            _learn(learner, next(batches).to(device))
+            times.append(1000 * (time.perf_counter() - started))
+    return {
+        "bench": "reference",
+        "method": plain.method,
+        "encoder": plain.model.encoder,
+        "canvas": dataset.settings.render.canvas,
+        "batch_size": plain.batch_size,
+        "workers": count,
+        "step_ms": round(statistics.median(times[2:]), 3),
+        **provenance(device),
+    }
+
+
+def _endless(loader: DataLoader[Tensor]) -> Iterator[Tensor]:
+    while True:
+        yield from loader
+
+
+def _learn(learner: Learner, views: Tensor) -> None:
+    """One step on views [N, 2, M, 3, S, S], the loss read by the host as is usual."""
+    share = learner.method.share(len(views))
+    made = tuple(x.transpose(0, 1).flatten(0, 1) for x in views.unbind(2))
+    loss = learner.method.loss_of(made, share).total
+    learner.method.zero_grad(set_to_none=True)
+    loss.backward()
+    for optimizer in learner.optimizers:
+        optimizer.step()
+    loss.item()

@@ -1,0 +1,273 @@
+"""How fast training is, in parts, and how close to what the device can do.
+
+Every time is the median of several, each until the device is done; the parts are timed alone and
+so add up to a little more than the step, in which a GPU overlaps them. A GPU's matrix peak and
+memory bandwidth are measured in the same run, not taken from a data sheet.
+
+N pairs in a batch, M modalities, S pixels along the canvas.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from trifeature.comm.networks import count_parameters
+from trifeature.comm.settings import RunSettings
+from trifeature.comm.steps import Execution, Learner, numerics, taking_steps
+from trifeature.comm.training import new_method
+from trifeature.data.dataset import Dataset
+from trifeature.extra.bench.rendering import bench_rendering
+from trifeature.probes.interactions import probe
+from trifeature.provenance import provenance
+from trifeature.threads import wait_for
+
+STEPS: Final = 20
+"""How many to time, unless told otherwise."""
+
+WARM_UP: Final = 3
+"""Calls on a GPU before those that are timed; a CPU needs one."""
+
+AUTHORS_STEP_SECONDS: Final = 13.0
+"""Of the authors' code for one step of the paper's preset on two cores of a cloud machine of 2026,
+measured once and not again here."""
+
+MOMENTS: Final = 7
+"""Numbers that AdamW reads (parameter, gradient, two moments) and writes (all but the gradient)."""
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Milliseconds of a training step and of its parts, each timed alone.
+
+    Attributes:
+        step: The whole, as training takes it.
+        views: Drawing and making the views of all modalities.
+        encoders: Forward and backward through the encoders.
+        fusion_and_loss: Forward and backward through the rest: the loss's time less the encoders'.
+        optimizer: The update.
+    """
+
+    step: float
+    views: float
+    encoders: float
+    fusion_and_loss: float
+    optimizer: float
+
+
+def bench_training(
+    dataset: Dataset,
+    settings: RunSettings,
+    device: torch.device,
+    *,
+    execution: Execution | None = None,
+    steps: int = STEPS,
+    images: int = 500,
+    probing: bool = True,
+) -> dict[str, Any]:
+    """Measure rendering, views, steps and a probing of one run on one device.
+
+    Args:
+        dataset: Whose training pairs are learned from.
+        settings: Method, network, precision.
+        device: Where.
+        execution: How steps are carried out, see `Execution.default`.
+        steps: How many to time, of the whole and of each part.
+        images: How many to render at a time.
+        probing: Time a probing too, which takes longer than all the rest.
+
+    Returns:
+        A row: times in milliseconds or seconds as its keys say, rates a second, shares in [0, 1];
+        `peak_memory_gib` is that of the steps (on a CPU of the process until then).
+    """
+    how = execution or Execution.default(device, settings.precision)
+    data = dataset.to(device)
+    rendering = bench_rendering(data.settings.render, images, device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    times, first_seconds = _time_steps(data, settings, device, how, steps)
+    peak = _peak_bytes(device)
+    ideal = _ideal(data, settings, device)
+    views = 2 * settings.batch_size * data.settings.rule.modalities
+    comparable = settings == RunSettings(precision=settings.precision) and device.type == "cpu"
+    return {
+        "bench": "training",
+        "method": settings.method,
+        "encoder": settings.model.encoder,
+        "canvas": data.settings.render.canvas,
+        "batch_size": settings.batch_size,
+        "precision": settings.precision,
+        "execution": asdict(how),
+        "images_rendered_a_second": round(1000 / rendering["ms"], 1),
+        "views_a_second": round(1000 * views / times.views, 1),
+        **{f"{name}_ms": round(value, 3) for name, value in asdict(times).items()},
+        "first_step_seconds": round(first_seconds, 3),
+        **ideal.row(times.step),
+        "probing_seconds": _time_probing(data, settings, device) if probing else None,
+        "peak_memory_gib": round(peak / 2**30, 3),
+        "authors_step_ms": 1000 * AUTHORS_STEP_SECONDS if comparable else None,
+        **provenance(device),
+    }
+
+
+def _time_steps(
+    data: Dataset, settings: RunSettings, device: torch.device, how: Execution, steps: int
+) -> tuple[StepTimes, float]:
+    """The times of a step and its parts, and the seconds of the first one, compiling included."""
+    learner = Learner.of(new_method(settings, data, device), settings, device)
+    learner.method.train()
+    rows = torch.arange(settings.batch_size, device=device)
+    images = data.images["train"][torch.as_tensor(data.pairs["train"].images, device=device)[rows]]
+    with taking_steps(learner, data, how) as take, numerics(settings.precision, device):
+        started = time.perf_counter()
+        take(rows)
+        wait_for(device)
+        first = time.perf_counter() - started
+        whole = _median_ms(lambda: take(rows), steps, device)
+        share = learner.method.share(len(rows))
+        views = learner.method.views(images, learner.generator, share)
+
+        def learn() -> None:
+            learner.method.zero_grad(set_to_none=True)
+            learner.method.loss_of(views, share).total.backward()
+
+        parts = StepTimes(
+            step=whole,
+            views=_median_ms(
+                lambda: learner.method.views(images, learner.generator, share), steps, device
+            ),
+            encoders=_time_encoders(learner, views, steps, device),
+            fusion_and_loss=_median_ms(learn, steps, device),
+            optimizer=_median_ms(lambda: [o.step() for o in learner.optimizers], steps, device),
+        )
+    rest = max(0.0, parts.fusion_and_loss - parts.encoders)
+    return StepTimes(**{**asdict(parts), "fusion_and_loss": rest}), first
+
+
+def _time_encoders(
+    learner: Learner, views: tuple[Tensor, ...], steps: int, device: torch.device
+) -> float:
+    """Forward and backward through the encoders alone, on the views that the loss is given."""
+    encoders = [*learner.method.get_submodule("encoder").children()]
+
+    def run() -> None:
+        learner.method.zero_grad(set_to_none=True)
+        for place, view in enumerate(views):
+            encoders[place % len(encoders)](view).sum().backward()
+
+    return _median_ms(run, steps, device)
+
+
+def _time_probing(data: Dataset, settings: RunSettings, device: torch.device) -> float:
+    """Seconds of probing an untrained network, each modality alone too."""
+    started = time.perf_counter()
+    probe(new_method(settings, data, device).eval(), data, alone=True)
+    wait_for(device)
+    return round(time.perf_counter() - started, 3)
+
+
+def _median_ms(function: Callable[[], object], repeats: int, device: torch.device) -> float:
+    """Median milliseconds of a call until the device is done."""
+    times = []
+    warm_up = WARM_UP if device.type == "cuda" else 1
+    for _ in range(warm_up + repeats):
+        wait_for(device)
+        started = time.perf_counter()
+        function()
+        wait_for(device)
+        times.append(1000 * (time.perf_counter() - started))
+    return statistics.median(times[warm_up:])
+
+
+# --------------------------------------------------------------------------- what could be
+
+
+@dataclass(frozen=True)
+class Ideal:
+    """What the device can do, and what a step needs of it.
+
+    Attributes:
+        flops: Of the matrix products and convolutions of a step, two for each multiply-add.
+        bytes: Least that must pass through memory beside them: images read, views written and read
+            once, the optimizer's numbers.
+        peak_flops: Of the device, a second, in a large matrix product of the run's precision.
+        bandwidth: Bytes a second of a large copy, read and written.
+    """
+
+    flops: float
+    bytes: float
+    peak_flops: float
+    bandwidth: float
+
+    @property
+    def roofline_ms(self) -> float:
+        """Milliseconds of a step if all products ran at the peak and all bytes at bandwidth."""
+        return 1000 * (self.flops / self.peak_flops + self.bytes / self.bandwidth)
+
+    def row(self, step_ms: float) -> dict[str, float]:
+        """These numbers and a step's share of them."""
+        return {
+            "gflop_a_step": round(self.flops / 1e9, 3),
+            "matrix_peak_tflops": round(self.peak_flops / 1e12, 4),
+            "bandwidth_gb_s": round(self.bandwidth / 1e9, 2),
+            "share_of_matrix_peak": round(1000 * self.flops / self.peak_flops / step_ms, 4),
+            "roofline_ms": round(self.roofline_ms, 4),
+            "share_of_roofline": round(self.roofline_ms / step_ms, 4),
+        }
+
+
+def _ideal(data: Dataset, settings: RunSettings, device: torch.device) -> Ideal:
+    learner = Learner.of(new_method(settings, data, device), settings, device)
+    learner.method.train()
+    pairs = torch.as_tensor(data.pairs["train"].images, device=device)[: settings.batch_size]
+    images = data.images["train"][pairs]
+    share = learner.method.share(len(images))
+    views = learner.method.views(images, learner.generator, share)
+    counter = FlopCounterMode(display=False)  # of the network: views could be made without products
+    with numerics(settings.precision, device), counter:
+        learner.method.loss_of(views, share).total.backward()
+    size = 2 if settings.precision == "bfloat16" else 4
+    pixels = images.numel()
+    moments = 4 * MOMENTS * count_parameters(learner.method)
+    with numerics(settings.precision, device):
+        peak = _matrix_peak(device, settings.precision == "bfloat16")
+    return Ideal(
+        flops=float(counter.get_total_flops()),
+        bytes=float(pixels + 2 * 2 * pixels * size + moments),
+        peak_flops=peak,
+        bandwidth=_bandwidth(device),
+    )
+
+
+def _matrix_peak(device: torch.device, half: bool) -> float:
+    """FLOP a second of a large matrix product, on random numbers: zeros run faster."""
+    size = 8192 if device.type == "cuda" else 1024
+    generator = torch.Generator(device).manual_seed(0)
+    kind = torch.bfloat16 if half and device.type == "cuda" else torch.float32
+    a, b = (torch.randn(size, size, generator=generator, device=device).to(kind) for _ in range(2))
+    return 2 * size**3 / (_median_ms(lambda: a @ b, 10, device) / 1000)
+
+
+def _bandwidth(device: torch.device) -> float:
+    """Bytes a second, read and written, of a copy too large for any cache."""
+    count = 2**29 if device.type == "cuda" else 2**26
+    source = torch.ones(count, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * count / (_median_ms(lambda: target.copy_(source), 10, device) / 1000)
+
+
+def _peak_bytes(device: torch.device) -> int:
+    """Most memory held at a time: of the GPU since the last reset, or of this whole process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes if sys.platform == "darwin" else 1024 * kilobytes

@@ -1,0 +1,433 @@
+"""Supervised fine-tuning: the whole encoder of a trained method learns the label of one task.
+
+As Dufumier et al. (ICLR 2025, appendix B.4) fine-tune CoMM: two augmented views of every modality,
+all modalities fused, no projection head, the SupCon loss and early stopping on validation
+accuracy. They publish no recipe for Trifeature; what is chosen here is said where it stands.
+
+**Which pairs.** The labelled ones are the *probe* pairs (unbiased, training images). They are
+split by combinations of attributes (`trifeature.probes.folds`): no validation pair has an image,
+nor another render of its attributes, in common with the pairs fitted on. Epoch and probe are
+chosen on the validation pairs; the *test* pairs decide nothing. (The pre-training has seen the
+validation images, without labels, and no test image: validation accuracy runs above that of the
+test, most of all before the first epoch. So the frozen network is no candidate for the best epoch:
+it is what the best epoch is compared with.)
+
+**What is measured** is the same before, during and after, for either loss: a linear probe fitted
+on the features of the fitting pairs, its cost the one that scores best on the validation pairs.
+
+B pairs in a batch, N embeddings, D dimensions, C classes, M modalities, S pixels along the canvas.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trifeature.comm.methods import Method
+from trifeature.comm.networks import decayed
+from trifeature.comm.training import Progress, Report, TrainingError, batches
+from trifeature.data.dataset import Dataset, PairSet
+from trifeature.errors import InputError, check_name
+from trifeature.probes.folds import combination_folds
+from trifeature.probes.interactions import COSTS, extract
+from trifeature.probes.metrics import macro_accuracy
+from trifeature.probes.regression import LinearModels, fit_many
+
+SupervisedLoss = Literal["supcon", "cross-entropy"]
+SUPERVISED_LOSSES: Final[tuple[SupervisedLoss, ...]] = get_args(SupervisedLoss)
+
+
+# --------------------------------------------------------------------------- the loss
+
+
+def sup_con(z: Tensor, labels: Tensor, temperature: float = 0.07) -> Tensor:
+    """Supervised contrastive loss: every embedding of the same label is a positive.
+
+    Rows are normalized to unit length first. For each embedding z_i and its positives P(i), the
+    *other* embeddings with its label,
+
+        ℓ(z_i) = −1/|P(i)| · Σ_{p ∈ P(i)} log( exp(z_i·z_p/τ) / Σ_{a ≠ i} exp(z_i·z_a/τ) ),
+
+    and the loss is the mean of ℓ over the embeddings that have a positive (Khosla et al. 2020,
+    "Supervised contrastive learning", eq. 2, L_out; the mean over anchors of their code where the
+    paper writes a sum, and its factor τ / base τ is 1). It is at least log |P| where every label
+    has |P| + 1 embeddings, and log(N − 1) when all embeddings coincide. With two views of each
+    sample and no label shared between samples it is `trifeature.comm.losses.info_nce`.
+
+    Args:
+        z: float [N, D], embeddings; all views of all samples.
+        labels: int [N], their classes.
+        temperature: τ > 0.
+
+    Returns:
+        A scalar in nats; 0 where no embedding has a positive.
+
+    Raises:
+        InputError: the shapes do not fit, there are fewer than two embeddings, or τ is not
+            positive.
+
+    >>> z, labels = torch.eye(2).repeat(2, 1), torch.tensor([0, 1, 0, 1])
+    >>> bool(torch.isclose(sup_con(z, labels, 1.0), (1 + 2 * torch.tensor(-1.0).exp()).log()))
+    True
+    """
+    if z.ndim != 2 or len(z) < 2 or labels.shape != z.shape[:1]:
+        raise InputError(
+            f"sup_con needs embeddings [N, D] with N ≥ 2 and labels [N], not {list(z.shape)} and "
+            f"{list(labels.shape)}"
+        )
+    if not temperature > 0:
+        raise InputError(f"temperature must be positive, not {temperature}")
+    unit = F.normalize(z, dim=-1)
+    logits = unit @ unit.T / temperature
+    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    positives = (labels[:, None] == labels) & ~itself
+    counts = positives.sum(1)
+    aligned = (logits * positives).sum(1) / counts.clamp(min=1)
+    losses = logits.masked_fill(itself, -math.inf).logsumexp(1) - aligned
+    return (losses * (counts > 0)).sum() / (counts > 0).sum().clamp(min=1)
+
+
+# --------------------------------------------------------------------------- settings and result
+
+
+_LEAST: Final = {"epochs": 1, "patience": 1, "batch_size": 2, "folds": 2, "seed": 0}
+"""The smallest value of each whole number of `FineTuning`."""
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How to fine-tune, but for method, data and task.
+
+    The optimizer is the training's AdamW. Batches are drawn as they come: classes are not
+    balanced, so a batch of the synergy task holds as few positives as the pairs do.
+
+    Attributes:
+        loss: `supcon` on the unit-length features themselves, or `cross-entropy` of a linear head
+            that is thrown away afterwards.
+        epochs: The most passes over the fitting pairs.
+        patience: Stop after so many epochs without a better validation accuracy.
+        batch_size: Pairs in a step; each is seen in two views.
+        learning_rate, weight_decay: Of AdamW; the rate is constant.
+        temperature: τ of SupCon.
+        folds: One over this share of the combinations is kept for validation.
+        seed: Of the split, the order of the pairs, the views and the linear head.
+
+    Raises:
+        InputError: a setting is out of range.
+    """
+
+    loss: SupervisedLoss = "supcon"
+    epochs: int = 30
+    patience: int = 5
+    batch_size: int = 64
+    learning_rate: float = 3e-4
+    weight_decay: float = 1e-4
+    temperature: float = 0.07
+    folds: int = 3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_name("supervised loss", self.loss, SUPERVISED_LOSSES)
+        for name, low in _LEAST.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < low:
+                raise InputError(f"{name} must be a whole number ≥ {low}, not {value!r}")
+        for name in ("learning_rate", "temperature"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"{name} must be positive, not {getattr(self, name)}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise InputError(f"weight_decay must be ≥ 0, not {self.weight_decay}")
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuned:
+    """What fine-tuning did to one task; accuracies are macro accuracies in [0, 1].
+
+    Attributes:
+        task: The task.
+        settings: How it was fine-tuned.
+        before: Of the linear probe on the frozen features, on the test pairs.
+        after: The same for the weights of `best_epoch`.
+        best_epoch: From 1; the first of the highest validation accuracy.
+        validation: Accuracy on the validation pairs before the first epoch and after each.
+        losses: Mean loss of each epoch, in nats.
+        pairs: How many were fitted on, validated on and tested on.
+        seconds: Wall time of it all.
+        method: The network with the weights of `best_epoch`, in evaluation mode.
+    """
+
+    task: str
+    settings: FineTuning
+    before: float
+    after: float
+    best_epoch: int
+    validation: tuple[float, ...]
+    losses: tuple[float, ...]
+    pairs: tuple[int, int, int]
+    seconds: float
+    method: Method = field(repr=False)
+
+    @property
+    def epochs(self) -> int:
+        """How many were trained before the stop."""
+        return len(self.losses)
+
+    def row(self) -> dict[str, Any]:
+        """All but the network, as plain numbers and lists for a JSON line."""
+        names = ("task", "before", "after", "best_epoch", "epochs", "seconds")
+        row = {name: getattr(self, name) for name in names}
+        row |= {"validation": list(self.validation), "losses": list(self.losses)}
+        counts = zip(("fit_pairs", "validation_pairs", "test_pairs"), self.pairs, strict=True)
+        return {**row, **dict(counts), "settings": asdict(self.settings)}
+
+
+# --------------------------------------------------------------------------- the two sets of pairs
+
+
+def split_pairs(dataset: Dataset, *, folds: int, seed: int) -> tuple[Dataset, Dataset]:
+    """The data set twice: with the probe pairs to fit on, and with those to validate on.
+
+    The first fold of `trifeature.probes.folds.combination_folds`: pairs that mix a validation
+    combination with another are in neither.
+
+    Args:
+        dataset: Its probe pairs are divided.
+        folds: One over the share of the combinations to validate on.
+        seed: Decides the division.
+
+    Raises:
+        InputError: there are too few pairs or combinations.
+    """
+    chosen = combination_folds(dataset.combinations_of("probe"), folds=folds, seed=seed)
+    return _with_probe_pairs(dataset, chosen.fit[0]), _with_probe_pairs(dataset, chosen.validate[0])
+
+
+def _with_probe_pairs(dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Dataset:
+    pairs = dataset.pairs["probe"]
+    labels = {task: values[mask] for task, values in pairs.labels.items()}
+    kept = replace(pairs, images=pairs.images[mask], labels=labels)
+    return replace(dataset, pairs={**dataset.pairs, "probe": kept})
+
+
+# --------------------------------------------------------------------------- measuring
+
+
+@dataclass(frozen=True, eq=False)
+class _Probe:
+    """The linear probe whose cost scored best on the validation pairs."""
+
+    model: LinearModels
+    accuracy: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """One task of a data set: what to fit on, validate on and, at the end, test on."""
+
+    name: str
+    fitting: Dataset
+    validation: Dataset
+
+    @property
+    def classes(self) -> int:
+        return self.fitting.settings.classes[self.name]
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Of the fitting pairs."""
+        return self.fitting.pairs["probe"].labels[self.name]
+
+    def probe(self, method: Method) -> _Probe:
+        """Fit a probe of each cost and keep the best, of equals the one of lowest cost."""
+        features = _features(method, self.fitting, "probe")
+        models = fit_many(features, np.tile(self.labels, (len(COSTS), 1)), COSTS)
+        scores = self._score(models, method, self.validation, "probe")
+        best = int(np.argmax(scores))
+        return _Probe(models.take(slice(best, best + 1)), scores[best])
+
+    def test(self, method: Method, probe: _Probe) -> float:
+        """The macro accuracy on the test pairs."""
+        return self._score(probe.model, method, self.fitting, "test")[0]
+
+    def _score(
+        self, models: LinearModels, method: Method, dataset: Dataset, pair_set: PairSet
+    ) -> list[float]:
+        """The macro accuracy of each model."""
+        labels = dataset.pairs[pair_set].labels[self.name]
+        guesses = models.log_probabilities(_features(method, dataset, pair_set)).argmax(-1)
+        return [
+            macro_accuracy(labels=labels, predictions=guess, classes=self.classes)
+            for guess in guesses
+        ]
+
+
+def _features(method: Method, dataset: Dataset, pair_set: PairSet) -> Tensor:
+    """What a probe reads of plain images, all modalities fused: [pairs, D]."""
+    return extract(method.eval(), dataset, pair_set, [range(method.modalities)])[0]
+
+
+# --------------------------------------------------------------------------- learning
+
+
+class _Learner:
+    """A method, its loss and its optimizer."""
+
+    def __init__(self, method: Method, settings: FineTuning, width: int, classes: int) -> None:
+        self.method, self.settings = method, settings
+        device = next(method.parameters()).device
+        self.generator = torch.Generator(device)
+        self.generator.manual_seed(settings.seed)
+        self.head: nn.Linear | None = None
+        if settings.loss == "cross-entropy":
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(settings.seed)
+                self.head = nn.Linear(width, classes)
+            self.head.to(device)
+        self.optimizer = _make_optimizer(method, self.head, settings)
+
+    def epoch(self, task: _Task, number: int) -> float:
+        """One pass over the fitting pairs; the mean loss in nats."""
+        self.method.train()
+        losses = []
+        for images, labels in _labelled_batches(task, self.settings, number):
+            loss = self._loss(images, labels)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+            losses.append(loss.detach())
+        mean = float(torch.stack(losses).mean())
+        if not math.isfinite(mean):
+            raise TrainingError(
+                f"the loss is not finite in epoch {number} of fine-tuning: a smaller learning "
+                "rate or a larger temperature may help"
+            )
+        return mean
+
+    def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The loss of two views of images uint8 [B, M, 3, S, S] with labels [B]."""
+        views = [
+            self.method.augment(torch.cat([x, x]), m, self.generator)
+            for m, x in enumerate(images.unbind(1))
+        ]
+        z = self.method.features(torch.stack(views, 1), [range(self.method.modalities)])[0]
+        twice = labels.repeat(2)
+        if self.head is None:
+            return sup_con(z, twice, self.settings.temperature)
+        return F.cross_entropy(self.head(z), twice)
+
+
+def _make_optimizer(
+    method: Method, head: nn.Linear | None, settings: FineTuning
+) -> torch.optim.AdamW:
+    """The training's AdamW; parameters that the features do not depend on get no gradient."""
+    named = [*method.named_parameters(), *(head.named_parameters() if head else ())]
+    spared = [p for name, p in named if not decayed(name, p)]
+    others = [p for name, p in named if decayed(name, p)]
+    groups: list[dict[str, Any]] = [{"params": others}, {"params": spared, "weight_decay": 0.0}]
+    return torch.optim.AdamW(
+        groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+
+
+def _labelled_batches(
+    task: _Task, settings: FineTuning, epoch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images [B, M, 3, S, S] and labels [B] of an epoch, in the order of seed and epoch."""
+    images = task.fitting.images["train"]
+    pairs = torch.as_tensor(task.fitting.pairs["probe"].images, device=images.device)
+    labels = torch.as_tensor(task.labels, device=images.device)
+    for batch in batches(len(pairs), settings.batch_size, settings.seed, epoch):
+        rows = torch.as_tensor(batch, device=images.device)
+        yield images[pairs[rows]], labels[rows]
+
+
+def finetune(
+    method: Method,
+    dataset: Dataset,
+    task: str,
+    settings: FineTuning | None = None,
+    *,
+    report: Report | None = None,
+) -> FineTuned:
+    """Fine-tune a copy of a method on the labels of one task.
+
+    Everything that the method's features depend on is trained; heads that only its own loss uses
+    stay as they are. Deterministic for a seed on the same device.
+
+    Args:
+        method: Trained, as `trifeature.comm.training.load_run` gives it; it is left unchanged, and
+            its device is where the work is done.
+        dataset: Its probe pairs are learned from, its test pairs scored.
+        task: One of the data set's tasks: `share`, `unique1`, `unique2`, …, `synergy`.
+        settings: How; the defaults of `FineTuning` if not given.
+        report: Called after every epoch with the loss and the validation accuracy.
+
+    Raises:
+        InputError: there is no such task, or there are too few pairs to split.
+        TrainingError: the loss is no longer finite.
+    """
+    started = time.monotonic()
+    check_name("task", task, dataset.settings.classes)
+    settings = settings or FineTuning()
+    data = dataset.to(next(method.parameters()).device)
+    work = _Task(task, *split_pairs(data, folds=settings.folds, seed=settings.seed))
+    tuned = copy.deepcopy(method)
+    frozen = work.probe(tuned)
+    before = work.test(tuned, frozen)
+    best, best_epoch, validation, losses = _learn(tuned, work, frozen, settings, report)
+    parts = (work.fitting.pairs["probe"], work.validation.pairs["probe"], data.pairs["test"])
+    return FineTuned(
+        task=task,
+        settings=settings,
+        before=before,
+        after=work.test(tuned, best),
+        best_epoch=best_epoch,
+        validation=tuple(validation),
+        losses=tuple(losses),
+        pairs=(len(parts[0]), len(parts[1]), len(parts[2])),
+        seconds=round(time.monotonic() - started, 3),
+        method=tuned.eval(),
+    )
+
+
+def _learn(
+    method: Method, task: _Task, frozen: _Probe, settings: FineTuning, report: Report | None
+) -> tuple[_Probe, int, list[float], list[float]]:
+    """Train in place until the patience ends, then go back to the best epoch's weights.
+
+    Returns:
+        The best epoch's probe, its number, and the curves of validation accuracy and loss.
+    """
+    learner = _Learner(method, settings, frozen.model.weights.shape[2], task.classes)
+    best, best_epoch, weights = frozen, 0, _weights(method)
+    validation, losses = [frozen.accuracy], list[float]()
+    started = time.monotonic()
+    for epoch in range(1, settings.epochs + 1):
+        losses.append(learner.epoch(task, epoch))
+        found = task.probe(method)
+        validation.append(found.accuracy)
+        if best_epoch == 0 or found.accuracy > best.accuracy:
+            best, best_epoch, weights = found, epoch, _weights(method)
+        if report is not None:
+            left = (settings.epochs - epoch) * (time.monotonic() - started) / epoch
+            terms = {settings.loss: losses[-1], "validation": found.accuracy}
+            report(Progress(epoch, settings.epochs, terms, left))
+        if epoch - best_epoch >= settings.patience:
+            break
+    method.load_state_dict(weights)
+    return best, best_epoch, validation, losses
+
+
+def _weights(method: Method) -> dict[str, Tensor]:
+    """A copy of what `load_state_dict` restores."""
+    return {name: tensor.clone() for name, tensor in method.state_dict().items()}

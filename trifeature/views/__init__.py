@@ -1,0 +1,1 @@
+"""Augmentations of each kind of modality: draw the parameters, then apply them."""
