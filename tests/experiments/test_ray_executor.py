@@ -18,7 +18,8 @@ import trifeature
 from trifeature.cli import comm_probe_main
 from trifeature.comm.training import METRICS, TrainingError
 from trifeature.errors import InputError
-from trifeature.experiments import executor, ray_executor
+from trifeature.experiments import executor
+from trifeature.extra import ray_executor
 from trifeature.experiments.executor import execute
 from trifeature.experiments.runs import Plan, Row
 from trifeature.extra.ray_executor import Cluster, Request, execute_on_ray, make_request
