@@ -33,7 +33,8 @@ from trifeature.experiments.executor import execute
 from trifeature.experiments.runs import Plan, Row, make_plan, result_rows, rows_of
 from trifeature.files import read_json, read_rows, read_tensors, write_json, write_tensors
 from trifeature.probes.interactions import probe
-from trifeature.views.images import CLEAN, augment
+from trifeature.views.images import augment
+from trifeature.views.sets import CLEAN
 
 Columns = npt.NDArray[np.int64]
 COURSE: Final = Path(__file__).resolve().parent
@@ -58,7 +59,8 @@ class Kind:
 
     def plan(self) -> Plan:
         """The run, on the quick preset."""
-        return make_plan("quick", seed=SEED, biased=self.biased, method=self.method, loss=self.loss)
+        changes = {"loss": self.loss} if self.method == "comm" else {"method": self.method}
+        return make_plan("quick", seed=SEED, biased=self.biased, **changes)
 
 
 KINDS: Final = {
@@ -142,7 +144,7 @@ def look(network: Method, pairs: Tensor) -> Tensor:
     codes = []
     for part in pairs.split(BATCH):
         seen = augment(part.flatten(0, 1), CLEAN, torch.Generator()).unflatten(0, part.shape[:2])
-        codes.append(network.features(seen, everything)[0])
+        codes.append(network.features(seen.unbind(1), everything)[0])
     return torch.cat(codes).float()
 
 

@@ -19,7 +19,7 @@ from trifeature.cli.common import (
     protect_bare_option,
     several_bars,
 )
-from trifeature.comm.training import TrainingError
+from trifeature.comm.run_folder import TrainingError
 from trifeature.errors import InputError
 
 Capture = pytest.CaptureFixture[str]

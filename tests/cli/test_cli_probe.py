@@ -22,20 +22,23 @@ from torch import Tensor, nn
 from trifeature import plots
 from trifeature.cli import comm_probe_main, experiments, runs
 from trifeature.cli.common import console, errors
-from trifeature.comm import settings, steps, training
-from trifeature.comm.methods import METHODS, Loss, Method
-from trifeature.comm.methods.base import Views
-from trifeature.comm.parallel import Share
-from trifeature.comm.settings import RunSettings, run_preset
-from trifeature.comm.training import CHECKPOINT, CONFIG, WEIGHTS, Progress
+from trifeature.comm import run_folder, settings, training
+from trifeature.comm.methods import METHODS, Loss, Method, Tensors
+from trifeature.comm.run_folder import CHECKPOINT, CONFIG, WEIGHTS
+from trifeature.comm.settings import OPTIONS, CoMMOptions, Options, RunSettings, run_preset
+from trifeature.comm.training import Progress
 from trifeature.data import dataset, storage
 from trifeature.data.dataset import preset
 from trifeature.experiments import executor
 from trifeature.experiments.catalog import EXPERIMENTS
 from trifeature.experiments.runs import Plan, Row, control_of, missing
+from trifeature.extra import accelerate
+from trifeature.extra.accelerate import ExecutionError
 from trifeature.files import append_row, read_json, read_rows
+from trifeature.modality import Modality
 from trifeature.probes import interactions
-from trifeature.views.images import ALL, ALL_WITHOUT_CROP, LIGHT
+from trifeature.samples import Batch
+from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT
 
 DATA = preset("quick", copies=1, test_copies=1, train_pairs=24, probe_pairs=150, test_pairs=64)
 RUN = tiny_run(epochs=1, seed=0)
@@ -114,7 +117,7 @@ def ablated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def there(run: Command, ablated: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """`comm-probe` in that folder, unable to train."""
     monkeypatch.chdir(ablated)
-    monkeypatch.setattr(steps, "step", None)
+    monkeypatch.setattr(training, "step", None)
     return run
 
 
@@ -132,8 +135,8 @@ def measured(plan: Plan, epoch: int) -> Row:
         "key": plan.key,
         "preset": plan.preset,
         "method": plan.run.method,
-        "loss": plan.run.loss,
-        "encoder": plan.run.model.encoder,
+        "loss": plan.run.option("loss", "L_CoMM"),
+        "encoder": plan.run.encoder,
         "setting": plan.setting,
         "biased": plan.biased,
         "seed": plan.run.seed,
@@ -246,7 +249,7 @@ def test_without_a_loss_the_three_of_figure_5_are_compared(
 ) -> None:
     said = run("ablate")
     losses = ["L_CoMM", "L", "L_i"]
-    assert [(c.plan.run.loss, c.plan.biased) for c in carried] == [
+    assert [(c.plan.run.option("loss"), c.plan.biased) for c in carried] == [
         *((loss, True) for loss in losses),
         *((loss, False) for loss in losses),
     ]
@@ -259,7 +262,8 @@ def test_losses_are_compared_in_the_order_given_each_once(
     run: Command, carried: list[Carried]
 ) -> None:
     run("ablate", "--loss", "L_2", "--loss", "L", "--loss", "L_2", "--no-control")
-    assert [(c.plan.run.loss, c.plan.biased) for c in carried] == [("L_2", True), ("L", True)]
+    trained = [(c.plan.run.option("loss"), c.plan.biased) for c in carried]
+    assert trained == [("L_2", True), ("L", True)]
 
 
 def test_seeds_vary_data_and_training_together(run: Command, carried: list[Carried]) -> None:
@@ -302,7 +306,7 @@ def test_three_modalities_have_a_term_more(run: Command, carried: list[Carried])
     rule = replace(DATA.rule, modalities=3)
     storage.generate("triples", replace(DATA, rule=rule))
     assert run("ablate", "--loss", "L_3", "--data", "triples").code == 0
-    assert carried[0].plan.run.loss == "L_3"
+    assert carried[0].plan.run.option("loss") == "L_3"
     assert_refused(run("ablate", "--loss", "L_4", "--data", "triples"), "L_3")
 
 
@@ -324,9 +328,11 @@ def test_train_with_every_variant_ends_as_a_run_with_its_rows(run: Command) -> N
     folder = Path(said.out.rstrip().splitlines()[-1].removeprefix("run: "))
     assert (folder / WEIGHTS).is_file()
     kept = RunSettings.from_json(read_json(folder / CONFIG)["run"])
-    model = kept.model
-    assert (model.masking, model.unimodal, model.negatives) == ("learned", "plain", "algorithm1")
-    assert (model.head_norm, model.temperature, kept.batch_size) == (False, 0.2, 12)
+    options = kept.options
+    assert isinstance(options, CoMMOptions)
+    assert (options.masking, options.unimodal) == ("learned", "plain")
+    assert (options.negatives, options.head_norm) == ("algorithm1", False)
+    assert (options.temperature, kept.batch_size) == (0.2, 12)
     assert kept.views == (LIGHT, ALL)
     rows = read_rows(Path("runs/rows.jsonl"))
     assert [row["epoch"] for row in rows] == [0, 1]
@@ -399,15 +405,18 @@ def test_train_unbiased_is_the_control_of_the_same_command(
 class Mean(Method):
     """A method that is nothing but a file: one linear layer on the mean colors of the images."""
 
-    def __init__(self, settings: RunSettings, modalities: int, canvas: int) -> None:
-        super().__init__(settings, modalities, canvas)
+    def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
+        super().__init__(settings, modalities)
         self.layer = nn.Linear(3, 4)
 
-    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
-        return (self.augment(images.flatten(0, 1), 0, generator, share),)
+    def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
+        return self.light_views(batch, generator)
 
-    def loss_of(self, views: Views, share: Share) -> Loss:
-        total = share.gather(self.encode(views[0], 0)).pow(2).mean()
+    def codes_of(self, views: Tensors) -> Tensors:
+        return tuple(self.encode(x, m) for m, x in enumerate(views))
+
+    def loss_of(self, codes: Tensors) -> Loss:
+        total = torch.stack(codes).pow(2).mean()
         return Loss(total, {"mean": total})
 
     def encode(self, images: Tensor, modality: int) -> Tensor:
@@ -423,6 +432,7 @@ def test_a_method_is_one_class_and_one_line_of_the_table(
     run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(METHODS, "mean", Mean)
+    monkeypatch.setitem(OPTIONS, "mean", Options)
     said = run("train", "--method", "mean")
     assert said.code == 0
     rows = read_rows(Path("runs/rows.jsonl"))
@@ -543,7 +553,7 @@ def test_truncated_weights_are_named(run: Command, copied: Path) -> None:
 
 def test_weights_of_another_network_are_named(run: Command, copied: Path) -> None:
     content = read_json(copied / CONFIG)
-    content["run"]["model"]["width"] = 16
+    content["run"]["options"]["width"] = 16
     (copied / CONFIG).write_text(json.dumps(content))
     assert_refused(run("probe", "copy"), f"copy/{WEIGHTS} does not fit the run's settings")
 
@@ -552,17 +562,18 @@ def test_weights_of_another_network_are_named(run: Command, copied: Path) -> Non
     ("path", "value", "message"),
     [
         ([], [1], "config.json is damaged"),
-        (["run"], None, "the run's settings cannot be read"),
+        (["run"], None, "config.json is damaged: it lacks 'run'"),
         (["run"], [1], "the run's settings cannot be read"),
         (["run", "views"], "all", "the run's settings cannot be read"),
         (["run", "views"], [1], "the run's settings cannot be read"),
         (["run", "light"], 1, "the run's settings cannot be read"),
-        (["run", "model"], 3, "the run's settings cannot be read"),
-        (["run", "batch_size"], "x", "batch_size must be a whole number > 0"),
-        (["run", "learning_rate"], "x", "learning_rate must be a number > 0"),
+        (["run", "options"], 3, "the run's settings cannot be read"),
+        (["run", "batch_size"], "x", "batch_size must be a whole number"),
+        (["run", "learning_rate"], "x", "learning_rate must be a number, not 'x'"),
         (["run", "method"], "com", "unknown method 'com': did you mean 'comm'?"),
-        (["run", "model", "encoder"], "smal", "unknown encoder 'smal': did you mean 'small'?"),
-        (["run", "epochs"], None, "the run's settings cannot be read"),
+        (["run", "encoder"], "smal", "unknown encoder 'smal': did you mean 'small'?"),
+        (["run", "epochs"], -1, "epochs must be a whole number"),
+        (["run", "speed"], 3, "unknown setting 'speed'"),
         (["data"], 3, "the data set's settings cannot be read"),
         (["data", "rule"], 3, "the data set's settings cannot be read"),
         (["data", "seed"], "x", "seed must be a whole number"),
@@ -775,13 +786,13 @@ def test_the_demo_trains_four_runs_and_ends_by_naming_the_picture(
 ) -> None:
     said = run("demo", "--rows", "times.jsonl")
     assert (said.code, said.err) == (0, "")
-    assert [(c.plan.run.loss, c.plan.biased) for c in carried] == [
+    assert [(c.plan.run.option("loss"), c.plan.biased) for c in carried] == [
         ("L_CoMM", True),
         ("L", True),
         ("L_i", True),
         ("L_CoMM", False),
     ]
-    assert all(c.plan.run == run_preset("quick", loss=c.plan.run.loss) for c in carried)
+    assert all(c.plan.run == run_preset("quick", loss=c.plan.run.option("loss")) for c in carried)
     assert all(c.rest["source"] == Path(BIASED) for c in carried)
     assert len(read_rows(Path("runs/demo/rows.jsonl"))) == 4 * 2
     assert ["L_CoMM", *["70.0"] * 6, "1"] in said.cells
@@ -807,7 +818,7 @@ def test_the_time_of_a_demo_that_found_its_rows_is_not_recorded(
 
 def failing(count: int, problem: BaseException) -> Callable[..., Any]:
     """A training step that fails at its `count`-th call."""
-    step, calls = steps.step, itertools.count(1)
+    step, calls = training.step, itertools.count(1)
 
     def fail(*words: Any) -> Any:
         if next(calls) == count:
@@ -826,15 +837,15 @@ def test_ctrl_c_is_one_sentence_and_the_same_command_goes_on(
 ) -> None:
     words = ("train", "--epochs", "2", "--probe-at", "0")
     assert run(*words, "--out", "whole").code == 0
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "step", failing(5, KeyboardInterrupt()))  # in the second epoch
+        patch.setattr(training, "step", failing(5, KeyboardInterrupt()))  # in the second epoch
         said = run(*words, "--out", "stopped")
     assert said.code == 130
     assert said.err.strip() == "stopped: what was finished is kept, and the same command goes on"
     assert not Path("stopped/rows.jsonl").exists()
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "step", failing(4, AssertionError()))  # three steps are left
+        patch.setattr(training, "step", failing(4, AssertionError()))  # three steps are left
         assert run(*words, "--out", "stopped").code == 0
     assert values("stopped/rows.jsonl") == values("whole/rows.jsonl")
 
@@ -864,13 +875,13 @@ def test_a_step_that_cannot_be_compiled_is_one_line_or_a_traceback_where_asked(
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("no compiler here")
 
-    monkeypatch.setattr(steps, "step", fail)
+    monkeypatch.setattr(accelerate, "step", fail)
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     words = ("train", "--execution", "compiled", "--device", "cpu")
     assert_refused(run(*words), "no compiler here", "--execution plain does without")
     monkeypatch.setenv("TRIFEATURE_TRACEBACK", "1")
     monkeypatch.setattr(sys, "argv", ["comm-probe", *words])
-    with pytest.raises(steps.ExecutionError):
+    with pytest.raises(ExecutionError):
         comm_probe_main()
 
 
@@ -882,9 +893,9 @@ def test_a_loss_that_explodes_is_one_line_that_names_the_step(run: Command) -> N
 
 
 def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "step", failing(4, KeyboardInterrupt()))
+        patch.setattr(training, "step", failing(4, KeyboardInterrupt()))
         assert run("train", "--epochs", "2").code == 130
     (checkpoint,) = Path("runs").rglob(CHECKPOINT)
     checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
@@ -908,10 +919,13 @@ def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyP
         (["train", "--unimodal", "plane"], "did you mean 'plain'?"),
         (["train", "--negatives", "bot"], "did you mean 'both'?"),
         (["train", "--views", "lite"], "unknown set of views 'lite': did you mean 'light'?"),
-        (["train", "--batch-size", "1"], "batch_size must be at least 2, not 1"),
-        (["train", "--width", "0"], "width must be a whole number > 0, not 0"),
-        (["train", "--temperature", "-1"], "temperature must be a number > 0"),
-        (["train", "--learning-rate", "nan"], "learning_rate must be a number > 0"),
+        (
+            ["train", "--batch-size", "1"],
+            "batch_size must be a whole number from 2 to 10000000, not 1",
+        ),
+        (["train", "--width", "0"], "width must be a whole number of at least 1, not 0"),
+        (["train", "--temperature", "-1"], "temperature must be above 0"),
+        (["train", "--learning-rate", "nan"], "learning_rate must be above 0"),
         (["train", "--probing", "papr"], "unknown probing 'papr': did you mean 'paper'?"),
         (["train", "--probe-at", "one"], "--probe-at needs whole numbers such as 0,1,4"),
         (["train", "--probe-at", "2"], "--probe-at must be from 0 to the last epoch, 1"),
@@ -920,13 +934,13 @@ def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyP
         (["train", "--data", "nowhere"], "nowhere is not a Trifeature data set"),
         (
             ["train", "--method", "cross", "--loss", "L_i"],
-            "loss is a setting of comm, not",
+            "loss is an option of comm, not",
         ),
         (
             ["train", "--method", "factorcl", "--fusion", "linear"],
-            "fusion is a setting of comm",
+            "fusion is an option of comm",
         ),
-        (["train", "--cross-self", "paper"], "cross_self is a setting of cross+self, not of comm"),
+        (["train", "--cross-self", "paper"], "cross_self is an option of cross+self, not of comm"),
         (["train", "--unbiased", "--data", "x"], "the pairs of --data are as they are"),
         (["ablate", "--loss", "L_I"], "unknown loss 'L_I': did you mean 'L_i'?"),
         (["ablate", "--preset", "papers"], "did you mean 'paper'?"),
@@ -956,7 +970,7 @@ def test_bad_input_is_refused_in_one_line_before_any_work(
     [
         (["--width", "6"], "the fusion width must be a multiple of 4, not 6"),
         (["--views", "all", "--views", "light", "--views", "all"], "each of 2 modalities, not 3"),
-        (["--encoder", "alexnet"], "a canvas of 32 px is too small for the encoder"),
+        (["--encoder", "alexnet"], "items of 3×32×32 (image1) do not fit the encoder"),
     ],
 )
 def test_settings_that_do_not_fit_the_data_are_refused_before_a_run_is_begun(

@@ -7,30 +7,36 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_runs import fitting
 from torch import Tensor
 
 from trifeature.comm.losses import info_nce, loss_names, terms_of
-from trifeature.comm.methods import METHODS, make_method
+from trifeature.comm.methods import METHODS, Loss, Method, make_method
 from trifeature.comm.methods.comm import CoMM
-from trifeature.comm.networks import MASKINGS
-from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.comm.settings import CoMMOptions, RunSettings, run_preset
 from trifeature.comm.training import Progress, new_method, train
 from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
-from trifeature.views.images import CLEAN, LIGHT, augment
+from trifeature.modality import Modality
+from trifeature.views.images import augment
+from trifeature.views.sets import CLEAN, LIGHT
 
 CANVAS = 32
 TINY: dict[str, Any] = {"width": 16, "heads": 2, "hidden": 16, "embedding": 8, "vector": 12}
 
 
 def settings(**changes: Any) -> RunSettings:
-    return run_preset("quick", **(TINY | changes))
+    return run_preset("quick", **(fitting(changes.get("method", "comm"), TINY) | changes))
 
 
-def images(modalities: int = 2, samples: int = 6, canvas: int = CANVAS) -> Tensor:
+def modalities_of(count: int = 2, canvas: int = CANVAS) -> list[Modality]:
+    return [Modality(f"image{m + 1}", "image", (3, canvas, canvas)) for m in range(count)]
+
+
+def images(modalities: int = 2, samples: int = 6, canvas: int = CANVAS) -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(1)
     shape = (samples, modalities, 3, canvas, canvas)
-    return torch.randint(256, shape, dtype=torch.uint8, generator=generator)
+    return torch.randint(256, shape, dtype=torch.uint8, generator=generator).unbind(1)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -39,14 +45,17 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def make_comm(modalities: int = 2, canvas: int = CANVAS, **changes: Any) -> CoMM:
     torch.manual_seed(0)
-    method = make_method(settings(**changes), modalities, canvas)
+    method = make_method(settings(**changes), modalities_of(modalities, canvas))
     assert isinstance(method, CoMM)
     return method
 
 
-def normalized(batch: Tensor) -> Tensor:
-    flat = augment(batch.flatten(0, 1), CLEAN, generator())
-    return flat.view(batch.shape)
+def normalized(batch: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return tuple(augment(x, CLEAN, generator()) for x in batch)
+
+
+def loss_on(method: Method, batch: tuple[Tensor, ...], seed: int = 0) -> Loss:
+    return method.objective(method.views(batch, generator(seed)))
 
 
 # --------------------------------------------------------------------------- every method
@@ -76,7 +85,7 @@ def test_every_method_trains_two_steps(name: str, tiny: Dataset) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_gives_a_probe_one_row_of_features_a_pair(name: str) -> None:
-    method = make_method(settings(method=name), 2, CANVAS).eval()
+    method = make_method(settings(method=name), modalities_of()).eval()
     with torch.no_grad():
         both, first = method.features(normalized(images()), [[0, 1], [0]])
     for features in (both, first):
@@ -87,10 +96,9 @@ def test_every_method_gives_a_probe_one_row_of_features_a_pair(name: str) -> Non
 
 @pytest.mark.parametrize("name", METHODS)
 def test_features_of_one_modality_do_not_depend_on_the_others(name: str) -> None:
-    method = make_method(settings(method=name), 2, CANVAS).eval()
+    method = make_method(settings(method=name), modalities_of()).eval()
     batch = normalized(images())
-    other = batch.clone()
-    other[:, 1] = batch[:, 1].flip(0)
+    other = (batch[0], batch[1].flip(0))
     with torch.no_grad():
         (own,), (same,) = (method.features(x, [[0]]) for x in (batch, other))
         (whole,), (changed,) = (method.features(x, [[0, 1]]) for x in (batch, other))
@@ -100,9 +108,9 @@ def test_features_of_one_modality_do_not_depend_on_the_others(name: str) -> None
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_loss_depends_on_its_generator_and_on_no_other_randomness(name: str) -> None:
-    method = make_method(settings(method=name), 2, CANVAS)
+    method = make_method(settings(method=name), modalities_of())
     before = torch.get_rng_state()
-    one, same, other = (method.loss(images(), generator(seed)).total.item() for seed in (0, 0, 1))
+    one, same, other = (loss_on(method, images(), seed).total.item() for seed in (0, 0, 1))
     assert one == same
     assert one != other
     assert torch.equal(torch.get_rng_state(), before)
@@ -110,13 +118,13 @@ def test_a_loss_depends_on_its_generator_and_on_no_other_randomness(name: str) -
 
 def test_an_unknown_method_is_refused_with_the_nearest() -> None:
     with pytest.raises(InputError, match="unknown method 'com': did you mean 'comm'"):
-        make_method(settings(method="com"), 2, CANVAS)
+        settings(method="com")
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_views_for_another_number_of_modalities_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="each of 3 modalities, not 2"):
-        make_method(settings(method=name, views=(CLEAN, LIGHT)), 3, CANVAS)
+        make_method(settings(method=name, views=(CLEAN, LIGHT)), modalities_of(3))
 
 
 # --------------------------------------------------------------------------- CoMM's variants
@@ -153,20 +161,20 @@ def unused(method: CoMM) -> set[str]:
     modality only those of the loss's terms are used. Every encoder is always used: the fused
     embedding of the other view sees all modalities.
     """
-    alone = {m for m in range(method.modalities) if f"L_{m + 1}" in method.terms}
-    model = method.settings.model
+    alone = {m for m in method.all if f"L_{m + 1}" in method.terms}
+    model = method.options
     if model.fusion == "linear":
-        others = set(range(method.modalities)) - alone
+        others = set(method.all) - alone
         return {f"fusion.single.{m}.{kind}" for m in others for kind in ("weight", "bias")}
     return {"fusion.mask"} if model.masking == "learned" and not alone else set()
 
 
 def cancelled(method: CoMM) -> set[str]:
     """Biases that the head's BatchNorm takes away again: their gradient is rounding error."""
-    if not method.settings.model.head_norm:
+    if not method.options.head_norm:
         return set()
-    linear = method.settings.model.fusion == "linear"
-    linear_maps = tuple(f"encoder.{m}.2." for m in range(method.modalities))
+    linear = method.options.fusion == "linear"
+    linear_maps = tuple(f"encoder.{m}.2." for m in method.all)
     before = (*linear_maps, "fusion.") if linear else ("fusion.norm_final.",)
     names = {name for name, _ in method.named_parameters() if name.startswith(before)}
     biases = {name for name in names if name.endswith("bias")}
@@ -176,7 +184,8 @@ def cancelled(method: CoMM) -> set[str]:
 @pytest.mark.parametrize("variant", VARIANTS, ids=describe)
 def test_every_variant_teaches_every_parameter_it_uses(variant: dict[str, Any]) -> None:
     method = make_comm(**variant).train()
-    loss = method.loss(images(method.modalities, canvas=method.canvas), generator())
+    canvas = method.modalities[0].shape[-1]
+    loss = loss_on(method, images(len(method.modalities), canvas=canvas))
     loss.total.backward()
     assert loss.total.isfinite()
     reach = {
@@ -196,12 +205,10 @@ def test_comm_minimizes_the_mean_of_the_terms_its_loss_names(
     modalities: int, unimodal: str
 ) -> None:
     whole = make_comm(modalities, unimodal=unimodal)
-    terms = whole.loss(images(modalities), generator()).terms
+    terms = loss_on(whole, images(modalities)).terms
     assert list(terms) == ["L", *(f"L_{m + 1}" for m in range(modalities))]
     for loss in loss_names(modalities):
-        one = make_comm(modalities, unimodal=unimodal, loss=loss).loss(
-            images(modalities), generator()
-        )
+        one = loss_on(make_comm(modalities, unimodal=unimodal, loss=loss), images(modalities))
         expected = torch.stack([terms[name] for name in terms_of(loss, modalities)]).mean()
         torch.testing.assert_close(one.total, expected)
         assert set(one.terms) == {"L", *terms_of(loss, modalities)}
@@ -217,7 +224,9 @@ def embed(method: CoMM, tokens: Sequence[Tensor], subset: Sequence[int]) -> Tens
 @pytest.mark.parametrize("modalities", [2, 3])
 @pytest.mark.parametrize("unimodal", ["augmented", "plain"])
 @pytest.mark.parametrize(
-    "variant", [*({"masking": masking} for masking in MASKINGS), {"fusion": "linear"}], ids=str
+    "variant",
+    [*({"masking": masking} for masking in CoMMOptions.choices["masking"]), {"fusion": "linear"}],
+    ids=str,
 )
 def test_comm_compares_the_embeddings_that_the_paper_compares(
     modalities: int, unimodal: str, variant: dict[str, Any]
@@ -231,8 +240,8 @@ def test_comm_compares_the_embeddings_that_the_paper_compares(
     } | variant
     method = make_comm(modalities, **changes).train()
     batch = normalized(images(modalities))
-    terms = method.loss(images(modalities), generator()).terms
-    tokens = [method.encode(batch[:, m], m) for m in range(modalities)]
+    terms = loss_on(method, images(modalities)).terms
+    tokens = [method.encode(x, m) for m, x in enumerate(batch)]
     fused = embed(method, tokens, range(modalities))
     expected = {"L": info_nce(fused, fused, 0.2)}
     for m in range(modalities):
@@ -245,7 +254,7 @@ def test_the_plain_unimodal_view_is_drawn_from_no_randomness() -> None:
     seen = []
     method.fusion.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][0]))
     for seed in (0, 1):
-        method.loss(images(), generator(seed))
+        loss_on(method, images(), seed)
     first_views, first_plain, second_views, second_plain = seen
     assert not torch.equal(first_views, second_views)
     assert torch.equal(first_plain, second_plain)
@@ -253,7 +262,7 @@ def test_the_plain_unimodal_view_is_drawn_from_no_randomness() -> None:
 
 def test_the_views_of_each_modality_are_its_own() -> None:
     method = make_comm(views=(CLEAN, LIGHT))
-    own = images()[:, 0]
+    own = images()[0]
     clean = augment(own, CLEAN, generator())
     assert torch.equal(method.augment(own, 0, generator()), clean)
     assert not torch.equal(method.augment(own, 1, generator()), clean)
@@ -276,8 +285,7 @@ def test_comm_reads_each_subset_of_the_modalities(modalities: int) -> None:
 def test_no_way_of_leaving_a_modality_out_lets_it_through(variant: dict[str, Any]) -> None:
     method = make_comm(**variant).eval()
     batch = normalized(images())
-    other = batch.clone()
-    other[:, 0] = batch[:, 0].flip(0)
+    other = (batch[0].flip(0), batch[1])
     with torch.no_grad():
         (own,), (same,) = (method.features(x, [[1]]) for x in (batch, other))
     assert torch.equal(own, same)
@@ -303,11 +311,9 @@ def test_a_width_that_does_not_fit_the_heads_is_refused() -> None:
         ("cross+self", "negatives", "cross"),
     ],
 )
-def test_a_setting_that_a_method_does_not_heed_is_refused(
-    method: str, setting: str, value: str
-) -> None:
-    settings = run_preset("quick", method=method, **{setting: value})
+def test_an_option_of_another_method_is_refused(method: str, setting: str, value: str) -> None:
     with pytest.raises(InputError) as refused:
-        make_method(settings, 2, 32)
-    assert str(refused.value).startswith(f"{setting} is a setting of ")
+        run_preset("quick", method=method, **{setting: value})
+    assert str(refused.value).startswith(f"{setting} is an option of ")
+    assert str(refused.value).endswith(f", not of {method}")
     assert str(refused.value).endswith(f", not of {method}")

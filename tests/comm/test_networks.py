@@ -10,25 +10,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from trifeature.comm.encoders import (
+    alexnet_maps,
+    alexnet_maps_unpooled,
+    output_shape,
+    resnet50_maps,
+    small_maps,
+)
 from trifeature.comm.networks import (
-    MASKINGS,
     AttentionFusion,
     CallwiseBatchNorm,
     FeatureTokenizer,
     LinearFusion,
-    Masking,
     PatchEmbedding,
     ProjectionHead,
-    alexnet_maps,
-    alexnet_maps_unpooled,
     count_parameters,
     decayed,
-    output_shape,
-    resnet50_maps,
     sine_cosine_positions,
-    small_maps,
 )
+from trifeature.comm.settings import CoMMOptions, Masking
 from trifeature.errors import InputError
+from trifeature.modality import Modality
+
+MASKINGS: tuple[Masking, ...] = ("remove", "learned")
+assert set(MASKINGS) == set(CoMMOptions.choices["masking"])
 
 D, HEADS, N = 8, 2, 3
 TOKENS = (3, 5, 2)
@@ -346,6 +351,10 @@ def test_a_head_with_norm_is_one_called_separately_for_each_embedding() -> None:
 # --------------------------------------------------------------------------- encoders
 
 
+def image(canvas: int) -> Modality:
+    return Modality("image", "image", (3, canvas, canvas))
+
+
 @pytest.mark.parametrize(
     ("make", "canvas", "shape"),
     [
@@ -361,7 +370,7 @@ def test_an_encoder_gives_maps_of_the_stated_shape(
     make: Callable[[], nn.Module], canvas: int, shape: tuple[int, int, int]
 ) -> None:
     encoder = make()
-    assert output_shape(encoder, canvas) == shape
+    assert output_shape(encoder, image(canvas)) == shape
     assert encoder.eval()(torch.zeros(2, 3, canvas, canvas)).shape == (2, *shape)
 
 
@@ -376,19 +385,19 @@ def test_the_unpooled_alexnet_is_alexnet_before_its_last_pooling() -> None:
 def test_asking_for_an_output_shape_leaves_the_encoder_as_it_was() -> None:
     encoder = small_maps()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
-    output_shape(encoder, 32)
+    output_shape(encoder, image(32))
     assert encoder.training
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
 
 
 def test_a_canvas_too_small_for_the_encoder_is_refused() -> None:
     with pytest.raises(InputError, match="32"):
-        output_shape(alexnet_maps(), 32)
+        output_shape(alexnet_maps(), image(32))
 
 
-def test_an_encoder_that_gives_no_maps_is_refused() -> None:
+def test_an_encoder_that_gives_no_maps_tokens_or_vectors_is_refused() -> None:
     with pytest.raises(InputError, match="maps"):
-        output_shape(nn.Flatten(), 32)
+        output_shape(nn.Unflatten(3, (4, 8)), image(32))
 
 
 # --------------------------------------------------------------------------- what decays

@@ -9,22 +9,24 @@ import pytest
 
 from trifeature.comm.settings import (
     RUN_PRESETS,
-    ModelSettings,
+    CoMMOptions,
+    CrossOptions,
     RunSettings,
     run_preset,
 )
 from trifeature.data.dataset import PRESETS
 from trifeature.errors import InputError
-from trifeature.views.images import ALL, LIGHT
+from trifeature.views.sets import ALL, LIGHT
 
 
 def test_the_defaults_are_the_published_run() -> None:
     run = RunSettings()
-    assert (run.method, run.loss, run.views) == ("comm", "L_CoMM", (ALL,))
+    assert (run.method, run.option("loss"), run.views) == ("comm", "L_CoMM", (ALL,))
     assert (run.epochs, run.batch_size) == (100, 64)
     assert (run.learning_rate, run.weight_decay, run.schedule) == (3e-4, 1e-4, "constant")
-    model = run.model
-    assert (model.encoder, model.width, model.heads) == ("alexnet", 512, 8)
+    model = run.options
+    assert isinstance(model, CoMMOptions)
+    assert (run.encoder, model.width, model.heads) == ("alexnet", 512, 8)
     assert (model.hidden, model.embedding, model.temperature) == (512, 256, 0.1)
     assert (model.masking, model.unimodal, model.negatives) == ("remove", "augmented", "both")
     assert model.head_norm
@@ -33,22 +35,21 @@ def test_the_defaults_are_the_published_run() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"encoder": "alexnett"}, "did you mean 'alexnet'"),
         ({"fusion": "linaer"}, "did you mean 'linear'"),
         ({"masking": "removed"}, "did you mean 'remove'"),
         ({"unimodal": "plane"}, "did you mean 'plain'"),
         ({"negatives": "algorithm 1"}, "did you mean 'algorithm1'"),
-        ({"width": 0}, "width must be a whole number > 0, not 0"),
-        ({"heads": 2.0}, "heads must be a whole number > 0, not 2.0"),
-        ({"hidden": True}, "hidden must be a whole number > 0, not True"),
-        ({"embedding": -1}, "embedding must be a whole number > 0, not -1"),
-        ({"temperature": 0}, "temperature must be a number > 0, not 0"),
-        ({"temperature": math.nan}, "temperature must be a number > 0, not nan"),
+        ({"width": 0}, "width must be a whole number of at least 1, not 0"),
+        ({"heads": 2.0}, "heads must be a whole number of at least 1, not 2.0"),
+        ({"hidden": True}, "hidden must be a whole number of at least 1, not True"),
+        ({"embedding": -1}, "embedding must be a whole number of at least 1, not -1"),
+        ({"temperature": 0}, "temperature must be above 0, not 0"),
+        ({"temperature": math.nan}, "temperature must be above 0, not nan"),
     ],
 )
 def test_a_model_that_cannot_be_is_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError) as refusal:
-        ModelSettings(**change)
+        CoMMOptions(**change)
     assert words in str(refusal.value)
 
 
@@ -56,18 +57,21 @@ def test_a_model_that_cannot_be_is_refused(change: dict[str, Any], words: str) -
     ("change", "words"),
     [
         ({"schedule": "cosin"}, "did you mean 'cosine'"),
-        ({"epochs": -1}, "epochs must be a whole number ≥ 0, not -1"),
-        ({"epochs": 1.5}, "epochs must be a whole number ≥ 0, not 1.5"),
-        ({"seed": -3}, "seed must be a whole number ≥ 0, not -3"),
-        ({"learning_rate": 0}, "learning_rate must be a number > 0, not 0"),
-        ({"learning_rate": "fast"}, "learning_rate must be a number > 0, not 'fast'"),
-        ({"weight_decay": -0.1}, "weight_decay must be a number ≥ 0, not -0.1"),
-        ({"learning_rate": math.inf}, "learning_rate must be finite, not inf"),
+        ({"epochs": -1}, "epochs must be a whole number from 0 to 1000000, not -1"),
+        ({"epochs": 1.5}, "epochs must be a whole number from 0 to 1000000, not 1.5"),
+        ({"seed": -3}, "seed must be a whole number from 0 to 9223372036854775807, not -3"),
+        ({"learning_rate": 0}, "learning_rate must be above 0, not 0"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number, not 'fast'"),
+        ({"weight_decay": -0.1}, "weight_decay must be at least 0, not -0.1"),
+        ({"learning_rate": math.inf}, "learning_rate must be above 0, not inf"),
         ({"batch_size": 1}, "batch_size must be"),
         ({"batch_size": 2.5}, "batch_size must be"),
-        ({"warmup": 1}, "warmup must be from 0 to below 1, not 1"),
-        ({"warmup": -0.1}, "warmup must be from 0 to below 1, not -0.1"),
+        ({"warmup": 1}, "warmup must be at least 0 and below 1, not 1"),
+        ({"warmup": -0.1}, "warmup must be at least 0 and below 1, not -0.1"),
         ({"views": ()}, "views must hold at least one"),
+        ({"encoder": "alexnett"}, "did you mean 'alexnet'"),
+        ({"method": "comn"}, "did you mean 'comm'"),
+        ({"options": CrossOptions()}, "the options of comm are CoMMOptions, not CrossOptions"),
     ],
 )
 def test_a_run_that_cannot_be_is_refused(change: dict[str, Any], words: str) -> None:
@@ -88,7 +92,10 @@ def test_a_run_may_have_no_epoch_the_untrained_network() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [*RUN_PRESETS.values(), RunSettings(loss="L_1", views=(ALL, LIGHT), seed=7)],
+    [
+        *RUN_PRESETS.values(),
+        RunSettings(options=CoMMOptions("L_1"), views=(ALL, LIGHT), seed=7),
+    ],
     ids=[*RUN_PRESETS, "two sets of views"],
 )
 def test_settings_come_back_from_json_as_they_were(settings: RunSettings) -> None:
@@ -96,17 +103,25 @@ def test_settings_come_back_from_json_as_they_were(settings: RunSettings) -> Non
     assert RunSettings.from_json(json.loads(text)) == settings
 
 
-@pytest.mark.parametrize("key", ["views", "model"])
-def test_settings_without_a_part_are_refused(key: str) -> None:
+@pytest.mark.parametrize("key", RunSettings().to_json())
+def test_a_key_that_is_missing_stands_for_its_default(key: str) -> None:
     content = RunSettings().to_json()
     del content[key]
-    with pytest.raises(InputError, match=f"cannot be read: '{key}'"):
-        RunSettings.from_json(content)
+    assert RunSettings.from_json(content) == RunSettings()
+
+
+def test_settings_from_before_methods_had_options_are_read() -> None:
+    content = run_preset("quick", loss="L_i", seed=5).to_json()
+    model = content.pop("options") | {"encoder": content.pop("encoder"), "cross_self": "code"}
+    old = content | {"loss": model.pop("loss"), "model": model}
+    assert RunSettings.from_json(old) == run_preset("quick", loss="L_i", seed=5)
+    cross = RunSettings.from_json(old | {"method": "cross"})
+    assert cross == run_preset("quick", method="cross", seed=5)
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"speed": 3}, {"model": {"speed": 3}}, {"model": 3}, {"views": 3}, {"views": [3]}],
+    [{"speed": 3}, {"options": {"speed": 3}}, {"model": 3}, {"views": 3}, {"views": [3]}],
     ids=str,
 )
 def test_settings_of_another_form_are_refused(change: dict[str, Any]) -> None:
@@ -131,8 +146,8 @@ def test_every_preset_of_the_data_has_one_for_the_run() -> None:
 def test_a_preset_takes_changes_of_the_run_and_of_its_model_by_name() -> None:
     changed = run_preset("quick", width=16, masking="learned", seed=4)
     preset = RUN_PRESETS["quick"]
-    assert (changed.model.width, changed.model.masking, changed.seed) == (16, "learned", 4)
-    assert (changed.model.hidden, changed.epochs) == (preset.model.hidden, preset.epochs)
+    assert (changed.option("width"), changed.option("masking"), changed.seed) == (16, "learned", 4)
+    assert (changed.option("hidden"), changed.epochs) == (preset.option("hidden"), preset.epochs)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +156,7 @@ def test_a_preset_takes_changes_of_the_run_and_of_its_model_by_name() -> None:
         ("quik", {}, "unknown preset 'quik': did you mean 'quick'"),
         ("quick", {"widht": 3}, "unknown setting 'widht': did you mean 'width'"),
         ("quick", {"epoch": 3}, "unknown setting 'epoch': did you mean 'epochs'"),
-        ("quick", {"width": -1}, "width must be a whole number > 0"),
+        ("quick", {"width": -1}, "width must be a whole number of at least 1"),
     ],
 )
 def test_a_wrong_preset_or_change_is_refused(

@@ -24,22 +24,24 @@ from tiny_runs import TINY_DATA as DATA
 from tiny_runs import tiny_run
 from torch import Tensor
 
-from trifeature.comm import steps, training
-from trifeature.comm.methods import METHODS, Loss, Method
+from trifeature.comm import run_folder, training
+from trifeature.comm.methods import METHODS, Loss, Method, Tensors
 from trifeature.comm.methods.comm import CoMM
-from trifeature.comm.settings import RunSettings
-from trifeature.comm.steps import make_optimizers
-from trifeature.comm.training import (
+from trifeature.comm.run_folder import (
     CHECKPOINT,
     CONFIG,
     METRICS,
     WEIGHTS,
-    Progress,
+    RunFolder,
     TrainingError,
+)
+from trifeature.comm.settings import RunSettings
+from trifeature.comm.training import (
+    Progress,
     batches,
-    finished,
     learning_rate,
     load_run,
+    make_optimizers,
     new_method,
     pick_device,
     steps_per_epoch,
@@ -171,7 +173,7 @@ def test_the_cosine_schedule_rises_in_a_line_and_falls_in_half_a_cosine(
 def test_every_parameter_is_learned_once_and_weight_decay_is_for_matrices_and_cls(
     name: str, data: Dataset
 ) -> None:
-    run = replace(RUN, method=name, weight_decay=0.3)
+    run = tiny_run(method=name, weight_decay=0.3)
     method = new_method(run, data, torch.device("cpu"))
     groups = [group for one in make_optimizers(method, run) for group in one.param_groups]
     decay = [(id(p), group["weight_decay"]) for group in groups for p in group["params"]]
@@ -242,7 +244,7 @@ def test_no_epochs_leave_the_untrained_network(data: Dataset, tmp_path: Path) ->
     trained = train(data, run, tmp_path / "run", evaluate=lambda _, epoch: probed.append(epoch))
     assert probed == [0]
     assert_same_bits(trained.state_dict(), new_method(run, data, torch.device("cpu")).state_dict())
-    assert finished(tmp_path / "run")
+    assert RunFolder(tmp_path / "run").finished
 
 
 def test_a_finished_run_comes_back_as_it_was(data: Dataset, whole: Path) -> None:
@@ -255,13 +257,13 @@ def test_a_finished_run_is_not_trained_again(
     data: Dataset, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = shutil.copytree(whole, tmp_path / "run")
-    monkeypatch.setattr(steps, "step", None)
+    monkeypatch.setattr(training, "step", None)
     method = train(data, RUN, folder)
     assert_same_bits(method.state_dict(), read_tensors(whole / WEIGHTS)[0])
 
 
 def test_a_single_pair_is_too_few_to_train_on() -> None:
-    with pytest.raises(InputError, match="pair"):
+    with pytest.raises(InputError, match="sample"):
         train(build(replace(DATA, train_pairs=1)), RUN)
 
 
@@ -317,11 +319,11 @@ def test_a_run_stopped_anywhere_ends_with_the_same_bits(  # noqa: PLR0917 - fixt
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(training, "REPORT_STEPS", 1)
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", seconds)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", seconds)
     stopping: dict[str, Any] = {callback: stop_at(count)}
     with pytest.raises(KeyboardInterrupt):
         train(data, RUN, tmp_path, **stopping)
-    assert not finished(tmp_path)
+    assert not RunFolder(tmp_path).finished
     train(data, RUN, tmp_path)
     assert_same_run(tmp_path, whole)
 
@@ -344,9 +346,9 @@ def test_a_run_stopped_between_two_files_ends_with_the_same_bits(  # noqa: PLR09
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(training, name, when(stop_at(count), getattr(training, name)))
+        patch.setattr(run_folder, name, when(stop_at(count), getattr(run_folder, name)))
         with pytest.raises(KeyboardInterrupt):
             train(data, RUN, tmp_path)
     train(data, RUN, tmp_path)
@@ -357,7 +359,7 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(
     data: Dataset, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "REPORT_STEPS", 1)
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     for _ in range(2):  # each time one epoch is done, and one step of the next lost
         with pytest.raises(KeyboardInterrupt):
             train(data, RUN, tmp_path, report=stop_at(4))
@@ -368,7 +370,7 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(
 def test_a_cut_off_line_of_metrics_is_written_again(
     data: Dataset, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         train(data, RUN, tmp_path, evaluate=stop_at(3))
     with (tmp_path / METRICS).open("a") as file:
@@ -380,7 +382,7 @@ def test_a_cut_off_line_of_metrics_is_written_again(
 def test_evaluations_behind_the_checkpoint_are_made_again(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         train(data, RUN, tmp_path, evaluate=stop_at(3))
     seen: list[int] = []
@@ -400,7 +402,7 @@ def test_evaluations_behind_the_checkpoint_are_made_again(
 def test_every_method_and_variant_resumes_too(
     change: dict[str, Any], data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     run = tiny_run(**{"epochs": 2, "batch_size": 10} | change)
     train(data, run, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -413,14 +415,14 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from trifeature.comm import steps, training
+from trifeature.comm import run_folder, training
 from trifeature.comm.settings import RunSettings
 from trifeature.data.dataset import DatasetSettings, build
 from trifeature.files import read_json
 
 torch.set_num_threads(1)
 training.REPORT_STEPS = 1
-training.CHECKPOINT_SECONDS = 0.0
+run_folder.CHECKPOINT_SECONDS = 0.0
 config = read_json(Path(sys.argv[1]))
 data = build(DatasetSettings.from_json(config["data"]))
 def report(progress):
@@ -450,23 +452,23 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_with_the_same_bits(
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(
     data: Dataset, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     steps = itertools.count()
-    good = CoMM.loss
+    good = CoMM.loss_of
 
-    def loss(self: CoMM, images: Tensor, generator: torch.Generator) -> Loss:
-        found = good(self, images, generator)
+    def loss_of(self: CoMM, codes: Tensors) -> Loss:
+        found = good(self, codes)
         return found if next(steps) != 4 else Loss(found.total * math.nan, found.terms)
 
     with monkeypatch.context() as patch:
-        patch.setattr(CoMM, "loss", loss)
+        patch.setattr(CoMM, "loss_of", loss_of)
         with pytest.raises(TrainingError, match="not finite at step 4"):
             train(data, RUN, tmp_path)
     tensors, note = read_tensors(tmp_path / CHECKPOINT)
     assert note["epoch"] == 1
     assert all(x.isfinite().all() for x in tensors.values() if x.is_floating_point())
     assert [row["epoch"] for row in values(tmp_path)] == [1]
-    assert not finished(tmp_path)
+    assert not RunFolder(tmp_path).finished
     train(data, RUN, tmp_path)  # and from there it goes on as if nothing had been
     assert_same_run(tmp_path, whole)
 
@@ -483,8 +485,8 @@ def test_a_learning_rate_beyond_reason_ends_in_words(data: Dataset) -> None:
     ("run", "data_settings"),
     [
         (replace(RUN, seed=4), DATA),
-        (replace(RUN, loss="L"), DATA),
-        (replace(RUN, model=replace(RUN.model, temperature=0.2)), DATA),
+        (RUN.change(loss="L"), DATA),
+        (RUN.change(temperature=0.2), DATA),
         (RUN, replace(DATA, match_rate=None)),
     ],
     ids=["seed", "loss", "temperature", "data"],
@@ -610,6 +612,6 @@ def test_a_method_of_three_modalities_trains(tmp_path: Path) -> None:
     data = build(replace(DATA, rule=rule, match_rate=None))
     seen: list[Progress] = []
     method: Method = train(data, replace(RUN, epochs=1), tmp_path, report=seen.append)
-    assert method.modalities == 3
+    assert len(method.modalities) == 3
     assert set(seen[-1].terms) == {"loss", "L", "L_1", "L_2", "L_3"}
-    assert load_run(tmp_path, data).modalities == 3
+    assert len(load_run(tmp_path, data).modalities) == 3

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from matplotlib.axes import Axes
+from tiny_runs import image_pair
 from typer.testing import CliRunner
 
 from trifeature.cli.data import app
@@ -353,7 +354,7 @@ def test_the_truth_is_plain_data_with_everything_named(unbiased: dict[str, Any])
 
 def test_a_probe_states_the_truth_of_the_pairs_it_is_scored_on(tiny: Dataset) -> None:
     run = run_preset("quick", width=8, heads=2, hidden=8, embedding=4)
-    measured = probe(make_method(run, 2, 32), tiny)
+    measured = probe(make_method(run, image_pair()), tiny)
     information = measured.row()["information"]
     truth = ground_truth(tiny.settings.rule, tiny.tables, tiny.pairs)
     for task in tiny.settings.rule.tasks:

@@ -22,11 +22,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.methods import METHODS
-from trifeature.comm.methods.base import ENCODERS
-from trifeature.comm.settings import RunSettings, run_preset
-from trifeature.comm.steps import make_optimizers
-from trifeature.comm.training import Progress, learning_rate, new_method, train
+from trifeature.comm.settings import OPTIONS, RunSettings, run_preset
+from trifeature.comm.training import (
+    Progress,
+    learning_rate,
+    make_optimizers,
+    new_method,
+    train,
+)
 from trifeature.data.dataset import Dataset, build, plan_images, plan_pairs, preset
 from trifeature.data.render import RenderSettings, render
 from trifeature.experiments.runs import ROW_FORMAT
@@ -35,7 +40,8 @@ from trifeature.probes.augmentation import i_nce
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.linear import ProbeData, ProbeResult, linear_probe
 from trifeature.probes.official import official_probe
-from trifeature.views.images import ALL, CLEAN, LIGHT, apply, draw
+from trifeature.views.images import apply, draw
+from trifeature.views.sets import ALL, CLEAN, LIGHT
 
 PINNED: Final = Path(__file__).with_name("science.json")
 Fingerprint = dict[str, list[float]]
@@ -133,10 +139,10 @@ def _networks() -> Part:
     """What encoders make of one picture: ours untrained, AlexNet with weights that cost no time."""
     picture = torch.linspace(-1, 1, 3 * 96 * 96).sin().reshape(1, 3, 96, 96)
     torch.manual_seed(0)
-    encoders = {"small": ENCODERS["small"]()}
+    encoders = {"small": ENCODERS["small"].make((3, 32, 32))}
     for name in ("alexnet", "alexnet-unpooled"):
         with torch.device("meta"):
-            encoder = ENCODERS[name]()
+            encoder = ENCODERS[name].make((3, 96, 96))
         encoders[name] = encoder.to_empty(device="cpu")
         for parameter in encoder.parameters():
             wave = torch.arange(parameter.numel()).mul_(37).remainder_(101).sub_(50).float()
@@ -149,18 +155,21 @@ def _networks() -> Part:
 
 def _small(**changes: Any) -> RunSettings:
     sizes = {"width": 16, "heads": 2, "hidden": 16, "embedding": 8, "vector": 12}
-    return run_preset("quick", batch_size=16, epochs=2, **(sizes | changes))
+    options = {f.name for f in fields(OPTIONS[changes.get("method", "comm")])}
+    own = {name: size for name, size in sizes.items() if name in options}
+    return run_preset("quick", batch_size=16, epochs=2, **(own | changes))
 
 
 def _methods(data: Dataset) -> Part:
     """The losses of every method on one batch; optimizer, training and rates of the first."""
-    batch = data.images["train"][torch.from_numpy(data.pairs["train"].images[:16])]
+    samples = data.samples()
+    batch = samples.batch("train", samples.rows_of("train")[:16])
     cases: dict[str, dict[str, Any]] = {name: {"method": name} for name in METHODS}
     cases |= {f"comm, {loss}": {"loss": loss} for loss in ("L", "L_i")}
     cases |= {"comm, linear": {"fusion": "linear"}, "comm, learned": {"masking": "learned"}}
     for name, changes in cases.items():
         method = new_method(_small(**changes), data, torch.device("cpu"))
-        losses = [function(batch, _generator()) for function in method.losses()]
+        losses = [objective(method.views(batch, _generator())) for objective in method.objectives()]
         values = [value for loss in losses for value in (loss.total, *loss.terms.values())]
         yield f"losses: {name}", [value.item() for value in values]
     (optimizer,) = make_optimizers(method, _small(weight_decay=0.3))

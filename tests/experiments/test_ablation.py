@@ -25,7 +25,8 @@ from trifeature.plots import Curve, curve_points
 
 def make(loss: str = "L_CoMM", seed: int = 0, **changes: Any) -> Plan:
     data = preset("quick", seed=seed, match_rate=1.0)
-    return Plan("quick", data, run_preset("quick", loss=loss, seed=seed, **changes), (0, 1))
+    own = {} if "method" in changes else {"loss": loss}
+    return Plan("quick", data, run_preset("quick", seed=seed, **own, **changes), (0, 1))
 
 
 def rows_for(*plans: Plan, value: float = 0.5, epochs: tuple[int, ...] = (0, 1, 4)) -> list[Row]:
@@ -34,8 +35,8 @@ def rows_for(*plans: Plan, value: float = 0.5, epochs: tuple[int, ...] = (0, 1, 
             "key": plan.key,
             "preset": plan.preset,
             "method": plan.run.method,
-            "loss": plan.run.loss,
-            "encoder": plan.run.model.encoder,
+            "loss": plan.run.option("loss", "L_CoMM"),
+            "encoder": plan.run.encoder,
             "setting": plan.setting,
             "biased": plan.biased,
             "seed": plan.run.seed,

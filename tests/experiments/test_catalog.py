@@ -7,11 +7,11 @@ import pytest
 
 from trifeature.comm.methods import METHODS, make_method
 from trifeature.comm.settings import AUGMENTATIONS, RUN_PRESETS, RunSettings
-from trifeature.data.dataset import PRESETS, preset
+from trifeature.data.dataset import PRESETS, modalities_of, preset
 from trifeature.experiments.base import Arm, Experiment, curve_epochs, results
 from trifeature.experiments.catalog import EXPERIMENTS, most_valuable_first
 from trifeature.experiments.runs import Plan
-from trifeature.views.images import ViewSet
+from trifeature.views.sets import ViewSet
 
 Values = Mapping[str, tuple[float, float | None]]
 
@@ -28,7 +28,10 @@ def keys(experiment: str, label: str, name: str, seed: int = 0) -> list[str]:
 
 
 def views(plan: Plan) -> tuple[ViewSet, ViewSet]:
-    return plan.run.views_of(0), plan.run.views_of(1)
+    first, second = (plan.run.views_of(m) for m in range(2))
+    assert isinstance(first, ViewSet)
+    assert isinstance(second, ViewSet)
+    return first, second
 
 
 # --------------------------------------------------------------------------- every experiment
@@ -82,7 +85,7 @@ def test_epochs_and_probing_can_be_others_for_every_arm(experiment: Experiment) 
 def test_every_arm_of_the_quick_preset_fits_its_images() -> None:
     plans = [p for e in EXPERIMENTS.values() for p in e.plans("quick", seeds=1) if p.biased]
     for plan in {plan.key: plan for plan in plans}.values():
-        method = make_method(plan.run, 2, plan.data.render.canvas)
+        method = make_method(plan.run, modalities_of(plan.data))
         assert isinstance(method, METHODS[plan.run.method])
 
 
@@ -195,8 +198,8 @@ def test_figure_4_on_the_quick_preset_trains_all_methods_equally_long() -> None:
 
 def test_figure_5_differs_in_the_loss_alone() -> None:
     plans = EXPERIMENTS["fig5"].plans("fast", seeds=1)[::2]
-    assert [plan.run.loss for plan in plans] == ["L_CoMM", "L", "L_i"]
-    assert len({plan.run.model for plan in plans}) == 1
+    assert [plan.run.option("loss") for plan in plans] == ["L_CoMM", "L", "L_i"]
+    assert len({plan.run.change(loss="L") for plan in plans}) == 1
     assert plans[0].probe_epochs == (0, 1, 2, 5, 10, 20, 35, 50, 75, 100)
 
 
@@ -222,7 +225,7 @@ def test_each_family_of_crops_goes_from_the_strongest_to_the_lightest(name: str)
 
 def test_table_4_differs_in_the_fusion_alone() -> None:
     linear, attention = EXPERIMENTS["table4"].plans("paper", seeds=1)[::2]
-    assert (linear.run.model.fusion, attention.run.model.fusion) == ("linear", "attention")
+    assert (linear.run.option("fusion"), attention.run.option("fusion")) == ("linear", "attention")
     assert linear.run.views == attention.run.views
 
 
@@ -239,7 +242,7 @@ def test_table_5_puts_the_presets_own_sets_on_either_modality(name: str) -> None
 
 def test_table_7_changes_the_encoder_of_three_methods() -> None:
     plans = EXPERIMENTS["table7"].plans("paper", seeds=1)[::2]
-    assert [(plan.run.method, plan.run.model.encoder) for plan in plans] == [
+    assert [(plan.run.method, plan.run.encoder) for plan in plans] == [
         ("comm", "alexnet"),
         ("comm", "resnet50"),
         ("cross", "resnet50"),
@@ -267,7 +270,7 @@ def test_a_preset_trains_with_its_own_sets(name: str) -> None:
 
 
 def test_only_the_paper_preset_has_the_papers_model() -> None:
-    encoders = {name: settings.model.encoder for name, settings in RUN_PRESETS.items()}
+    encoders = {name: settings.encoder for name, settings in RUN_PRESETS.items()}
     assert encoders == {"paper": "alexnet", "fast": "alexnet-unpooled", "quick": "small"}
     assert [preset(name).render.canvas for name in RUN_PRESETS] == [224, 112, 32]
 
@@ -324,7 +327,9 @@ def test_all_seeds_of_comm_come_before_anything_else_and_the_longest_runs_last()
     plans = [p for e in EXPERIMENTS.values() for p in e.plans("paper", seeds=2)]
     ordered = most_valuable_first(plans)
     assert sorted(map(id, ordered)) == sorted(map(id, plans))
-    kinds = [(p.run.method, p.run.loss, p.setting.split(" ")[0]) for p in ordered]
+    kinds = [
+        (p.run.method, p.run.option("loss", "L_CoMM"), p.setting.split(" ")[0]) for p in ordered
+    ]
     firsts = list(dict.fromkeys(kinds))
     assert firsts == [
         ("comm", "L_CoMM", ""),
@@ -341,7 +346,9 @@ def test_all_seeds_of_comm_come_before_anything_else_and_the_longest_runs_last()
         ("cross+self", "L_CoMM", "resnet50"),
     ]
     own = [
-        p for p in ordered if not p.setting and p.run.loss == "L_CoMM" and p.run.method == "comm"
+        p
+        for p in ordered
+        if not p.setting and p.run.method == "comm" and p.run.option("loss") == "L_CoMM"
     ]
     assert ordered[: len(own)] == own
 

@@ -34,7 +34,7 @@ def row_of(plan: Plan, seconds: float = SECONDS - 1, probe_seconds: float = 1.0)
         "epoch": plan.run.epochs,
         "preset": plan.preset,
         "method": plan.run.method,
-        "encoder": plan.run.model.encoder,
+        "encoder": plan.run.encoder,
         "epochs": plan.run.epochs,
         "seconds": seconds,
         "probe_seconds": probe_seconds,

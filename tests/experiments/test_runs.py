@@ -18,10 +18,11 @@ import torch
 from tiny_runs import tiny_run
 
 import trifeature
-from trifeature.comm import steps, training
+from trifeature.comm import run_folder, training
 from trifeature.comm.methods import Method
+from trifeature.comm.run_folder import METRICS, WEIGHTS
 from trifeature.comm.settings import RunSettings
-from trifeature.comm.training import METRICS, WEIGHTS, Progress, load_run
+from trifeature.comm.training import Progress, load_run
 from trifeature.data.dataset import Dataset, build, preset
 from trifeature.data.storage import generate
 from trifeature.errors import InputError
@@ -39,6 +40,7 @@ from trifeature.experiments.runs import (
 from trifeature.files import read_rows
 from trifeature.probes import interactions
 from trifeature.probes.interactions import probe
+from trifeature.views.sets import ViewSet
 
 DATA = preset(
     "quick", copies=1, test_copies=1, train_pairs=16, probe_pairs=20, test_pairs=20, match_rate=1.0
@@ -98,10 +100,10 @@ def test_epochs_outside_the_run_cannot_be_probed(epoch: int) -> None:
         make(data=replace(DATA, probe_pairs=21)),
         make(data=replace(DATA, validation=True)),
         make(run=replace(RUN, seed=1)),
-        make(run=replace(RUN, loss="L")),
+        make(run=RUN.change(loss="L")),
         make(run=replace(RUN, learning_rate=1e-3)),
-        make(run=replace(RUN, model=replace(RUN.model, masking="learned"))),
-        make(run=replace(RUN, views=(replace(RUN.views[0], hue=0.2),))),
+        make(run=RUN.change(masking="learned")),
+        make(run=replace(RUN, views=(ViewSet(hue=0.2),))),
         make(probing="paper"),
         make(run=replace(RUN, precision="bfloat16")),
     ],
@@ -201,7 +203,7 @@ def test_what_is_finished_is_neither_trained_nor_probed_again(
     probed: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = carry_out(make(0), tmp_path)
-    monkeypatch.setattr(steps, "step", None)
+    monkeypatch.setattr(training, "step", None)
     assert carry_out(make(0), tmp_path) == rows
     assert len(probed) == 2
 
@@ -222,7 +224,7 @@ def test_a_lost_last_probe_is_made_from_the_weights(
 ) -> None:
     rows = carry_out(make(), tmp_path)
     (tmp_path / PROBES).unlink()
-    monkeypatch.setattr(steps, "step", None)
+    monkeypatch.setattr(training, "step", None)
     assert measured(carry_out(make(), tmp_path)) == measured(rows)
     assert len(probed) == 2
 
@@ -245,7 +247,7 @@ def test_a_stopped_run_goes_on_and_gives_the_same_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = carry_out(make(0, 1, 2), tmp_path / "whole")
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", seconds)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", seconds)
     folder = tmp_path / "stopped"
     with pytest.raises(KeyboardInterrupt):
         carry_out(
@@ -263,7 +265,7 @@ def test_a_stopped_run_goes_on_and_gives_the_same_rows(
 def test_a_stopped_run_gives_epochs_asked_for_only_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         carry_out(
             make(),

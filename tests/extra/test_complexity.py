@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 import torch
 import typer
+from tiny_runs import image_pair
 from torch import nn
 from typer.testing import CliRunner
 
 from trifeature.cli import extra
+from trifeature.comm.encoders import alexnet_maps
 from trifeature.comm.methods import METHODS, make_method
-from trifeature.comm.networks import alexnet_maps, count_parameters
-from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.comm.networks import count_parameters
+from trifeature.comm.settings import CrossOptions, RunSettings, run_preset
 from trifeature.errors import InputError
 from trifeature.extra.complexity import (
     COLUMNS,
@@ -29,7 +31,6 @@ from trifeature.extra.complexity import (
 )
 from trifeature.files import read_rows
 
-CANVAS = 32
 SMALL_MACS = 24 * 3 * 16 * 16**2 + 48 * 24 * 16 * 8**2 + 96 * 48 * 16 * 4**2
 """The small encoder: outputs × inputs × kernel × pixels of its three convolutions."""
 
@@ -74,46 +75,47 @@ def test_counting_keeps_no_gradient() -> None:
 def test_comm_costs_what_its_products_say() -> None:
     """T = 2 × 16 tokens beside CLS, D = 128, H heads: the attention of the CLS row only."""
     D, channels, places = 128, 96, 33
-    H = quick().model.heads
+    H = quick().option("heads")
     converters = 2 * 16 * channels * D
     query = D * D + D * D  # of CLS, then folded with the keys
     attention = places * D * H + H * places * D  # scores, then averages of the tokens
     after = D * D + D * D + 2 * D * 4 * D  # values, output, feed-forward
-    found = complexity(quick(), canvas=CANVAS, repetitions=1)
+    found = complexity(quick(), image_pair(), repetitions=1)
     assert found.backbone_macs == 2 * SMALL_MACS
     assert found.macs == 2 * SMALL_MACS + converters + query + attention + after
     assert found.flops == 2 * found.macs
 
 
 def test_cross_costs_its_encoders_and_projectors() -> None:
-    model = quick("cross").model
+    model = quick("cross").options
+    assert isinstance(model, CrossOptions)
     vectors = 2 * (96 * 4 * 4 * model.vector + model.vector * model.width)
-    found = complexity(quick("cross"), canvas=CANVAS, repetitions=1)
+    found = complexity(quick("cross"), image_pair(), repetitions=1)
     assert found.macs == 2 * SMALL_MACS + vectors
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_its_numbers(method: str) -> None:
-    found = complexity(quick(method), canvas=CANVAS, repetitions=2)
+    found = complexity(quick(method), image_pair(), repetitions=2)
     assert found.flops > found.backbone_flops == 4 * SMALL_MACS
-    assert found.parameters == count_parameters(make_method(quick(method), 2, CANVAS))
+    assert found.parameters == count_parameters(make_method(quick(method), image_pair()))
     assert found.latency_ms > 0
     assert found.latency_spread_ms >= 0
 
 
 def test_modalities_multiply_the_backbones() -> None:
-    found = complexity(quick(), canvas=CANVAS, modalities=3, repetitions=1)
+    found = complexity(quick(), image_pair(3), repetitions=1)
     assert found.backbone_macs == 3 * SMALL_MACS
 
 
 def test_a_batch_multiplies_what_every_pair_costs() -> None:
-    one, four = (complexity(quick("cross"), canvas=CANVAS, batch=b, repetitions=1) for b in (1, 4))
+    one, four = (complexity(quick("cross"), image_pair(), batch=b, repetitions=1) for b in (1, 4))
     assert four.flops == 4 * one.flops
     assert four.parameters == one.parameters
 
 
 def test_the_papers_comm_adds_little_to_two_alexnets() -> None:
-    found = complexity(run_preset("paper"), canvas=224, repetitions=1)
+    found = complexity(run_preset("paper"), image_pair(2, 224), repetitions=1)
     assert found.backbone_macs == pytest.approx(2 * 0.656e9, rel=1e-3)
     assert found.macs == pytest.approx(found.backbone_macs, rel=0.02)
 
@@ -121,15 +123,15 @@ def test_the_papers_comm_adds_little_to_two_alexnets() -> None:
 def test_the_random_numbers_of_others_are_left_alone() -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    complexity(quick(), canvas=CANVAS, repetitions=1)
+    complexity(quick(), image_pair(), repetitions=1)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_counts_the_same_operations() -> None:
-    there = complexity(quick(), canvas=CANVAS, repetitions=2, device="cuda")
-    assert there.flops == complexity(quick(), canvas=CANVAS, repetitions=1).flops
+    there = complexity(quick(), image_pair(), repetitions=2, device="cuda")
+    assert there.flops == complexity(quick(), image_pair(), repetitions=1).flops
 
 
 # --------------------------------------------------------------------------- latency
@@ -144,25 +146,25 @@ def test_latency_is_the_median_and_the_distance_of_the_quartiles(
     clock = iter(ticks)
     fake = SimpleNamespace(perf_counter=lambda: next(clock))
     monkeypatch.setattr("trifeature.extra.complexity.time", fake)
-    found = complexity(quick(), canvas=CANVAS, repetitions=5)
+    found = complexity(quick(), image_pair(), repetitions=5)
     assert found.latency_ms == pytest.approx(3.0)
     assert found.latency_spread_ms == pytest.approx(2.0)
 
 
 def test_a_single_pass_has_no_spread() -> None:
-    assert complexity(quick(), canvas=CANVAS, repetitions=1).latency_spread_ms == 0
+    assert complexity(quick(), image_pair(), repetitions=1).latency_spread_ms == 0
 
 
-@pytest.mark.parametrize("name", ["canvas", "batch", "repetitions"])
+@pytest.mark.parametrize("name", ["batch", "repetitions"])
 def test_numbers_below_one_are_refused(name: str) -> None:
-    arguments: dict[str, Any] = {"canvas": CANVAS} | {name: 0}
-    with pytest.raises(InputError, match=f"{name} must be at least 1, not 0"):
-        complexity(quick(), **arguments)
+    arguments: dict[str, Any] = {name: 0}
+    with pytest.raises(InputError, match=f"{name} must be a whole number of at least 1, not 0"):
+        complexity(quick(), image_pair(), **arguments)
 
 
 def test_a_canvas_too_small_for_the_network_is_refused() -> None:
-    with pytest.raises(InputError, match="too small for the encoder"):
-        complexity(quick(), canvas=1)
+    with pytest.raises(InputError, match="do not fit the encoder"):
+        complexity(quick(), image_pair(2, 1))
 
 
 # --------------------------------------------------------------------------- the table
@@ -175,8 +177,7 @@ ONE = Complexity(
     latency_spread_ms=0.8,
     repetitions=20,
     batch=1,
-    modalities=2,
-    canvas=224,
+    shapes=((3, 224, 224), (3, 224, 224)),
     device="a processor",
 )
 

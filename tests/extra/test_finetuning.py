@@ -16,16 +16,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 import typer
+from tiny_runs import fitting, image_pair
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from trifeature.cli import extra
 from trifeature.comm.losses import info_nce
 from trifeature.comm.methods import METHODS, Loss, Method
-from trifeature.comm.methods.base import Views
-from trifeature.comm.parallel import Share
+from trifeature.comm.methods.base import Tensors
+from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.settings import RunSettings, run_preset
-from trifeature.comm.training import Progress, TrainingError, load_run, new_method, train
+from trifeature.comm.training import Progress, load_run, new_method, train
 from trifeature.data.dataset import Dataset, plan_images, plan_pairs, preset
 from trifeature.data.pairs import PairRule
 from trifeature.errors import InputError
@@ -35,14 +36,15 @@ from trifeature.extra.finetuning import (
     FineTuning,
     SupervisedLoss,
     finetune,
-    split_pairs,
+    split_samples,
     sup_con,
 )
 from trifeature.files import read_rows
 from trifeature.probes.interactions import COSTS, extract
 from trifeature.probes.metrics import macro_accuracy
 from trifeature.probes.regression import LogisticProbe
-from trifeature.views.images import CLEAN
+from trifeature.samples import Batch, Samples
+from trifeature.views.sets import CLEAN
 
 # --------------------------------------------------------------------------- SupCon
 
@@ -172,7 +174,7 @@ class Toy(Method):
     """Two features, a random function of the mean red, green and blue of every image."""
 
     def __init__(self, modalities: int = 2) -> None:
-        super().__init__(RunSettings(views=(CLEAN,)), modalities, 4)
+        super().__init__(RunSettings(views=(CLEAN,)), image_pair(modalities, 4))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self.layers = nn.Sequential(
@@ -180,10 +182,13 @@ class Toy(Method):
             )
             self.only_for_pretraining = nn.Linear(2, 2)
 
-    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
+    def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
         raise NotImplementedError
 
-    def loss_of(self, views: Views, share: Share) -> Loss:
+    def codes_of(self, views: Tensors) -> Tensors:
+        raise NotImplementedError
+
+    def loss_of(self, codes: Tensors) -> Loss:
         raise NotImplementedError
 
     def encode(self, images: Tensor, modality: int) -> Tensor:
@@ -191,7 +196,7 @@ class Toy(Method):
         return images.mean((-1, -2))
 
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        assert [list(subset) for subset in subsets] == [list(range(self.modalities))]
+        assert [list(subset) for subset in subsets] == [list(range(len(self.modalities)))]
         return [self.layers(torch.cat(list(codes), dim=1))]
 
 
@@ -237,24 +242,25 @@ def same_weights(one: Method, other: Method) -> bool:
 
 
 def test_validation_pairs_share_no_combination_with_those_fitted_on(data: Dataset) -> None:
-    fitting, validation = split_pairs(data, folds=3, seed=0)
-    fitted, validated = (set(d.combinations_of("probe").flat) for d in (fitting, validation))
+    fitting, validation = split_samples(data.samples(), folds=3, seed=0)
+    fitted, validated = (set(s.sets["probe"].groups.flat) for s in (fitting, validation))
     assert fitted
     assert validated
     assert not fitted & validated
 
 
 def test_the_split_takes_labels_along_and_leaves_the_other_pairs(data: Dataset) -> None:
-    labels = {tuple(i): s for i, s in zip(*_images_and(data, "share"), strict=True)}
-    for part in split_pairs(data, folds=3, seed=0):
-        assert part.pairs["test"] is data.pairs["test"]
-        assert part.pairs["train"] is data.pairs["train"]
+    samples = data.samples()
+    labels = {tuple(i): s for i, s in zip(*_images_and(samples, "share"), strict=True)}
+    for part in split_samples(samples, folds=3, seed=0):
+        assert part.sets["test"] is samples.sets["test"]
+        assert part.sets["train"] is samples.sets["train"]
         assert all(labels[tuple(i)] == s for i, s in zip(*_images_and(part, "share"), strict=True))
 
 
-def _images_and(dataset: Dataset, task: str) -> tuple[list[list[int]], list[int]]:
-    pairs = dataset.pairs["probe"]
-    return pairs.images.tolist(), pairs.labels[task].tolist()
+def _images_and(samples: Samples, task: str) -> tuple[list[list[int]], list[int]]:
+    probe = samples.sets["probe"]
+    return probe.rows.tolist(), probe.labels[task].tolist()
 
 
 # --------------------------------------------------------------------------- learning
@@ -334,13 +340,14 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_rest(data: Dataset) -> Non
 
 def test_the_numbers_are_those_of_a_probe_fitted_on_the_fitting_pairs(data: Dataset) -> None:
     result = finetune(Toy(), data, "unique1", replace(FAST, epochs=2))
-    fitting, validation = split_pairs(data, folds=FAST.folds, seed=FAST.seed)
+    samples = data.samples()
+    fitting, validation = split_samples(samples, folds=FAST.folds, seed=FAST.seed)
 
     def scores(method: Method, cost: float) -> tuple[float, float]:
         probe = LogisticProbe(cost).fit(*_features_and_labels(method, fitting, "probe"))
         found = []
-        for dataset, pair_set in ((validation, "probe"), (data, "test")):
-            features, labels = _features_and_labels(method, dataset, pair_set)
+        for part, name in ((validation, "probe"), (samples, "test")):
+            features, labels = _features_and_labels(method, part, name)
             guess = probe.predict(features)
             found.append(macro_accuracy(labels=labels, predictions=guess, classes=5))
         return found[0], found[1]
@@ -353,9 +360,9 @@ def test_the_numbers_are_those_of_a_probe_fitted_on_the_fitting_pairs(data: Data
         assert best == pytest.approx((validated, tested))
 
 
-def _features_and_labels(method: Method, dataset: Dataset, pair_set: Any) -> tuple[Tensor, Any]:
-    features = extract(method, dataset, pair_set, [range(2)])[0]
-    return features, dataset.pairs[pair_set].labels["unique1"]
+def _features_and_labels(method: Method, samples: Samples, name: str) -> tuple[Tensor, Any]:
+    features = extract(method, samples, name, [range(2)])[0]
+    return features, samples.sets[name].labels["unique1"]
 
 
 def test_test_pairs_decide_nothing(data: Dataset) -> None:
@@ -409,7 +416,7 @@ TINY: dict[str, Any] = {"width": 16, "heads": 2, "hidden": 16, "embedding": 8, "
 @pytest.mark.parametrize("loss", SUPERVISED_LOSSES)
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_can_be_fine_tuned(tiny: Dataset, method: str, loss: SupervisedLoss) -> None:
-    fresh = new_method(run_preset("quick", method=method, **TINY), tiny, torch.device("cpu"))
+    fresh = new_method(run_preset("quick", method=method, **fitting(method, TINY)), tiny)
     settings = FineTuning(loss=loss, epochs=1, batch_size=16)
     result = finetune(fresh, tiny, "share", settings)
     assert 0 <= result.after <= 1

@@ -18,7 +18,8 @@ from trifeature.extra.bench import training
 from trifeature.extra.bench.reference import PairViews, bench_reference, torchvision_transform
 from trifeature.extra.bench.training import Ideal, bench_training
 from trifeature.probes import interactions
-from trifeature.views.images import ALL, CLEAN, apply, draw
+from trifeature.views.images import apply, draw
+from trifeature.views.sets import ALL, CLEAN
 
 CPU = torch.device("cpu")
 DATA = replace(TINY_DATA, probe_pairs=60)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, Final
 
-from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.comm.settings import OPTIONS, RunSettings, run_preset
 from trifeature.data.dataset import preset
+from trifeature.modality import Modality
 
 TINY_MODEL: Final[dict[str, Any]] = {
     "width": 8,
@@ -21,6 +23,18 @@ TINY_DATA: Final = preset(
 )
 
 
+def image_pair(count: int = 2, side: int = 32) -> list[Modality]:
+    """Square images of three channels as modalities."""
+    return [Modality(f"image{m + 1}", "image", (3, side, side)) for m in range(count)]
+
+
+def fitting(method: str, sizes: dict[str, Any]) -> dict[str, Any]:
+    """The sizes that a method has among its options."""
+    names = {f.name for f in fields(OPTIONS.get(method, OPTIONS["comm"]))}
+    return {name: value for name, value in sizes.items() if name in names}
+
+
 def tiny_run(**changes: Any) -> RunSettings:
     """Three epochs with a seed of its own, in batches of eight."""
-    return run_preset("quick", **TINY_MODEL | {"epochs": 3, "batch_size": 8, "seed": 3} | changes)
+    sizes = fitting(changes.get("method", "comm"), TINY_MODEL)
+    return run_preset("quick", **sizes | {"epochs": 3, "batch_size": 8, "seed": 3} | changes)

@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny_runs import image_pair
 from torch import Tensor, nn
 
 from trifeature.comm.methods import Loss, Method
-from trifeature.comm.methods.base import Views
-from trifeature.comm.parallel import Share
+from trifeature.comm.methods.base import Tensors
 from trifeature.comm.settings import run_preset
 from trifeature.comm.training import new_method
 from trifeature.data.dataset import Dataset
 from trifeature.probes.augmentation import BATCH, TEMPERATURE, i_nce
-from trifeature.views.images import CLEAN
+from trifeature.samples import Batch
+from trifeature.views.sets import CLEAN
 
 CPU = torch.device("cpu")
 
@@ -24,22 +25,25 @@ class Known(Method):
     """Embeddings that are told: by default a pair's own direction, whatever its views look like."""
 
     def __init__(self, embeddings: Sequence[Tensor] | None = None) -> None:
-        super().__init__(run_preset("quick", views=(CLEAN,)), 2, 32)
+        super().__init__(run_preset("quick", views=(CLEAN,)), image_pair())
         self.unused = nn.Parameter(torch.zeros(1))
         self.embeddings = None if embeddings is None else iter(embeddings)
         self.seen: list[int] = []
 
-    def embed(self, images: Tensor) -> Tensor:
+    def embed(self, batch: Batch) -> Tensor:
         assert not self.training
-        self.seen.append(len(images))
+        self.seen.append(len(batch[0]))
         if self.embeddings is None:
-            return torch.eye(len(images))
+            return torch.eye(len(batch[0]))
         return next(self.embeddings)
 
-    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
+    def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
         raise NotImplementedError
 
-    def loss_of(self, views: Views, share: Share) -> Loss:
+    def codes_of(self, views: Tensors) -> Tensors:
+        raise NotImplementedError
+
+    def loss_of(self, codes: Tensors) -> Loss:
         raise NotImplementedError
 
     def encode(self, images: Tensor, modality: int) -> Tensor:

@@ -12,17 +12,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tiny_runs import image_pair
 from torch import Tensor, nn
 
 from trifeature.comm.methods import Loss, Method, make_method
-from trifeature.comm.methods.base import Views
-from trifeature.comm.parallel import Share
+from trifeature.comm.methods.base import Tensors
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import Dataset, PairSet, plan_images, plan_pairs, preset
 from trifeature.data.pairs import PairRule
 from trifeature.errors import InputError
 from trifeature.probes.interactions import PROBINGS, Probing, extract, letter, probe
-from trifeature.views.images import IMAGENET_MEAN, IMAGENET_STD
+from trifeature.samples import Batch
+from trifeature.views.sets import IMAGENET_MEAN, IMAGENET_STD
 
 K, SIDE = 5, 4
 Code = Callable[[Tensor, Sequence[int]], Tensor]
@@ -59,14 +60,17 @@ class Fake(Method):
     """Features by a formula of the attributes of the images looked at."""
 
     def __init__(self, code: Code, modalities: int = 2) -> None:
-        super().__init__(RunSettings(), modalities, SIDE)
+        super().__init__(RunSettings(), image_pair(modalities, SIDE))
         self.code = code
         self.anchor = nn.Parameter(torch.zeros(1))  # tells the device
 
-    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
+    def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
         raise NotImplementedError
 
-    def loss_of(self, views: Views, share: Share) -> Loss:
+    def codes_of(self, views: Tensors) -> Tensors:
+        raise NotImplementedError
+
+    def loss_of(self, codes: Tensors) -> Loss:
         raise NotImplementedError
 
     def encode(self, images: Tensor, modality: int) -> Tensor:
@@ -211,10 +215,12 @@ def test_a_probe_is_fitted_on_the_probe_pairs(data: Dataset) -> None:
 
 
 def test_probing_twice_gives_the_same_numbers(data: Dataset) -> None:
-    method = make_method(run_preset("quick", width=8, heads=2, hidden=8, embedding=4), 2, 32)
+    method = make_method(run_preset("quick", width=8, heads=2, hidden=8, embedding=4), image_pair())
     small = replace(data, images={k: x.repeat(1, 1, 8, 8) for k, x in data.images.items()})
     for probing in PROBINGS:
-        one, other = (extract(method.eval(), small, "test", [[0, 1]], probing) for _ in range(2))
+        one, other = (
+            extract(method.eval(), small.samples(), "test", [[0, 1]], probing) for _ in range(2)
+        )
         assert torch.equal(one[0], other[0])
 
 
@@ -225,7 +231,7 @@ def test_features_come_in_the_order_of_the_pairs_across_batches(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trifeature.probes.interactions.BATCH", 128)
-    both, second = extract(Fake(one_hot), data, "probe", [[0, 1], [1]])
+    both, second = extract(Fake(one_hot), data.samples(), "probe", [[0, 1], [1]])
     shown = data.tables["train"].attributes[data.pairs["probe"].images]
     expected = one_hot(torch.from_numpy(shown), [0, 1]).float()
     assert torch.equal(both, expected)
@@ -247,8 +253,8 @@ def test_fixed_probing_sees_plain_images_and_paper_probing_random_crops(tiny: Da
     mean, std = (torch.tensor(x)[:, None, None] for x in (IMAGENET_MEAN, IMAGENET_STD))
     shown = tiny.images["test"][torch.from_numpy(tiny.pairs["test"].images)]
     plain = ((shown / 255 - mean) / std).flatten(1)
-    (fixed,) = extract(method, tiny, "test", [[0, 1]], "fixed")
-    (cropped,) = extract(method, tiny, "test", [[0, 1]], "paper")
+    (fixed,) = extract(method, tiny.samples(), "test", [[0, 1]], "fixed")
+    (cropped,) = extract(method, tiny.samples(), "test", [[0, 1]], "paper")
     torch.testing.assert_close(fixed, plain)
     assert cropped.shape == plain.shape
     assert (cropped - plain).abs().amax(1).min() > 0.1  # no image is left as it was

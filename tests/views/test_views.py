@@ -17,19 +17,15 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as reference
 
 from trifeature.errors import InputError
-from trifeature.views.images import (
+from trifeature.views.images import JITTER_OPS, ViewParameters, apply, augment, draw
+from trifeature.views.sets import (
     ALL,
     ALL_WITHOUT_CROP,
     CLEAN,
     IMAGENET_MEAN,
     IMAGENET_STD,
-    JITTER_OPS,
     LIGHT,
-    ViewParameters,
     ViewSet,
-    apply,
-    augment,
-    draw,
 )
 
 BARE = replace(CLEAN, mean=None, std=None)

@@ -26,10 +26,10 @@ from rich.progress import (
 from rich.table import Table
 
 import trifeature
+from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.settings import PRECISIONS
-from trifeature.comm.steps import Execution
-from trifeature.comm.training import TrainingError
 from trifeature.errors import InputError, check_name
+from trifeature.extra.accelerate import Execution
 from trifeature.files import finite
 
 P = ParamSpec("P")

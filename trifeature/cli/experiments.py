@@ -40,6 +40,7 @@ from trifeature.experiments.catalog import EXPERIMENTS, most_valuable_first
 from trifeature.experiments.drawing import as_latex, as_text, draw, table
 from trifeature.experiments.executor import default_jobs, expected_seconds
 from trifeature.experiments.runs import Plan, Row, missing, result_rows
+from trifeature.extra.accelerate import ChooseBackend
 from trifeature.extra.ray_executor import Cluster, execute_on_ray
 from trifeature.files import write_atomically
 from trifeature.plots import interaction_curves, save
@@ -127,7 +128,7 @@ def reproduce(
             device=device,
             time_budget=time_budget,
             keep_weights=keep_weights,
-            execution=read_execution(execution),
+            backend=ChooseBackend(read_execution(execution)),
             on_rows=lambda plan, new: say(f"{plan.describe()}: {measured(new)}"),
         )
     words = f"{len(outcome.finished)} runs done, {outcome.skipped} had their rows"

@@ -17,10 +17,11 @@ from trifeature.cli.common import (
     print_json,
     print_table,
 )
+from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.methods import METHODS, Method
-from trifeature.comm.settings import ENCODERS, RUN_PRESETS, run_preset
+from trifeature.comm.settings import RUN_PRESETS, run_preset
 from trifeature.comm.training import Progress, load_run, pick_device
-from trifeature.data.dataset import Dataset, preset
+from trifeature.data.dataset import Dataset, modalities_of, preset
 from trifeature.errors import check_name
 from trifeature.experiments.drawing import as_latex
 from trifeature.experiments.runs import Plan, obtain, read_settings
@@ -177,8 +178,7 @@ def complexity(
         settings = run_preset(preset_name, method=name, **changes)
         found[name] = measure_complexity(
             settings,
-            canvas=data.render.canvas,
-            modalities=data.rule.modalities,
+            modalities_of(data),
             batch=batch,
             repetitions=repetitions,
             device=target,
@@ -194,7 +194,7 @@ def complexity(
         typer.echo(as_latex(lines), nl=False)
         return
     one = found[names[0]]
-    title = f"{preset_name} preset, {one.modalities} images of {one.canvas} px"
+    title = f"{preset_name} preset, {len(one.shapes)} images of {one.shapes[0][-1]} px"
     print_table(f"{title}, batch {one.batch}, {one.device}", lines[0], lines[1:])
     console.print(
         "the paper's models have other, larger backbones and stand here for scale only",

@@ -47,20 +47,21 @@ from trifeature.cli.runs import (
     read_probing,
     run_plans,
 )
-from trifeature.comm.losses import NEGATIVES, loss_names
-from trifeature.comm.methods import METHODS, class_of
-from trifeature.comm.parallel import follows, joined, launched
-from trifeature.comm.settings import ENCODERS, RUN_PRESETS, run_preset
+from trifeature.comm.encoders import ENCODERS
+from trifeature.comm.losses import loss_names
+from trifeature.comm.methods import METHODS
+from trifeature.comm.settings import NEGATIVES, RUN_PRESETS, run_preset
 from trifeature.comm.training import load_run, new_method, pick_device
 from trifeature.data.dataset import preset
 from trifeature.errors import InputError, check_name
 from trifeature.experiments.ablation import DEMO_LOSSES, ablation, plans_of
 from trifeature.experiments.runs import Plan, control_of, obtain, read_settings
+from trifeature.extra.distributed import follows, joined, launched
 from trifeature.files import append_row
 from trifeature.probes.interactions import probe
 from trifeature.provenance import provenance
 from trifeature.report import columns_for
-from trifeature.views.images import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
+from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
 
 VIEW_SETS: Final = {"all": ALL, "all-without-crop": ALL_WITHOUT_CROP, "light": LIGHT}
 
@@ -93,7 +94,7 @@ def train(
     data: DataOption = None,
     preset_name: PresetOption = "quick",
     method: Annotated[str, typer.Option(help=", ".join(METHODS))] = "comm",
-    loss: Annotated[str, typer.Option(help=", ".join(loss_names(2)) + " …")] = "L_CoMM",
+    loss: Annotated[str | None, typer.Option(help=", ".join(loss_names(2)) + " …")] = None,
     seed: Annotated[int, typer.Option(help="Initialization, data order and views.", min=0)] = 0,
     epochs: EpochsOption = None,
     batch_size: Annotated[int | None, typer.Option(help="Pairs in a step.")] = None,
@@ -135,8 +136,10 @@ def train(
     """
     if data is not None and not biased:
         raise InputError("--unbiased is for the preset's data: the pairs of --data are as they are")
-    check_losses([loss], data, preset_name)
+    if loss is not None:
+        check_losses([loss], data, preset_name)
     given = {
+        "loss": loss,
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
@@ -154,8 +157,7 @@ def train(
         "views": _view_sets(views),
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    run = run_preset(preset_name, method=method, loss=loss, seed=seed, **changes)
-    class_of(run)  # refuses what the method does not heed, before any data are made
+    run = run_preset(preset_name, method=method, seed=seed, **changes)
     at, kind = read_epochs(probe_at, run.epochs), read_probing(probing)
     pick_device(device)
     with joined():
@@ -212,7 +214,7 @@ def ablate(
         if settings.match_rate is None:
             settings = replace(settings, match_rate=1.0)
         for name in losses:
-            run = replace(first, loss=name, seed=number)
+            run = first.change(loss=name, seed=number)
             plans.append(Plan(preset_name, settings, run, at, kind))
     series = ablation(plans, controls=losses if control else [])
     rows, _ = run_plans(

@@ -13,7 +13,6 @@ from rich.progress import TaskID
 from trifeature.cli.common import bold, print_table, read_execution, say, several_bars
 from trifeature.cli.data import default_folder, make
 from trifeature.comm.losses import loss_names
-from trifeature.comm.parallel import current
 from trifeature.comm.settings import PRECISIONS, RUN_PRESETS, Precision
 from trifeature.comm.training import Progress, pick_device
 from trifeature.data import storage
@@ -27,8 +26,10 @@ from trifeature.experiments.ablation import (
     plans_of,
     untrained_rows,
 )
-from trifeature.experiments.executor import Outcome, execute
+from trifeature.experiments.executor import BackendOf, Outcome, execute
 from trifeature.experiments.runs import Plan, Row, result_rows
+from trifeature.extra.accelerate import ChooseBackend
+from trifeature.extra.distributed import Distributed, current, own_device
 from trifeature.plots import interaction_curves, save
 from trifeature.probes.interactions import PROBINGS, Probing
 from trifeature.report import columns_for, compare, table_row
@@ -117,10 +118,16 @@ def run_plans(
     execution: str | None = None,
 ) -> tuple[list[Row], Outcome]:
     """Carry out plans with a progress bar each; returns all rows of the file."""
-    target, file = pick_device(device), rows or out / ROWS
+    target, file = own_device(pick_device(device)), rows or out / ROWS
     how = read_execution(execution)
+    group = current()
     if how is not None:
-        how.require(target, current())
+        how.require(target)
+    if how is not None and how.compiled and group.size > 1:
+        raise InputError("distributed training supports only --execution plain")
+    backend: BackendOf = ChooseBackend(how)
+    if group.size > 1:
+        jobs, backend = 1, lambda _settings, _device: Distributed(group)
     with several_bars() as bars:
         tasks: dict[str, TaskID] = {}
 
@@ -143,7 +150,8 @@ def run_plans(
             jobs=jobs,
             time_budget=time_budget,
             keep_weights=keep_weights,
-            execution=how,
+            backend=backend,
+            process=Distributed(group),
             on_progress=on_progress,
             on_rows=on_rows,
         )

@@ -1,4 +1,4 @@
-"""The parts of CoMM's network: encoders, latent converters, attention fusion, projection head.
+"""The parts of CoMM's network beside the encoders: latent converters, fusion, projection head.
 
 N samples, M modalities, T tokens, D fusion width, H heads, G subsets of modalities.
 """
@@ -7,62 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import alexnet, resnet50
 
+from trifeature.comm.settings import Masking
 from trifeature.errors import InputError
-
-Masking = Literal["remove", "learned"]
-MASKINGS: Final[tuple[Masking, ...]] = get_args(Masking)
-
-
-# --------------------------------------------------------------------------- encoders
-
-
-def alexnet_maps() -> nn.Module:
-    """AlexNet without classifier: [N, 3, 224, 224] to maps [N, 256, 6, 6] (Krizhevsky 2014)."""
-    features: nn.Module = alexnet(weights=None).features
-    return features
-
-
-def alexnet_maps_unpooled() -> nn.Module:
-    """AlexNet without its last pooling, which at 112 px keeps 6 × 6 maps: [N, 256, 6, 6]."""
-    layers = list(alexnet_maps().children())
-    return nn.Sequential(*layers[:-1])
-
-
-def small_maps(width: int = 24) -> nn.Module:
-    """Three strided convolutions: [N, 3, 32, 32] to maps [N, 4·width, 4, 4].
-
-    A 4 × 4 kernel of stride 2 does the work of a 3 × 3 kernel and a 2 × 2 average in less than
-    half the time, most of which pooling takes on a CPU; channels-last saves a third more.
-    """
-    layers: list[nn.Module] = []
-    channels = 3
-    for stage in range(3):
-        layers += [
-            nn.Conv2d(channels, width << stage, 4, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(width << stage),
-            nn.ReLU(inplace=True),
-        ]
-        channels = width << stage
-    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
-
-
-def resnet50_maps() -> nn.Module:
-    """ResNet-50 without pooling and classifier: [N, 3, 224, 224] to maps [N, 2048, 7, 7]."""
-    return nn.Sequential(*list(resnet50(weights=None).children())[:-2])
-
-
-def vector_encoder(maps: nn.Module, canvas: int, length: int) -> nn.Sequential:
-    """An encoder of maps with a linear layer on top: [N, 3, S, S] to vectors [N, length]."""
-    channels, rows, columns = output_shape(maps, canvas)
-    return nn.Sequential(maps, nn.Flatten(), nn.Linear(channels * rows * columns, length))
-
 
 # --------------------------------------------------------------------------- latent converters
 
@@ -171,18 +122,28 @@ class AttentionFusion(nn.Module):
         for layer in (self.query, self.value, self.out):
             nn.init.zeros_(layer.bias)
 
-    def forward(self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> Tensor:
+    def forward(
+        self,
+        tokens: Sequence[Tensor],
+        subsets: Sequence[Sequence[int]],
+        present: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         """Fuse each subset of the modalities.
 
         Args:
             tokens: For each modality float [N, T_m, D].
             subsets: G lists of modalities to look at.
+            present: For each modality bool [N, T_m], False where a sample's token is left out; all
+                are present when None. A sample without any token attends to CLS alone.
 
         Returns:
             float [G, N, D], the CLS row after the block and the final LayerNorm.
         """
         sequence = self._sequence(tokens)
-        weights = self._attention(sequence, self._log_counts(tokens, subsets))
+        counts = self._counts(tokens, subsets)
+        if present is not None:
+            counts = self._without_absent(counts, torch.cat(list(present), dim=1))
+        weights = self._attention(sequence, counts.log())
         pooled = weights.flatten(1, 2) @ sequence
         return self._after_attention(pooled.unflatten(1, weights.shape[1:3]))
 
@@ -194,8 +155,8 @@ class AttentionFusion(nn.Module):
         normalized: Tensor = self.norm_attention(torch.cat([head, *tokens], dim=1))
         return normalized
 
-    def _log_counts(self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> Tensor:
-        """Log of how often each place of the sequence occurs in each subset: [G, 1 (+1) + T].
+    def _counts(self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> Tensor:
+        """How often each place of the sequence occurs in each subset: [1, G, 1 (+1) + T].
 
         Equal tokens attend alike, so n mask tokens are one whose score is raised by log n. Filled
         in place: a copy from the host would have to wait for it and break a CUDA graph.
@@ -207,15 +168,28 @@ class AttentionFusion(nn.Module):
             head = [(1, 1.0)] if self.mask is None else [(1, 1.0), (1, float(absent))]
             body = [(size, float(m in subset)) for m, size in enumerate(sizes)]
             rows.append(torch.cat([self.cls.new_full((n,), count) for n, count in head + body]))
-        return torch.stack(rows).log()
+        return torch.stack(rows)[None]
+
+    def _without_absent(self, counts: Tensor, present: Tensor) -> Tensor:
+        """Counts [N, G, places] in which the absent tokens [N, T] of each sample count zero.
+
+        With a learned mask token each absent token adds one to the mask token's count instead.
+        """
+        head = 1 if self.mask is None else 2
+        body = counts[..., head:] * present[:, None]
+        if self.mask is None:
+            return torch.cat([counts[..., :1].expand(*body.shape[:2], 1), body], dim=-1)
+        hidden = (counts[..., head:] * ~present[:, None]).sum(-1, keepdim=True)
+        cls = counts[..., :1].expand_as(hidden)
+        return torch.cat([cls, counts[..., 1:2] + hidden, body], dim=-1)
 
     def _attention(self, sequence: Tensor, log_counts: Tensor) -> Tensor:
-        """Weights of CLS's attention: [N, G, H, places]."""
+        """Weights of CLS's attention [N, G, H, places], by log counts [N or 1, G, places]."""
         D = self.cls.shape[0]
         query = self.query(self.norm_attention(self.cls)).view(self.heads, -1)
         folded = torch.einsum("hk,hkd->hd", query, self.key.weight.view(self.heads, -1, D))
         scores = F.linear(sequence, folded * (D / self.heads) ** -0.5).transpose(1, 2)
-        return (scores[:, None] + log_counts[:, None].to(scores.dtype)).softmax(-1)
+        return (scores[:, None] + log_counts[:, :, None].to(scores.dtype)).softmax(-1)
 
     def _after_attention(self, pooled: Tensor) -> Tensor:
         """Project the pooled tokens [N, G, H, D], add the residuals, feed forward: [G, N, D]."""
@@ -345,25 +319,3 @@ def decayed(name: str, parameter: Tensor) -> bool:
 def count_parameters(module: nn.Module) -> int:
     """How many numbers a module learns."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
-
-def output_shape(encoder: nn.Module, canvas: int) -> tuple[int, int, int]:
-    """Channels, rows and columns of an encoder's maps for a given canvas.
-
-    Raises:
-        InputError: the canvas is too small for the encoder, or its output is no maps.
-    """
-    was_training = encoder.training
-    try:
-        with torch.no_grad():
-            maps = encoder.eval()(torch.zeros(1, 3, canvas, canvas))
-    except RuntimeError as problem:
-        raise InputError(
-            f"a canvas of {canvas} px is too small for the encoder: {problem}"
-        ) from None
-    finally:
-        encoder.train(was_training)
-    if maps.ndim != 4:
-        raise InputError(f"the encoder's output must be maps [N, C, h, w], not {list(maps.shape)}")
-    channels, rows, columns = maps.shape[1:]
-    return channels, rows, columns

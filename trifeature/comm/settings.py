@@ -1,100 +1,196 @@
-"""What a run depends on: frozen settings, validated, saved as JSON with every run."""
+"""What a training run depends on: frozen settings, validated, saved as JSON with every run.
+
+Every method has options of its own, a frozen dataclass; `RunSettings` holds those of its method
+beside what all runs share. Nothing here imports torch, so a command line can be built from these
+classes at once.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Final, Literal, get_args
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar, Final, Literal, get_args
 
-from trifeature.comm.losses import NEGATIVES, Negatives
-from trifeature.comm.networks import MASKINGS, Masking
+from trifeature.checks import require_choice, require_number, require_whole
 from trifeature.errors import InputError, check_name
-from trifeature.views.images import ALL, LIGHT, ViewSet
+from trifeature.views import Views, views_from_json
+from trifeature.views.sets import ALL, LIGHT, ViewSet
 
 Schedule = Literal["constant", "cosine"]
-Unimodal = Literal["augmented", "plain"]
-Fusion = Literal["attention", "linear"]
-CrossSelf = Literal["code", "paper"]
 Precision = Literal["float32", "bfloat16"]
-PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
+Negatives = Literal["both", "cross", "algorithm1"]
+Fusion = Literal["attention", "linear"]
+Masking = Literal["remove", "learned"]
+Unimodal = Literal["augmented", "plain"]
+CrossSelfVariant = Literal["code", "paper"]
 
-ENCODERS: Final = ("alexnet", "alexnet-unpooled", "resnet50", "small")
-"""The names of the encoders; `trifeature.comm.methods.base.ENCODERS` makes them."""
+PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
+NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
+
+
+# --------------------------------------------------------------------------- options of methods
 
 
 @dataclass(frozen=True)
-class ModelSettings:
-    """The network and the loss. The defaults produced the published numbers.
+class Options:
+    """Base of a method's options: a frozen dataclass whose fields all have defaults.
+
+    Fields that are whole numbers must be positive; `choices` lists the values of others.
+    """
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name in self.choices:
+                require_choice(one.name, value, self.choices[one.name])
+            elif type(one.default) is int:
+                object.__setattr__(self, one.name, require_whole(one.name, value, 1))
+            elif type(one.default) is float:
+                object.__setattr__(self, one.name, require_number(one.name, value, above=0.0))
+
+
+@dataclass(frozen=True)
+class CoMMOptions(Options):
+    """Options of CoMM. The defaults produced the published numbers.
 
     Attributes:
-        encoder: One of `ENCODERS`; each modality has its own.
+        loss: What is minimized: L_CoMM, L, L_i or a single L_1, L_2, …; see
+            `trifeature.comm.losses.loss_names`.
         width: D, of tokens and fused embedding.
         heads: Of the attention.
         hidden: Width of the projection head's hidden layers.
         embedding: Length of the head's output.
-        fusion: `attention`, or `linear` as in Table 4.
-        masking: How a modality is left out, see `trifeature.comm.networks.AttentionFusion`.
-        head_norm: BatchNorm in the projection head.
-        unimodal: Whether z_i sees an `augmented` view (the authors' code) or the `plain` image
-            (the paper's Algorithm 1).
-        negatives: See `trifeature.comm.losses.info_nce`.
         temperature: τ of the loss.
-        vector: Length of a vector encoder's output, for the methods that have one.
-        cross_self: Variant of Cross+Self, the published `code`'s or the `paper`'s.
+        fusion: `attention`, or `linear` as in Table 4.
+        vector: Length of each modality's vector before linear fusion.
+        masking: How attention leaves a modality out: `remove` its tokens (the authors' code) or
+            replace each by a `learned` mask token (the paper's text).
+        head_norm: BatchNorm in the projection head.
+        unimodal: Whether z_i sees an `augmented` view (the authors' code) or the `plain` item (the
+            paper's Algorithm 1).
+        negatives: Negatives of InfoNCE, see `trifeature.comm.losses.info_nce`.
     """
 
-    encoder: str = "alexnet"
+    loss: str = "L_CoMM"
     width: int = 512
     heads: int = 8
     hidden: int = 512
     embedding: int = 256
+    temperature: float = 0.1
     fusion: Fusion = "attention"
+    vector: int = 256
     masking: Masking = "remove"
     head_norm: bool = True
     unimodal: Unimodal = "augmented"
     negatives: Negatives = "both"
-    temperature: float = 0.1
-    vector: int = 256
-    cross_self: CrossSelf = "code"
 
-    def __post_init__(self) -> None:
-        check_name("encoder", self.encoder, ENCODERS)
-        check_name("fusion", self.fusion, get_args(Fusion))
-        check_name("masking", self.masking, MASKINGS)
-        check_name("kind of unimodal view", self.unimodal, get_args(Unimodal))
-        check_name("kind of negatives", self.negatives, NEGATIVES)
-        check_name("variant of cross+self", self.cross_self, get_args(CrossSelf))
-        for name in ("width", "heads", "hidden", "embedding", "vector"):
-            _require_positive(name, getattr(self, name), whole=True)
-        _require_positive("temperature", self.temperature)
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "fusion": get_args(Fusion),
+        "masking": get_args(Masking),
+        "unimodal": get_args(Unimodal),
+        "negatives": NEGATIVES,
+    }
+
+
+@dataclass(frozen=True)
+class CrossOptions(Options):
+    """Options of Cross.
+
+    Attributes:
+        width: Length of the projections.
+        vector: Length of the encoders' vectors.
+    """
+
+    width: int = 512
+    vector: int = 256
+
+
+@dataclass(frozen=True)
+class CrossSelfOptions(Options):
+    """Options of Cross+Self.
+
+    Attributes:
+        cross_self: Variant, the published `code`'s or the `paper`'s.
+        width: Length of the `paper` variant's projections.
+        vector: Length of the encoders' vectors.
+        hidden: Half the width of the heads' hidden layers.
+        embedding: Length of the heads' output.
+        temperature: τ of the loss.
+        head_norm: BatchNorm in the heads.
+    """
+
+    cross_self: CrossSelfVariant = "code"
+    width: int = 512
+    vector: int = 256
+    hidden: int = 512
+    embedding: int = 256
+    temperature: float = 0.1
+    head_norm: bool = True
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"cross_self": get_args(CrossSelfVariant)}
+
+
+@dataclass(frozen=True)
+class FactorCLOptions(Options):
+    """Options of FactorCL.
+
+    Attributes:
+        width: Length of the encoders' vectors and of each head's output.
+        hidden: Width of the critics' hidden layers.
+    """
+
+    width: int = 512
+    hidden: int = 512
+
+
+OPTIONS: Final[dict[str, type[Options]]] = {
+    "comm": CoMMOptions,
+    "cross": CrossOptions,
+    "cross+self": CrossSelfOptions,
+    "factorcl": FactorCLOptions,
+}
+"""Options of every method by the method's name; `register_method` adds to it."""
+
+ENCODER_NAMES: Final = ["alexnet", "alexnet-unpooled", "resnet50", "small", "mlp", "identity"]
+"""The names of all encoders; `trifeature.comm.encoders.register_encoder` adds to it."""
+
+
+# --------------------------------------------------------------------------- settings of a run
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """One training run, but for its data set. The defaults are the paper's.
+    """One training run, but for its data. The defaults are the paper's.
 
     Attributes:
-        method: A name in `trifeature.comm.methods.METHODS`.
-        loss: What CoMM minimizes, see `trifeature.comm.losses.loss_names`.
-        model: The network.
-        views: The augmentations, one set for every modality or one set each.
-        light: The weak augmentations of the methods that use some beside `views`.
-        epochs: Passes over the training pairs.
-        batch_size: Pairs in a step; the last, smaller batch of an epoch is kept.
-        learning_rate, weight_decay: Of AdamW.
+        method: A name in `OPTIONS`.
+        options: The method's own options; None stands for its defaults.
+        encoder: Encoder of every modality whose kind it reads, or one name for each modality; see
+            `trifeature.comm.encoders`.
+        views: Augmentations, one set for every modality or one set each; a modality of another
+            kind than the set's takes its kind's default.
+        light: Weak augmentations of the methods that use some beside `views`.
+        epochs: Passes over the training samples.
+        batch_size: Samples in a step; the last, smaller batch of an epoch is kept.
+        learning_rate: Of AdamW.
+        weight_decay: Of AdamW.
         schedule: `constant`, or `cosine` to zero after a linear warm-up.
         warmup: Share of all steps that the cosine schedule warms up for.
         seed: Of initialization, data order and views.
         precision: Of the products in training: `float32` throughout, or `bfloat16` by autocast,
             with losses, normalizations and the optimizer in float32. Probes are always float32.
+
+    Raises:
+        InputError: no such method, options of another method, or a value out of range.
     """
 
     method: str = "comm"
-    loss: str = "L_CoMM"
-    model: ModelSettings = field(default_factory=ModelSettings)
-    views: tuple[ViewSet, ...] = (ALL,)
-    light: ViewSet = LIGHT
+    options: Options = None  # type: ignore[assignment]  # replaced by the method's defaults
+    encoder: str | tuple[str, ...] = "alexnet"
+    views: tuple[Views, ...] = (ALL,)
+    light: Views = LIGHT
     epochs: int = 100
     batch_size: int = 64
     learning_rate: float = 3e-4
@@ -105,60 +201,109 @@ class RunSettings:
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
-        check_name("schedule", self.schedule, get_args(Schedule))
-        check_name("precision", self.precision, PRECISIONS)
-        for name in ("epochs", "seed"):
-            _require_positive(name, getattr(self, name), whole=True, zero=True)
-        _require_positive("learning_rate", self.learning_rate)
-        _require_positive("weight_decay", self.weight_decay, zero=True)
-        _require_positive("batch_size", self.batch_size, whole=True)
-        if self.batch_size < 2:
-            raise InputError(f"batch_size must be at least 2, not {self.batch_size}")
-        if not 0 <= self.warmup < 1:
-            raise InputError(f"warmup must be from 0 to below 1, not {self.warmup}")
+        kind = OPTIONS[check_name("method", self.method, OPTIONS)]
+        if self.options is None:
+            object.__setattr__(self, "options", kind())
+        if not isinstance(self.options, kind):
+            raise InputError(
+                f"the options of {self.method} are {kind.__name__}, not "
+                f"{type(self.options).__name__}"
+            )
+        if not isinstance(self.encoder, str):
+            object.__setattr__(self, "encoder", tuple(self.encoder))
+        for name in (self.encoder,) if isinstance(self.encoder, str) else self.encoder:
+            check_name("encoder", name, ENCODER_NAMES)
+        require_choice("schedule", self.schedule, get_args(Schedule))
+        require_choice("precision", self.precision, PRECISIONS)
+        limits = {"epochs": (0, 10**6), "seed": (0, 2**63 - 1), "batch_size": (2, 10**7)}
+        for name, (low, high) in limits.items():
+            object.__setattr__(self, name, require_whole(name, getattr(self, name), low, high))
+        for name, value in {
+            "learning_rate": require_number("learning_rate", self.learning_rate, above=0),
+            "weight_decay": require_number("weight_decay", self.weight_decay, 0),
+            "warmup": require_number("warmup", self.warmup, 0, below=1),
+        }.items():
+            object.__setattr__(self, name, value)
         if not self.views:
             raise InputError("views must hold at least one set of augmentations")
 
-    def views_of(self, modality: int) -> ViewSet:
-        """The augmentations of one modality."""
+    def option(self, name: str, default: Any = None) -> Any:
+        """An option of the method, or `default` where it has none of this name."""
+        return getattr(self.options, name, default)
+
+    def views_of(self, modality: int) -> Views:
+        """The augmentations given for one modality."""
         return self.views[modality if len(self.views) > 1 else 0]
 
-    def to_json(self) -> dict[str, Any]:
-        """A plain dictionary that `from_json` reads back.
+    def encoder_of(self, modality: int) -> str:
+        """The encoder's name given for one modality."""
+        return self.encoder if isinstance(self.encoder, str) else self.encoder[modality]
 
-        A precision of float32 is left out: runs and rows from before there was a choice keep
-        their settings and their keys.
+    def change(self, **changes: Any) -> RunSettings:
+        """The same with some settings or options changed, all named flat.
+
+        With another `method` the options that both methods have keep their values.
+
+        Raises:
+            InputError: a name is neither a setting nor an option of the method.
         """
-        content = asdict(self)
-        if self.precision == "float32":
-            del content["precision"]
-        return content
+        own = {f.name for f in fields(self)} - {"options"}
+        method = changes.get("method", self.method)
+        kind = OPTIONS[check_name("method", method, OPTIONS)]
+        names = [f.name for f in fields(kind)]
+        for name in changes:
+            if name not in own and name not in names:
+                others = [m for m, k in OPTIONS.items() if name in {f.name for f in fields(k)}]
+                if others:
+                    raise InputError(f"{name} is an option of {', '.join(others)}, not of {method}")
+                check_name("setting", name, [*sorted(own), *names])
+        kept = {n: getattr(self.options, n) for n in names if hasattr(self.options, n)}
+        options = kind(**kept | {n: v for n, v in changes.items() if n in names})
+        rest = {n: v for n, v in changes.items() if n in own}
+        return replace(self, **rest, options=options)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` reads back."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        return content | {
+            "options": asdict(self.options),
+            "views": [views.to_json() for views in self.views],
+            "light": self.light.to_json(),
+        }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> RunSettings:
-        """Read what `to_json` wrote.
+        """Read what `to_json` wrote; a missing key stands for its default.
+
+        Settings written before methods had options of their own hold `model` and `loss` instead.
 
         Raises:
-            InputError: a key is missing, unknown or of the wrong kind.
+            InputError: a key is unknown or of the wrong kind.
         """
         try:
-            if missing := {f.name for f in fields(cls)} - {"precision", *content}:
-                raise KeyError(*sorted(missing))
-            views = tuple(ViewSet.from_dict(view) for view in content["views"])
-            light = ViewSet.from_dict(content["light"])
-            model = ModelSettings(**content["model"])
-            return cls(**{**content, "views": views, "light": light, "model": model})
-        except (AttributeError, KeyError, TypeError) as problem:
+            given = dict(content)
+            method = check_name("method", given.get("method", "comm"), OPTIONS)
+            kind = OPTIONS[method]
+            options = dict(given.pop("options", {}))
+            if "model" in given:
+                flat = {**given.pop("model"), "loss": given.pop("loss", "L_CoMM")}
+                given["encoder"] = flat.pop("encoder", "alexnet")
+                names = {f.name for f in fields(kind)}
+                options = {name: value for name, value in flat.items() if name in names}
+            for name in options:
+                check_name(f"option of {method}", name, [f.name for f in fields(kind)])
+            for name in given:
+                check_name("setting", name, [f.name for f in fields(cls)])
+            if "views" in given:
+                given["views"] = tuple(views_from_json(one) for one in given["views"])
+            if "light" in given:
+                given["light"] = views_from_json(given["light"])
+            return cls(**given, options=kind(**options))
+        except (AttributeError, KeyError, TypeError, ValueError) as problem:
             raise InputError(f"the run's settings cannot be read: {problem}") from None
 
 
-def _require_positive(name: str, value: float, *, whole: bool = False, zero: bool = False) -> None:
-    right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if not right or not (value >= 0 if zero else value > 0):
-        kind = "whole number" if whole else "number"
-        raise InputError(f"{name} must be a {kind} {'≥' if zero else '>'} 0, not {value!r}")
-    if math.isinf(value):
-        raise InputError(f"{name} must be finite, not {value!r}")
+# --------------------------------------------------------------------------- presets
 
 
 @dataclass(frozen=True)
@@ -207,15 +352,14 @@ AUGMENTATIONS: Final = {
 RUN_PRESETS: Final = {
     "paper": RunSettings(precision="bfloat16"),
     "fast": RunSettings(
-        model=ModelSettings(encoder="alexnet-unpooled"),
+        encoder="alexnet-unpooled",
         views=(AUGMENTATIONS["fast"].all,),
         light=AUGMENTATIONS["fast"].light,
         precision="bfloat16",
     ),
     "quick": RunSettings(
-        model=ModelSettings(
-            encoder="small", width=128, hidden=256, embedding=128, vector=128, temperature=0.05
-        ),
+        encoder="small",
+        options=CoMMOptions(width=128, hidden=256, embedding=128, vector=128, temperature=0.05),
         views=(AUGMENTATIONS["quick"].all,),
         light=AUGMENTATIONS["quick"].light,
         epochs=4,
@@ -231,19 +375,12 @@ the reference to compare with.
 
 
 def run_preset(name: str, **changes: Any) -> RunSettings:
-    """A preset's settings, with some changed; names of `ModelSettings` are found there.
+    """A preset's settings, with some settings or options of the method changed.
 
     Raises:
         InputError: there is no such preset, or a change is unknown or out of range.
 
-    >>> run_preset("quick", width=64).model.width
+    >>> run_preset("quick", width=64).options.width
     64
     """
-    settings = RUN_PRESETS[check_name("preset", name, RUN_PRESETS)]
-    own = {f.name for f in fields(RunSettings)}
-    inner = {f.name for f in fields(ModelSettings)}
-    for key in changes:
-        check_name("setting", key, [*own, *inner])
-    model = replace(settings.model, **{k: v for k, v in changes.items() if k in inner})
-    rest = {k: v for k, v in changes.items() if k in own}
-    return replace(settings, **({"model": model} | rest))
+    return RUN_PRESETS[check_name("preset", name, RUN_PRESETS)].change(**changes)

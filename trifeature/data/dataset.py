@@ -35,6 +35,9 @@ from trifeature.data.pairs import (
 )
 from trifeature.data.render import RenderSettings, render
 from trifeature.errors import InputError, check_name
+from trifeature.modality import Modality
+from trifeature.pid import Atoms
+from trifeature.samples import Samples, SampleSet, Task
 
 IntArray = npt.NDArray[np.int64]
 T = TypeVar("T")
@@ -243,6 +246,53 @@ class Dataset:
     def combinations_of(self, pair_set: PairSet) -> IntArray:
         """The combination that each image of each pair shows: int [P, M]."""
         return self.tables[SPLIT_OF[pair_set]].combinations[self.pairs[pair_set].images]
+
+    def samples(self) -> Samples:
+        """The pairs as samples of modalities `image1`, `image2`, …, which share their images.
+
+        Groups are the combinations of attributes, so that folds keep out whole combinations.
+        """
+        modalities = modalities_of(self.settings)
+        return Samples(
+            modalities,
+            {name: (images,) * len(modalities) for name, images in self.images.items()},
+            {
+                name: SampleSet(
+                    SPLIT_OF[name], pairs.images, pairs.labels, self.combinations_of(name)
+                )
+                for name, pairs in self.pairs.items()
+            },
+            tasks_of(self.settings),
+            self.settings.to_json(),
+            self._truth,
+        )
+
+    def _truth(self) -> Mapping[str, Atoms]:
+        from trifeature.data.truth import own_atoms  # noqa: PLC0415 - it needs this module
+
+        test, rule = self.tables["test"].attributes, self.settings.rule
+        return own_atoms(test, self.pairs["test"], rule)
+
+
+def modalities_of(settings: DatasetSettings) -> tuple[Modality, ...]:
+    """The images of a pair: `image1`, `image2`, …, of three channels."""
+    side = settings.render.canvas
+    places = range(1, settings.rule.modalities + 1)
+    return tuple(Modality(f"image{place}", "image", (3, side, side)) for place in places)
+
+
+def tasks_of(settings: DatasetSettings) -> dict[str, Task]:
+    """The tasks of pairs: R the shared attribute, U1, U2, … each image's own, S the match."""
+    tasks = {}
+    for name, classes in settings.classes.items():
+        if name == "share":
+            tasks[name] = Task(classes, "R", atom="redundancy")
+        elif name == "synergy":
+            tasks[name] = Task(classes, "S", atom="synergy", biased=True)
+        else:
+            number = len(tasks)
+            tasks[name] = Task(classes, f"U{number}", mean="U", atom=f"unique{number}")
+    return tasks
 
 
 def plan_images(settings: DatasetSettings) -> dict[Split, ImageTable]:

@@ -46,7 +46,7 @@ def ablation(base: Sequence[Plan], *, controls: Iterable[str]) -> list[Series]:
     named = set(controls)
     groups: dict[str, list[Plan]] = {}
     for plan in base:
-        groups.setdefault(plan.run.loss, []).append(plan)
+        groups.setdefault(plan.run.option("loss", ""), []).append(plan)
     return [
         Series(
             LOSS_TITLES.get(loss, loss),

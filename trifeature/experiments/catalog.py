@@ -39,4 +39,4 @@ def _kind(plan: Plan) -> str:
         return "factorcl"
     if plan.run.method != "comm":
         return "rivals"
-    return "" if plan.run.loss == "L_CoMM" else "terms"
+    return "" if plan.run.option("loss") == "L_CoMM" else "terms"

@@ -21,15 +21,22 @@ from pathlib import Path
 
 import torch
 
-from trifeature.comm.parallel import current
-from trifeature.comm.steps import Execution
-from trifeature.comm.training import Progress, Report, TrainingError
+from trifeature.comm.run_folder import InOneProcess, Once, TrainingError
+from trifeature.comm.settings import RunSettings
+from trifeature.comm.training import Backend, Progress, Report
 from trifeature.errors import InputError
 from trifeature.experiments.runs import Plan, Row, carry_out, missing, result_rows
 from trifeature.files import append_row
 
 OnProgress = Callable[[Plan, Progress], None]
 OnRows = Callable[[Plan, list[Row]], None]
+BackendOf = Callable[[RunSettings, torch.device], Backend]
+"""Chooses the backend of a run on a device."""
+
+
+def plain_backend(settings: RunSettings, device: torch.device) -> Backend:  # noqa: ARG001
+    """Plain steps in this process."""
+    return Backend()
 
 
 @dataclass(frozen=True)
@@ -69,9 +76,10 @@ def execute(
     jobs: int | None = None,
     time_budget: float | None = None,
     keep_weights: bool = True,
-    execution: Execution | None = None,
+    backend: BackendOf = plain_backend,
     on_progress: OnProgress | None = None,
     on_rows: OnRows | None = None,
+    process: Once | None = None,
 ) -> Outcome:
     """Carry out the plans that have no rows yet and append their rows as each ends.
 
@@ -84,20 +92,18 @@ def execute(
         jobs: Runs at a time; see `default_jobs`.
         time_budget: Seconds. Nothing is started that is not expected to end within it.
         keep_weights: See `trifeature.experiments.runs.carry_out`.
-        execution: How steps are carried out; None for the device's default.
+        backend: Chooses how steps are taken.
         on_progress: Called with a plan and its training's progress.
         on_rows: Called with a plan and its rows when it has ended.
+        process: Decides which process reads and writes rows, where several train together.
 
     Raises:
         InputError, TrainingError, OSError: a run failed, or its worker died; rows of finished ones
             are kept.
     """
     target = torch.device(device)
-    group = current()
-    work = Work(plans, rows, time_budget, on_rows)
-    do = Job(runs, source, target, keep_weights, execution)
-    if group.size > 1:
-        jobs = 1  # the processes that there are train each run together
+    work = Work(plans, rows, time_budget, on_rows, process)
+    do = Job(runs, source, target, keep_weights, backend)
     waiting = len(work.todo)
     count = max(1, min(jobs or default_jobs(target, waiting), waiting or 1))
     if count == 1:
@@ -119,14 +125,14 @@ class Job:
         source: Folder of the data set; rendered when None.
         device: Where to train.
         keep_weights: See `trifeature.experiments.runs.carry_out`.
-        execution: How steps are carried out; None for the device's default.
+        backend: Chooses how steps are taken.
     """
 
     runs: Path
     source: Path | None
     device: torch.device
     keep_weights: bool
-    execution: Execution | None = None
+    backend: BackendOf = plain_backend
 
     def __call__(self, plan: Plan, report: Report | None) -> list[Row]:
         """Carry out a plan; its rows."""
@@ -135,7 +141,7 @@ class Job:
             self.runs / plan.name,
             source=self.source,
             device=self.device,
-            execution=self.execution,
+            backend=self.backend(plan.run, self.device),
             report=report,
             keep_weights=self.keep_weights,
         )
@@ -160,9 +166,15 @@ class Work:
     """
 
     def __init__(
-        self, plans: Sequence[Plan], rows: Path, time_budget: float | None, on_rows: OnRows | None
+        self,
+        plans: Sequence[Plan],
+        rows: Path,
+        time_budget: float | None,
+        on_rows: OnRows | None,
+        process: Once | None = None,
     ) -> None:
-        known = current().leader(result_rows, rows)
+        self._process = process or InOneProcess()
+        known = self._process.once(result_rows, rows)
         self.todo = missing(plans, known)
         self.skipped = len({plan.key for plan in plans}) - len(self.todo)
         self.done: list[Plan] = []
@@ -181,7 +193,7 @@ class Work:
     def record(self, plan: Plan, new: list[Row]) -> None:
         """Append the rows of a plan that has ended."""
         for row in new:
-            current().leader(append_row, self._rows, row)
+            self._process.once(append_row, self._rows, row)
         self._clock.learn(plan, new)
         self.done.append(plan)
         if self._on_rows is not None:
@@ -222,7 +234,7 @@ class _Clock:
 
 
 def _kind(plan: Plan) -> tuple[str, ...]:
-    return (plan.preset, plan.run.method, plan.run.model.encoder, str(plan.run.epochs))
+    return (plan.preset, plan.run.method, str(plan.run.encoder), str(plan.run.epochs))
 
 
 def _duration(rows: Iterable[Row]) -> float:

@@ -6,10 +6,11 @@ rows, so finished rows are found again and rows of another configuration are nev
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,20 +19,9 @@ from typing import Any, Final
 import torch
 
 from trifeature.comm.methods import Method
-from trifeature.comm.parallel import current
+from trifeature.comm.run_folder import CHECKPOINT, METRICS, WEIGHTS, RunFolder
 from trifeature.comm.settings import RunSettings, run_preset
-from trifeature.comm.steps import Execution
-from trifeature.comm.training import (
-    CHECKPOINT,
-    CONFIG,
-    METRICS,
-    WEIGHTS,
-    Report,
-    finished,
-    load_run,
-    open_folder,
-    train,
-)
+from trifeature.comm.training import Backend, Report, load_run, train
 from trifeature.data.dataset import Dataset, DatasetSettings, build, preset, with_match_rate
 from trifeature.data.storage import load
 from trifeature.errors import InputError
@@ -42,6 +32,7 @@ from trifeature.provenance import provenance
 
 ROW_FORMAT: Final = 1
 PROBES: Final = "probes.jsonl"
+ALIASES: Final = Path(__file__).with_name("aliases.json")
 Row = dict[str, Any]
 
 
@@ -82,22 +73,37 @@ class Plan:
 
     @cached_property
     def key(self) -> str:
-        """A digest of all that the training and its probes depend on."""
-        content = [ROW_FORMAT, self.data.to_json(), self.run.to_json(), self.probing]
+        """A digest of all settings, of data, training and probing, that are not at their default.
+
+        A setting that is added later, with a default, changes no key.
+        """
+        content = {
+            "format": ROW_FORMAT,
+            "data": differences(self.data.to_json(), DatasetSettings().to_json()),
+            "method": self.run.method,
+            "run": differences(self.run.to_json(), RunSettings(self.run.method).to_json()),
+            "probing": self.probing,
+        }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def name(self) -> str:
         """A readable name, unique through its key: the run's folder."""
         kind = "biased" if self.biased else "unbiased"
-        parts = [self.preset, self.run.method, self.run.loss, self.setting, kind]
+        parts = [
+            self.preset,
+            self.run.method,
+            self.run.option("loss", "L_CoMM"),
+            self.setting,
+            kind,
+        ]
         text = "-".join(p.replace(" ", "_") for p in parts if p)
         return f"{text}-seed{self.run.seed}-{self.key[:8]}"
 
     def describe(self) -> str:
         """One line for a progress display."""
         kind = "biased" if self.biased else "unbiased"
-        what = self.run.loss if self.run.method == "comm" else self.run.method
+        what = self.run.option("loss", self.run.method)
         return " ".join(p for p in (what, self.setting, kind, f"seed {self.run.seed}") if p)
 
 
@@ -156,7 +162,7 @@ def carry_out(
     *,
     source: Path | None = None,
     device: torch.device | str = "cpu",
-    execution: Execution | None = None,
+    backend: Backend | None = None,
     report: Report | None = None,
     keep_weights: bool = True,
 ) -> list[Row]:
@@ -167,33 +173,35 @@ def carry_out(
         folder: The run's folder.
         source: Folder of the plan's data set; rendered when not given.
         device: Where to train and probe.
-        execution: How steps are carried out, see `trifeature.comm.steps.Execution.default`.
+        backend: How steps are taken, see `trifeature.comm.training.Backend`.
         report: Called with the training's progress.
         keep_weights: Leave the trained weights and checkpoints; else only metrics and rows.
 
     Returns:
         One row for each probed epoch.
     """
-    target, group = torch.device(device), current()
-    data = group.everyone(obtain, plan.data, source, target)
+    target, how = torch.device(device), backend or Backend()
+    data = how.each(obtain, plan.data, source, target)
     probes = folder / PROBES
-    group.leader(open_folder, folder, data, plan.run)
+    RunFolder.open(folder, data, plan.run, how)
 
     def evaluate(method: Method, epoch: int) -> None:
         if epoch in plan.probe_epochs and epoch not in _probed(probes):
             append_row(probes, _probe_row(plan, method, data, epoch))
 
-    while group.leader(_to_train, plan, folder):
+    while how.once(_to_train, plan, folder):
         train(
             data,
             plan.run,
             folder,
             device=target,
-            execution=execution,
+            backend=how,
             evaluate=evaluate,
             report=report,
         )
-    return group.leader(_conclude, plan, folder, data, target, keep_weights=keep_weights)
+    origin = _provenance(plan, target, how.processes)
+    rows = how.once(_conclude, plan, folder, data, target, keep_weights=keep_weights)
+    return [origin | row for row in rows]
 
 
 def _to_train(plan: Plan, folder: Path) -> bool:
@@ -201,7 +209,7 @@ def _to_train(plan: Plan, folder: Path) -> bool:
 
     It forgets the training then, but not the probes: it will repeat itself exactly.
     """
-    if not finished(folder):
+    if not RunFolder(folder).finished:
         return True
     if set(plan.probe_epochs[:-1]) <= _probed(folder / PROBES):
         return False
@@ -219,7 +227,7 @@ def _conclude(
     if not keep_weights:
         for file in folder.glob("*.safetensors"):
             file.unlink()
-    return [_provenance(plan, device) | {"seconds": seconds} | row for row in rows]
+    return [{"seconds": seconds} | row for row in rows]
 
 
 def _probed(path: Path) -> set[int]:
@@ -247,9 +255,9 @@ def _probes_of_finished(plan: Plan, folder: Path, data: Dataset, device: torch.d
     return [row for row in read_rows(path) if row["epoch"] in plan.probe_epochs]
 
 
-def _provenance(plan: Plan, device: torch.device) -> Row:
+def _provenance(plan: Plan, device: torch.device, processes: int) -> Row:
     """What a row must say for its numbers to be understood and repeated."""
-    origin, processes = provenance(device), current().size
+    origin = provenance(device)
     if processes > 1:
         origin["device"] = f"{processes} × {origin['device']}"
     return {
@@ -257,8 +265,8 @@ def _provenance(plan: Plan, device: torch.device) -> Row:
         "key": plan.key,
         "preset": plan.preset,
         "method": plan.run.method,
-        "loss": plan.run.loss,
-        "encoder": plan.run.model.encoder,
+        "loss": plan.run.option("loss", "L_CoMM"),
+        "encoder": plan.run.encoder,
         "setting": plan.setting,
         "biased": plan.biased,
         "seed": plan.run.seed,
@@ -277,9 +285,41 @@ def read_settings(folder: Path) -> tuple[RunSettings, DatasetSettings]:
     Raises:
         InputError: no run is there, or its settings cannot be read.
     """
-    config = read_json(folder / CONFIG)
-    run, data = config.get("run", {}), config.get("data", {})
-    return RunSettings.from_json(run), DatasetSettings.from_json(data)
+    run = RunFolder(folder)
+    return run.settings(), DatasetSettings.from_json(run.origin())
+
+
+# --------------------------------------------------------------------------- keys
+
+
+def differences(content: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """What of settings, as JSON, differs from the defaults, by dotted name.
+
+    >>> differences({"a": 1, "b": {"c": 2, "d": 3}}, {"a": 1, "b": {"c": 2, "d": 4}})
+    {'b.d': 3}
+    """
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        default = defaults.get(name)
+        if isinstance(value, Mapping) and isinstance(default, Mapping):
+            found |= {f"{name}.{key}": one for key, one in differences(value, default).items()}
+        elif _plain(value) != _plain(default):
+            found[name] = value
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+@functools.cache
+def _aliases() -> dict[str, str]:
+    return read_json(ALIASES)
+
+
+def current_key(key: str) -> str:
+    """Today's key of a run, also for rows recorded before keys left defaults out."""
+    return _aliases().get(key, key)
 
 
 # --------------------------------------------------------------------------- finding rows
@@ -295,7 +335,7 @@ def result_rows(path: Path) -> list[Row]:
     for number, row in enumerate(rows, start=1):
         if not {"key", "epoch", "preset"} <= row.keys():
             raise InputError(f"{path}, line {number} is not the row of a run: name another file")
-    return rows
+    return [row | {"key": current_key(row["key"])} for row in rows]
 
 
 def missing(plans: Iterable[Plan], rows: Iterable[Row]) -> list[Plan]:

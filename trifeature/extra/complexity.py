@@ -4,7 +4,7 @@ Dufumier et al. (ICLR 2025), appendix F, report what CoMM's fusion adds to pre-t
 BLIP-2 backbones; they name neither input, batch nor device. Here it is one forward pass of a
 method's features on plain images: what a probe or a user of the trained network runs.
 
-N pairs in a batch, M modalities, S pixels along the canvas.
+N samples in a batch, M modalities.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import torch
-from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from trifeature.checks import require_whole
 from trifeature.comm.methods import Method, make_method
 from trifeature.comm.networks import count_parameters
 from trifeature.comm.settings import RunSettings
-from trifeature.errors import InputError
+from trifeature.modality import Modality
 from trifeature.provenance import device_name
+from trifeature.samples import Batch
 from trifeature.threads import wait_for
+
+T = TypeVar("T")
 
 WARM_UP: Final = 3
 """Forward passes before the first timed one."""
@@ -62,9 +65,8 @@ class Complexity:
         latency_ms: Median wall time of a forward pass, in milliseconds.
         latency_spread_ms: Distance between the quartiles of these times.
         repetitions: How many were timed.
-        batch: N, pairs in the pass.
-        modalities: M.
-        canvas: S.
+        batch: N, samples in the pass.
+        shapes: Of one item of each modality.
         device: Where it was timed; on a CPU with the number of threads.
     """
 
@@ -75,8 +77,7 @@ class Complexity:
     latency_spread_ms: float
     repetitions: int
     batch: int
-    modalities: int
-    canvas: int
+    shapes: tuple[tuple[int, ...], ...]
     device: str
 
     @property
@@ -94,7 +95,7 @@ class Complexity:
         return {**asdict(self), "macs": self.macs, "backbone_macs": self.backbone_macs}
 
 
-def count_flops(module: Callable[[Tensor], object], images: Tensor) -> int:
+def count_flops(module: Callable[[T], object], items: T) -> int:
     """FLOPs of a forward pass, two for each multiplication and addition of a product.
 
     Counted, from the shapes, are what PyTorch's `FlopCounterMode` knows: products of matrices,
@@ -103,19 +104,18 @@ def count_flops(module: Callable[[Tensor], object], images: Tensor) -> int:
 
     Args:
         module: What to call; without gradients.
-        images: Its argument.
+        items: Its argument.
     """
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        module(images)
+        module(items)
     return int(counter.get_total_flops())
 
 
 def complexity(
     settings: RunSettings,
+    modalities: Sequence[Modality],
     *,
-    canvas: int,
-    modalities: int = 2,
     batch: int = 1,
     repetitions: int = REPETITIONS,
     device: torch.device | str = "cpu",
@@ -124,67 +124,62 @@ def complexity(
 
     Args:
         settings: Method and network.
-        canvas: S, pixels along the images.
-        modalities: M.
-        batch: N, pairs in the forward pass.
+        modalities: M, see `trifeature.samples.Samples.modalities`.
+        batch: N, samples in the forward pass.
         repetitions: How many passes to time, after some that are not.
         device: Where to time them.
 
     Raises:
-        InputError: an argument is out of range, or the network does not fit the canvas.
+        InputError: an argument is out of range, or an item does not fit its encoder.
     """
-    for name, value in {"canvas": canvas, "batch": batch, "repetitions": repetitions}.items():
-        if value < 1:
-            raise InputError(f"{name} must be at least 1, not {value}")
+    require_whole("batch", batch, 1)
+    require_whole("repetitions", repetitions, 1)
     target = torch.device(device)
-    method = _new_method(settings, modalities, canvas).to(target).eval()
-    images = torch.zeros(batch, modalities, 3, canvas, canvas, device=target)
-    times = _time(method, images, repetitions)
+    method = _new_method(settings, modalities).to(target).eval()
+    items = tuple(torch.zeros(batch, *m.shape, device=target) for m in modalities)
+    times = _time(method, items, repetitions)
     return Complexity(
-        flops=count_flops(_forward(method), images),
-        backbone_flops=_backbone_flops(method, images),
+        flops=count_flops(_forward(method), items),
+        backbone_flops=_backbone_flops(method, items),
         parameters=count_parameters(method),
         latency_ms=round(statistics.median(times), 4),
         latency_spread_ms=round(_between_quartiles(times), 4),
         repetitions=repetitions,
         batch=batch,
-        modalities=modalities,
-        canvas=canvas,
+        shapes=tuple(m.shape for m in modalities),
         device=device_name(target),
     )
 
 
-def _new_method(settings: RunSettings, modalities: int, canvas: int) -> Method:
+def _new_method(settings: RunSettings, modalities: Sequence[Modality]) -> Method:
     """A method whose construction leaves the global random numbers alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        return make_method(settings, modalities, canvas)
+        return make_method(settings, modalities)
 
 
-def _forward(method: Method) -> Callable[[Tensor], object]:
-    """The features of all modalities, as a function of normalized images."""
-    return lambda images: method.features(images, [range(method.modalities)])
+def _forward(method: Method) -> Callable[[Batch], object]:
+    """The features of all modalities, as a function of clean items."""
+    return lambda items: method.features(items, [range(len(items))])
 
 
-def _backbone_flops(method: Method, images: Tensor) -> int:
-    """FLOPs of the backbones alone on images [N, M, 3, S, S]."""
+def _backbone_flops(method: Method, items: Batch) -> int:
+    """FLOPs of the backbones alone."""
     with torch.random.fork_rng(devices=[]):
-        backbones: nn.ModuleList = method.encoders().to(images.device).eval()
-    return sum(
-        count_flops(backbone, x) for backbone, x in zip(backbones, images.unbind(1), strict=True)
-    )
+        backbones = [one.to(items[0].device).eval() for one in method.encoders()]
+    return sum(count_flops(backbone, x) for backbone, x in zip(backbones, items, strict=True))
 
 
 @torch.inference_mode()
-def _time(method: Method, images: Tensor, repetitions: int) -> list[float]:
+def _time(method: Method, items: Batch, repetitions: int) -> list[float]:
     """Milliseconds of each forward pass until the device is done."""
     forward = _forward(method)
     times = []
     for _ in range(WARM_UP + repetitions):
-        wait_for(images.device)
+        wait_for(items[0].device)
         started = time.perf_counter()
-        forward(images)
-        wait_for(images.device)
+        forward(items)
+        wait_for(items[0].device)
         times.append((time.perf_counter() - started) * 1000)
     return times[WARM_UP:]
 

@@ -35,13 +35,14 @@ from torch import Tensor, nn
 
 from trifeature.comm.methods import Method
 from trifeature.comm.networks import decayed
-from trifeature.comm.training import Progress, Report, TrainingError, batches
-from trifeature.data.dataset import Dataset, PairSet
+from trifeature.comm.run_folder import TrainingError
+from trifeature.comm.training import Progress, Report, batches
 from trifeature.errors import InputError, check_name
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.interactions import COSTS, extract
 from trifeature.probes.metrics import macro_accuracy
 from trifeature.probes.regression import LinearModels, fit_many
+from trifeature.samples import Batch, HasSamples, Samples
 
 SupervisedLoss = Literal["supcon", "cross-entropy"]
 SUPERVISED_LOSSES: Final[tuple[SupervisedLoss, ...]] = get_args(SupervisedLoss)
@@ -194,29 +195,28 @@ class FineTuned:
 # --------------------------------------------------------------------------- the two sets of pairs
 
 
-def split_pairs(dataset: Dataset, *, folds: int, seed: int) -> tuple[Dataset, Dataset]:
-    """The data set twice: with the probe pairs to fit on, and with those to validate on.
+def split_samples(samples: Samples, *, folds: int, seed: int) -> tuple[Samples, Samples]:
+    """The samples twice: with the probe set to fit on, and with the one to validate on.
 
-    The first fold of `trifeature.probes.folds.combination_folds`: pairs that mix a validation
-    combination with another are in neither.
+    The first fold of `trifeature.probes.folds.combination_folds`: samples that mix a group to
+    validate on with another are in neither.
 
     Args:
-        dataset: Its probe pairs are divided.
-        folds: One over the share of the combinations to validate on.
+        samples: Their set `probe` is divided.
+        folds: One over the share of the groups to validate on.
         seed: Decides the division.
 
     Raises:
-        InputError: there are too few pairs or combinations.
+        InputError: there are too few samples or groups.
     """
-    chosen = combination_folds(dataset.combinations_of("probe"), folds=folds, seed=seed)
-    return _with_probe_pairs(dataset, chosen.fit[0]), _with_probe_pairs(dataset, chosen.validate[0])
-
-
-def _with_probe_pairs(dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Dataset:
-    pairs = dataset.pairs["probe"]
-    labels = {task: values[mask] for task, values in pairs.labels.items()}
-    kept = replace(pairs, images=pairs.images[mask], labels=labels)
-    return replace(dataset, pairs={**dataset.pairs, "probe": kept})
+    probe = samples.sets["probe"]
+    groups = probe.groups.reshape(len(probe), -1)
+    chosen = combination_folds(groups, folds=folds, seed=seed)
+    fitting, validation = (
+        replace(samples, sets={**samples.sets, "probe": probe.take(mask[0])})
+        for mask in (chosen.fit, chosen.validate)
+    )
+    return fitting, validation
 
 
 # --------------------------------------------------------------------------- measuring
@@ -232,20 +232,20 @@ class _Probe:
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """One task of a data set: what to fit on, validate on and, at the end, test on."""
+    """One task: what to fit on, validate on and, at the end, test on."""
 
     name: str
-    fitting: Dataset
-    validation: Dataset
+    fitting: Samples
+    validation: Samples
 
     @property
     def classes(self) -> int:
-        return self.fitting.settings.classes[self.name]
+        return self.fitting.tasks[self.name].classes
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
-        """Of the fitting pairs."""
-        return self.fitting.pairs["probe"].labels[self.name]
+        """Of the fitting samples."""
+        return self.fitting.sets["probe"].labels[self.name]
 
     def probe(self, method: Method) -> _Probe:
         """Fit a probe of each cost and keep the best, of equals the one of lowest cost."""
@@ -260,20 +260,20 @@ class _Task:
         return self._score(probe.model, method, self.fitting, "test")[0]
 
     def _score(
-        self, models: LinearModels, method: Method, dataset: Dataset, pair_set: PairSet
+        self, models: LinearModels, method: Method, samples: Samples, name: str
     ) -> list[float]:
-        """The macro accuracy of each model."""
-        labels = dataset.pairs[pair_set].labels[self.name]
-        guesses = models.log_probabilities(_features(method, dataset, pair_set)).argmax(-1)
+        """The macro accuracy of each model on a set."""
+        labels = samples.sets[name].labels[self.name]
+        guesses = models.log_probabilities(_features(method, samples, name)).argmax(-1)
         return [
             macro_accuracy(labels=labels, predictions=guess, classes=self.classes)
             for guess in guesses
         ]
 
 
-def _features(method: Method, dataset: Dataset, pair_set: PairSet) -> Tensor:
-    """What a probe reads of plain images, all modalities fused: [pairs, D]."""
-    return extract(method.eval(), dataset, pair_set, [range(method.modalities)])[0]
+def _features(method: Method, samples: Samples, name: str) -> Tensor:
+    """What a probe reads of a set's clean items, all modalities fused: [P, D]."""
+    return extract(method.eval(), samples, name, [range(len(samples.modalities))])[0]
 
 
 # --------------------------------------------------------------------------- learning
@@ -299,8 +299,8 @@ class _Learner:
         """One pass over the fitting pairs; the mean loss in nats."""
         self.method.train()
         losses = []
-        for images, labels in _labelled_batches(task, self.settings, number):
-            loss = self._loss(images, labels)
+        for batch, labels in _labelled_batches(task, self.settings, number):
+            loss = self._loss(batch, labels)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
@@ -313,13 +313,10 @@ class _Learner:
             )
         return mean
 
-    def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The loss of two views of images uint8 [B, M, 3, S, S] with labels [B]."""
-        views = [
-            self.method.augment(torch.cat([x, x]), m, self.generator)
-            for m, x in enumerate(images.unbind(1))
-        ]
-        z = self.method.features(torch.stack(views, 1), [range(self.method.modalities)])[0]
+    def _loss(self, batch: Batch, labels: Tensor) -> Tensor:
+        """The loss of two views of B samples with labels [B]."""
+        views = [self.method.augment(x, m, self.generator, copies=2) for m, x in enumerate(batch)]
+        z = self.method.features(tuple(views), [range(len(views))])[0]
         twice = labels.repeat(2)
         if self.head is None:
             return sup_con(z, twice, self.settings.temperature)
@@ -341,19 +338,19 @@ def _make_optimizer(
 
 def _labelled_batches(
     task: _Task, settings: FineTuning, epoch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images [B, M, 3, S, S] and labels [B] of an epoch, in the order of seed and epoch."""
-    images = task.fitting.images["train"]
-    pairs = torch.as_tensor(task.fitting.pairs["probe"].images, device=images.device)
-    labels = torch.as_tensor(task.labels, device=images.device)
-    for batch in batches(len(pairs), settings.batch_size, settings.seed, epoch):
-        rows = torch.as_tensor(batch, device=images.device)
-        yield images[pairs[rows]], labels[rows]
+) -> Iterator[tuple[Batch, Tensor]]:
+    """Batches and labels [B] of an epoch, in the order of seed and epoch."""
+    samples = task.fitting
+    rows = samples.rows_of("probe")
+    labels = torch.as_tensor(task.labels, device=samples.device)
+    for chosen in batches(len(rows), settings.batch_size, settings.seed, epoch):
+        places = torch.as_tensor(chosen, device=samples.device)
+        yield samples.batch("probe", rows[places]), labels[places]
 
 
 def finetune(
     method: Method,
-    dataset: Dataset,
+    data: HasSamples,
     task: str,
     settings: FineTuning | None = None,
     *,
@@ -367,8 +364,9 @@ def finetune(
     Args:
         method: Trained, as `trifeature.comm.training.load_run` gives it; it is left unchanged, and
             its device is where the work is done.
-        dataset: Its probe pairs are learned from, its test pairs scored.
-        task: One of the data set's tasks: `share`, `unique1`, `unique2`, …, `synergy`.
+        data: `Samples`, or a data set that has some: its set `probe` is learned from, its set
+            `test` scored.
+        task: One of its tasks.
         settings: How; the defaults of `FineTuning` if not given.
         report: Called after every epoch with the loss and the validation accuracy.
 
@@ -377,15 +375,16 @@ def finetune(
         TrainingError: the loss is no longer finite.
     """
     started = time.monotonic()
-    check_name("task", task, dataset.settings.classes)
+    samples = data.samples()
+    check_name("task", task, samples.tasks)
     settings = settings or FineTuning()
-    data = dataset.to(next(method.parameters()).device)
-    work = _Task(task, *split_pairs(data, folds=settings.folds, seed=settings.seed))
+    samples = samples.to(next(method.parameters()).device)
+    work = _Task(task, *split_samples(samples, folds=settings.folds, seed=settings.seed))
     tuned = copy.deepcopy(method)
     frozen = work.probe(tuned)
     before = work.test(tuned, frozen)
     best, best_epoch, validation, losses = _learn(tuned, work, frozen, settings, report)
-    parts = (work.fitting.pairs["probe"], work.validation.pairs["probe"], data.pairs["test"])
+    parts = (work.fitting.sets["probe"], work.validation.sets["probe"], samples.sets["test"])
     return FineTuned(
         task=task,
         settings=settings,

@@ -26,10 +26,16 @@ from typing import Any, Final
 import torch
 
 import trifeature
-from trifeature.comm.steps import Execution
-from trifeature.comm.training import TrainingError
+from trifeature.comm.run_folder import TrainingError
 from trifeature.errors import InputError
-from trifeature.experiments.executor import Job, OnRows, Outcome, Work
+from trifeature.experiments.executor import (
+    BackendOf,
+    Job,
+    OnRows,
+    Outcome,
+    Work,
+    plain_backend,
+)
 from trifeature.experiments.runs import Plan, Row
 
 RETRIES: Final = 5
@@ -124,7 +130,7 @@ def execute_on_ray(
     device: str | None = None,
     time_budget: float | None = None,
     keep_weights: bool = True,
-    execution: Execution | None = None,
+    backend: BackendOf = plain_backend,
     on_rows: OnRows | None = None,
 ) -> Outcome:
     """Hand the plans that have no rows yet to a Ray cluster and append their rows as each ends.
@@ -144,7 +150,7 @@ def execute_on_ray(
         device: See `make_request`.
         time_budget: Seconds. Nothing is started that is not expected to end within it.
         keep_weights: See `trifeature.experiments.runs.carry_out`.
-        execution: How steps are carried out; None for the device's default.
+        backend: Chooses how steps are taken.
         on_rows: Called with a plan and its rows when it has ended.
 
     Raises:
@@ -159,7 +165,7 @@ def execute_on_ray(
     with _connected(ray, cluster.address):
         request = make_request(cluster, device, _nodes(ray))
         place = None if source is None else source.absolute()
-        do = Job(runs.absolute(), place, request.device, keep_weights, execution)
+        do = Job(runs.absolute(), place, request.device, keep_weights, backend)
         submit = _submitter(ray, do, request, work)
         limit = None if time_budget is None else lambda: _room(ray, request)
         _dispatch(ray, submit, limit, work)

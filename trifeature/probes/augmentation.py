@@ -1,4 +1,4 @@
-"""How much of a picture its augmented view keeps, as the trained network sees it: I_NCE(X, X′).
+"""How much of an item its augmented view keeps, as the trained network sees it: I_NCE(X, X′).
 
 N pairs in a batch, M modalities.
 """
@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from trifeature.comm.methods import Method
-from trifeature.data.dataset import Dataset
-from trifeature.views.images import CLEAN, augment
+from trifeature.samples import HasSamples
 
 BATCH: Final = 64
 TEMPERATURE: Final = 0.1
@@ -21,7 +20,7 @@ SEED: Final = 7
 
 
 @torch.inference_mode()
-def i_nce(method: Method, dataset: Dataset, batches: int = 16) -> float | None:
+def i_nce(method: Method, data: HasSamples, batches: int = 16) -> float | None:
     """A lower estimate of I(X, X′) between test pairs and augmented views of them, in nats.
 
     Equation 6 of Dufumier et al. (2025) with the trained encoder: for batches of N = 64 test
@@ -33,18 +32,16 @@ def i_nce(method: Method, dataset: Dataset, batches: int = 16) -> float | None:
     Returns:
         The estimate, or None for a method without a fused embedding.
     """
-    method.eval()
-    device = next(method.parameters()).device
-    images = dataset.images["test"].to(device)
-    pairs = torch.as_tensor(dataset.pairs["test"].images, device=device)[: batches * BATCH]
-    generator = torch.Generator(device)
+    samples = data.samples().to(next(method.eval().parameters()).device)
+    generator = torch.Generator(samples.device)
     generator.manual_seed(SEED)
     values = []
-    for rows in pairs.split(BATCH):
-        x = images[rows]
-        plain = augment(x.flatten(0, 1), CLEAN, generator).unflatten(0, rows.shape)
-        views = [method.augment(one, m, generator) for m, one in enumerate(x.unbind(1))]
-        z, z_view = method.embed(plain), method.embed(torch.stack(views, dim=1))
+    for rows in samples.rows_of("test")[: batches * BATCH].split(BATCH):
+        batch = samples.batch("test", rows)
+        clean = [m.defaults.clean for m in samples.modalities]
+        plain = [method.augment(x, m, generator, clean[m]) for m, x in enumerate(batch)]
+        views = [method.augment(x, m, generator) for m, x in enumerate(batch)]
+        z, z_view = method.embed(tuple(plain)), method.embed(tuple(views))
         if z is None or z_view is None:
             return None
         if len(rows) == BATCH:

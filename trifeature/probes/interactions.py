@@ -8,7 +8,7 @@ N pairs, M modalities, F features, S pixels along the canvas.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
@@ -17,20 +17,20 @@ from scipy.stats import entropy
 from torch import Tensor
 
 from trifeature.comm.methods import Method
-from trifeature.comm.steps import numerics
-from trifeature.data.dataset import SPLIT_OF, Dataset, PairSet
-from trifeature.data.truth import atom_of, own_atoms
+from trifeature.comm.training import numerics
 from trifeature.errors import check_name
 from trifeature.files import finite
 from trifeature.pid import Atoms, fano_information
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.linear import ProbeData, ProbeResult, linear_probe
 from trifeature.probes.official import official_probe
-from trifeature.views.images import CLEAN, LIGHT, augment
+from trifeature.samples import Batch, HasSamples, Samples
+from trifeature.views import Views
 
 Probing = Literal["fixed", "paper"]
 PROBINGS: Final[tuple[Probing, ...]] = get_args(Probing)
 
+_ATOM: Final = {"share": "redundancy"}
 FOLDS: Final = 3
 COSTS: Final = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 """Candidates for the probe's cost, in scikit-learn's convention (a sum over the samples)."""
@@ -122,7 +122,7 @@ def learned_information(result: ProbeResult, task: str, truth: Atoms | None) -> 
     labels = result.confusion.sum(axis=1) / pairs
     bits = float(entropy(labels, base=2))
     return {
-        **({} if truth is None else {"truth": truth.value(atom_of(task))}),
+        **({} if truth is None else {"truth": truth.value(_ATOM.get(task, task))}),
         "entropy": bits,
         "fano": fano_information(float(result.confusion.trace() / pairs), labels),
         "cross_entropy": bits - result.cross_entropy,
@@ -145,72 +145,89 @@ def _informations(
 @torch.inference_mode()
 def extract(
     method: Method,
-    dataset: Dataset,
-    pair_set: PairSet,
+    samples: Samples,
+    name: str,
     subsets: Sequence[Sequence[int]],
     probing: Probing = "fixed",
 ) -> list[Tensor]:
-    """The features of every pair of a set, for each subset of the modalities.
+    """The features of every sample of a set, for each subset of the modalities.
 
     Args:
         method: In evaluation mode.
-        dataset: On the method's device.
-        pair_set: Whose pairs.
+        samples: On the method's device.
+        name: Of the set.
         subsets: Lists of modalities.
-        probing: `fixed` looks at the plain images, `paper` at one random light crop of each.
+        probing: `fixed` looks at the clean items, `paper` at one random light view of each.
 
     Returns:
-        float32 [N, F] for each subset.
+        float32 [P, F] for each subset.
     """
-    images = dataset.images[SPLIT_OF[pair_set]]
-    pairs = torch.as_tensor(dataset.pairs[pair_set].images, device=images.device)
-    with numerics("float32", images.device):
-        of_pairs = _codes_of_plain if probing == "fixed" else _codes_of_crops
-        parts = [method.combine(codes, subsets) for codes in of_pairs(method, images, pairs)]
+    with numerics("float32", samples.device):
+        codes_of = _codes_of_clean if probing == "fixed" else _codes_of_light_views
+        parts = [method.combine(codes, subsets) for codes in codes_of(method, samples, name)]
     return [torch.cat(features).float() for features in zip(*parts, strict=True)]
 
 
-def _codes_of_plain(method: Method, images: Tensor, pairs: Tensor) -> Iterator[list[Tensor]]:
-    """The codes of consecutive pairs' plain images.
+def _codes_of_clean(method: Method, samples: Samples, name: str) -> Iterator[list[Tensor]]:
+    """The codes of consecutive samples' clean items.
 
-    Every image is encoded once for each modality that shows it, not once for each of its pairs:
+    Every item is encoded once for each modality that shows it, not once for each of its samples:
     ten thousand pairs of the paper's preset are made of 2,400 images.
     """
-    generator = torch.Generator(images.device)  # plain images use none of its randomness
-    shown = [column.unique() for column in pairs.unbind(1)]
-    codes = [
-        torch.cat(
-            [method.encode(augment(images[i], CLEAN, generator), m) for i in own.split(BATCH)]
-        )
-        for m, own in enumerate(shown)
-    ]
-    for rows in pairs.split(BATCH):
+    generator = torch.Generator(samples.device)  # clean items use none of its randomness
+    rows, tables = samples.rows_of(name), samples.items[samples.sets[name].table]
+    shown = [column.unique() for column in rows.unbind(1)]
+    codes = []
+    for m, (own, items) in enumerate(zip(shown, tables, strict=True)):
+        clean = samples.modalities[m].defaults.clean
+        parts = [
+            method.encode(_view(clean, items[part], generator), m) for part in own.split(BATCH)
+        ]
+        codes.append(torch.cat(parts))
+    for part in rows.split(BATCH):
         yield [
             code[torch.searchsorted(own, column.contiguous())]
-            for code, own, column in zip(codes, shown, rows.unbind(1), strict=True)
+            for code, own, column in zip(codes, shown, part.unbind(1), strict=True)
         ]
 
 
-def _codes_of_crops(method: Method, images: Tensor, pairs: Tensor) -> Iterator[list[Tensor]]:
-    """The codes of consecutive pairs, a fresh light crop of each image each time."""
-    generator = torch.Generator(images.device)
+def _codes_of_light_views(method: Method, samples: Samples, name: str) -> Iterator[list[Tensor]]:
+    """The codes of consecutive samples, a fresh light view of each item each time."""
+    generator = torch.Generator(samples.device)
     generator.manual_seed(VIEW_SEED)
-    for rows in pairs.split(BATCH):
-        views = augment(images[rows.flatten()], LIGHT, generator).unflatten(0, rows.shape)
-        yield [method.encode(x, m) for m, x in enumerate(views.unbind(1))]
+    for rows in samples.rows_of(name).split(BATCH):
+        batch = samples.batch(name, rows)
+        yield [method.encode(x, m) for m, x in enumerate(_light_views(samples, batch, generator))]
+
+
+def _light_views(samples: Samples, batch: Batch, generator: torch.Generator) -> Iterable[Tensor]:
+    """Light views of a batch, drawn sample by sample where all modalities are alike."""
+    kinds = {(m.kind, m.shape) for m in samples.modalities}
+    light = [m.defaults.light for m in samples.modalities]
+    if len(kinds) > 1:
+        return [_view(views, x, generator) for views, x in zip(light, batch, strict=True)]
+    together = torch.stack(batch, dim=1)
+    made = _view(light[0], together.flatten(0, 1), generator)
+    return list(made.view(*together.shape[:2], *made.shape[1:]).unbind(1))
+
+
+def _view(views: Views, items: Tensor, generator: torch.Generator) -> Tensor:
+    """One view of each item."""
+    parameters = views.draw(len(items), tuple(items.shape[1:]), generator, items.device)
+    return views.apply(items, parameters)
 
 
 def probe(
-    method: Method, dataset: Dataset, *, probing: Probing = "fixed", alone: bool = False
+    method: Method, data: HasSamples, *, probing: Probing = "fixed", alone: bool = False
 ) -> Interactions:
     """Measure R, U and S of a method.
 
     Args:
         method: Trained or not.
-        dataset: Whose probe and test pairs are used.
-        probing: `fixed` is our protocol: plain images, standardized features, the cost chosen by
-            cross-validation whose folds keep out combinations of both images. `paper` is the
-            authors': random light crops of probe and test images and the probe of their code.
+        data: Whose sets `probe` and `test` are used.
+        probing: `fixed` is our protocol: clean items, standardized features, the cost chosen by
+            cross-validation whose folds keep out groups. `paper` is the authors': random light
+            views of probe and test items and the probe of their code.
         alone: Also probe each modality without the others.
 
     Raises:
@@ -218,33 +235,31 @@ def probe(
     """
     check_name("probing", probing, PROBINGS)
     method.eval()
-    device = next(method.parameters()).device
-    data = dataset.to(device)
-    M = dataset.settings.rule.modalities
+    samples = data.samples().to(next(method.parameters()).device)
+    M = len(samples.modalities)
     subsets = [list(range(M)), *([[m] for m in range(M)] if alone else [])]
-    train = extract(method, data, "probe", subsets, probing)
-    test = extract(method, data, "test", subsets, probing)
+    train = extract(method, samples, "probe", subsets, probing)
+    test = extract(method, samples, "test", subsets, probing)
     results = [
-        _fit_and_score(fitted, scored, dataset, probing)
+        _fit_and_score(fitted, scored, samples, probing)
         for fitted, scored in zip(train, test, strict=True)
     ]
-    names = [f"image{m + 1}" for m in range(M)]
+    names = [m.name for m in samples.modalities]
     return Interactions(
         tasks=results[0],
         alone=dict(zip(names, results[1:], strict=False)),
-        pairs=len(dataset.pairs["test"]),
-        truth=own_atoms(
-            dataset.tables["test"].attributes, dataset.pairs["test"], dataset.settings.rule
-        ),
+        pairs=len(samples.sets["test"]),
+        truth=samples.truth(),
     )
 
 
 def _fit_and_score(
-    fitted: Tensor, scored: Tensor, dataset: Dataset, probing: Probing
+    fitted: Tensor, scored: Tensor, samples: Samples, probing: Probing
 ) -> dict[str, ProbeResult]:
-    train = ProbeData(fitted, dataset.pairs["probe"].labels)
-    test = ProbeData(scored, dataset.pairs["test"].labels)
+    train = ProbeData(fitted, samples.sets["probe"].labels)
+    test = ProbeData(scored, samples.sets["test"].labels)
     if probing == "paper":
         return official_probe(train, test)
-    folds = combination_folds(dataset.combinations_of("probe"), folds=FOLDS, seed=FOLD_SEED)
+    groups = samples.sets["probe"].groups.reshape(len(fitted), -1)
+    folds = combination_folds(groups, folds=FOLDS, seed=FOLD_SEED)
     return linear_probe(train, test, folds, costs=COSTS)

@@ -1,1 +1,76 @@
-"""Augmentations of each kind of modality: draw the parameters, then apply them."""
+"""Augmentations of each kind of modality: draw the parameters, then apply them.
+
+A set of views is a frozen dataclass that says which random transforms make a view; an ablation is
+another value. It draws parameters for many samples at once and applies them, two steps, so that a
+draw can be printed, replayed and tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
+
+from trifeature.errors import check_name
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class Parameters(Protocol):
+    """What was drawn for N samples."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def __getitem__(self, index: Any) -> Parameters:
+        """The parameters of some samples, by a slice or an index tensor."""
+
+
+class Views(Protocol):
+    """Which random transforms make a view of an item of one kind."""
+
+    kind: ClassVar[str]
+    """The kind of modality that it is for, see `trifeature.modality`."""
+
+    def draw(
+        self,
+        count: int,
+        shape: tuple[int, ...],
+        generator: torch.Generator,
+        device: torch.device | str | None = None,
+    ) -> Parameters:
+        """Draw the parameters of `count` items of a shape, each independent of the others."""
+
+    def apply(self, items: Tensor, parameters: Any) -> Tensor:
+        """Apply drawn parameters to items [N, *shape]; float32, the items are left as they are."""
+
+    def unique(self) -> Views:
+        """The "unique" augmentation of FactorCL: the same without what hides most of an item."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `views_from_json` reads back."""
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote, without `kind`; a missing key is its default."""
+
+
+VIEW_KINDS: Final[dict[str, type[Any]]] = {}
+"""The class of views of every kind of modality."""
+
+
+def register_views(views: type[Any]) -> None:
+    """Add the class of views of a kind, so that settings that hold some can be read."""
+    VIEW_KINDS[views.kind] = views
+
+
+def views_from_json(content: Mapping[str, Any]) -> Any:
+    """The views that `to_json` wrote; `kind` is left out for images.
+
+    Raises:
+        InputError: an unknown kind or key, or a value out of range.
+    """
+    rest = dict(content)
+    kind = check_name("kind of views", rest.pop("kind", "image"), VIEW_KINDS)
+    return VIEW_KINDS[kind].from_json(rest)

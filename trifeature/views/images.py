@@ -13,21 +13,16 @@ N samples, S pixels along a canvas, T along the result, P = T² pixels of a resu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Final
 
 import torch
 from torch import Tensor
 from torch.nn.functional import threshold
 
-from trifeature.errors import InputError, check_name
-
-IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
-"""Mean of ImageNet's red, green and blue, in [0, 1]."""
-
-IMAGENET_STD: Final = (0.229, 0.224, 0.225)
-"""Standard deviation of ImageNet's red, green and blue."""
+from trifeature.errors import InputError
+from trifeature.views.sets import ViewSet
 
 JITTER_OPS: Final = ("brightness", "contrast", "saturation", "hue")
 """The operations of the color jitter; `ViewParameters.order` holds positions in this tuple."""
@@ -39,128 +34,6 @@ _CONTRAST, _SATURATION, _HUE = 1, 2, 3
 _CROP_TRIES = 10  # as torchvision's RandomResizedCrop
 # What a few cores' caches hold: at 224 pixels, 16 times as many at once take 1.4 times as long.
 _CPU_CHUNK_PIXELS = 2**17
-
-
-@dataclass(frozen=True)
-class ViewSet:
-    """Which random transforms make a view, in the order in which they are applied.
-
-    An ablation is another value: `replace(ALL, crop_scale=None)`. The defaults are those of
-    CoMM (Dufumier et al. 2025), whose jitter has half of SimCLR's strength. To save one, use
-    `dataclasses.asdict`; `from_dict` reads it back.
-
-    Attributes:
-        crop_scale: Least and largest area of the crop, as fractions of the canvas; None: no crop.
-        crop_ratio: Least and largest width / height of the crop.
-        brightness: Factor uniform in 1 ± this (but never below 0).
-        contrast: Factor uniform in 1 ± this (but never below 0).
-        saturation: Factor uniform in 1 ± this (but never below 0).
-        hue: Shift uniform in ± this, as a fraction of the color wheel, at most 0.5.
-        jitter_probability: How often a sample's colors are jittered, in random order of the four.
-        grayscale_probability: How often a sample loses its colors.
-        blur_sigma: Least and largest standard deviation of the Gaussian blur, in pixels of the
-            result: scale it with the canvas (these are for 224 pixels).
-        blur_probability: How often a sample is blurred.
-        flip_probability: How often a sample is mirrored left to right.
-        mean: Subtracted from red, green and blue at the end; None, with `std`, for neither.
-        std: What red, green and blue are then divided by.
-
-    Raises:
-        InputError: a setting is out of range; the message names it and the range.
-
-    >>> replace(ALL, crop_scale=None) == ALL_WITHOUT_CROP
-    True
-    """
-
-    crop_scale: tuple[float, float] | None = (0.08, 1.0)
-    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    brightness: float = 0.4
-    contrast: float = 0.4
-    saturation: float = 0.4
-    hue: float = 0.1
-    jitter_probability: float = 0.8
-    grayscale_probability: float = 0.2
-    blur_sigma: tuple[float, float] = (0.1, 2.0)
-    blur_probability: float = 0.5
-    flip_probability: float = 0.5
-    mean: tuple[float, float, float] | None = IMAGENET_MEAN
-    std: tuple[float, float, float] | None = IMAGENET_STD
-
-    def __post_init__(self) -> None:
-        if self.crop_scale is not None:
-            _check_interval("crop_scale", self.crop_scale, 0, 1)
-        _check_interval("crop_ratio", self.crop_ratio, 0.01, 100)
-        _check_interval("blur_sigma", self.blur_sigma, 0.01, 1000)
-        for name in ("brightness", "contrast", "saturation"):
-            _check_number(name, getattr(self, name), 0, 100)
-        _check_number("hue", self.hue, 0, 0.5)
-        for name in ("jitter", "grayscale", "blur", "flip"):
-            _check_number(f"{name}_probability", getattr(self, f"{name}_probability"), 0, 1)
-        if (self.mean is None) != (self.std is None):
-            raise InputError("mean and std go together: give both, or None for both")
-        if self.mean is not None:
-            _check_tuple("mean", self.mean, 3, -100, 100)
-            _check_tuple("std", self.std, 3, 0.001, 1000)
-
-    @classmethod
-    def from_dict(cls, settings: Mapping[str, object]) -> ViewSet:
-        """The `ViewSet` of a dictionary, such as `dataclasses.asdict` or JSON gives.
-
-        Args:
-            settings: Values by name; a name left out has its default, lists become tuples.
-
-        Raises:
-            InputError: a name is unknown or a value is out of range.
-
-        >>> ViewSet.from_dict({"crop_scale": [0.2, 1.0], "hue": 0}).crop_scale
-        (0.2, 1.0)
-        """
-        names = [field.name for field in fields(cls)]
-        known: dict[str, Any] = {
-            check_name("setting of a view set", name, names): tuple(value)
-            if isinstance(value, list)
-            else value
-            for name, value in settings.items()
-        }
-        return cls(**known)
-
-
-def _check_number(name: str, value: object, least: float, most: float) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not least <= value <= most:  # type: ignore[operator]  # NaN fails too
-        raise InputError(f"{name} must be from {least:g} to {most:g}, not {value!r}")
-
-
-def _check_tuple(name: str, values: object, count: int, least: float, most: float) -> None:
-    if not isinstance(values, tuple) or len(values) != count:
-        raise InputError(f"{name} must be a tuple of {count} numbers, not {values!r}")
-    for value in values:
-        _check_number(f"each number of {name}", value, least, most)
-
-
-def _check_interval(name: str, interval: tuple[float, float], least: float, most: float) -> None:
-    _check_tuple(name, interval, 2, least, most)
-    if interval[0] > interval[1]:
-        raise InputError(f"{name} must not fall: {interval[0]:g} is above {interval[1]:g}")
-
-
-ALL: Final = ViewSet()
-"""Every transform: crop of 8 to 100 % of the area, jitter, grayscale, blur, flip, normalization."""
-
-ALL_WITHOUT_CROP: Final = replace(ALL, crop_scale=None)
-"""Every transform but the crop."""
-
-CLEAN: Final = ViewSet(
-    crop_scale=None,
-    jitter_probability=0,
-    grayscale_probability=0,
-    blur_probability=0,
-    flip_probability=0,
-)
-"""The image itself, normalized."""
-
-LIGHT: Final = replace(CLEAN, crop_scale=(0.5, 1.0))
-"""Only a crop of 50 to 100 % of the area, and normalization."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,10 +85,6 @@ class ViewParameters:
         return ViewParameters(
             **{field.name: getattr(self, field.name).to(device) for field in fields(self)}
         )
-
-
-ApplyViews = Callable[[Tensor, ViewParameters, ViewSet], Tensor]
-"""What `apply` is by default: images [N, 3, S, S], parameters and set to views [N, 3, S, S]."""
 
 
 def draw(

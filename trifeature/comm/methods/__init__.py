@@ -1,16 +1,18 @@
-"""Every method by name: one file each, one line in this table."""
+"""Every method by name. One file each; `register_method` adds one from outside the package."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from trifeature.comm.methods.base import Loss, Method, Views
+from trifeature.comm.methods.base import Loss, Method, Tensors
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.methods.cross_self import CrossSelf
 from trifeature.comm.methods.factorcl import FactorCL
-from trifeature.comm.settings import RunSettings
+from trifeature.comm.settings import OPTIONS, Options, RunSettings
 from trifeature.errors import InputError, check_name
+from trifeature.modality import Modality
 
 METHODS: Final[dict[str, type[Method]]] = {
     "comm": CoMM,
@@ -18,36 +20,34 @@ METHODS: Final[dict[str, type[Method]]] = {
     "cross+self": CrossSelf,
     "factorcl": FactorCL,
 }
-"""The class of every method, by the name that `method` of the run's settings gives it."""
+"""The class of every method, by the name that `RunSettings.method` gives it."""
 
 
-def make_method(settings: RunSettings, modalities: int, canvas: int) -> Method:
+def register_method(name: str, method: type[Method], options: type[Options]) -> None:
+    """Add a method.
+
+    Args:
+        name: As `RunSettings.method` and `--method` call it.
+        method: Its class.
+        options: A frozen dataclass of its own options; a field that another method has too is
+            filled from a preset.
+
+    Raises:
+        InputError: a method of this name exists already.
+    """
+    if name in METHODS:
+        raise InputError(f"a method called {name!r} exists already")
+    METHODS[name] = method
+    OPTIONS[name] = options
+
+
+def make_method(settings: RunSettings, modalities: Sequence[Modality]) -> Method:
     """Construct the method that the settings name.
 
     Raises:
-        InputError: there is no such method, or its settings do not fit together.
+        InputError: there is no such method, or its settings do not fit the modalities.
     """
-    return class_of(settings)(settings, modalities, canvas)
+    return METHODS[check_name("method", settings.method, METHODS)](settings, modalities)
 
 
-def class_of(settings: RunSettings) -> type[Method]:
-    """The class of the method that the settings name.
-
-    Raises:
-        InputError: there is no such method, or it would not heed one of the settings: such a run
-            would differ from another in its name alone.
-    """
-    chosen = METHODS[check_name("method", settings.method, METHODS)]
-    for name, other in METHODS.items():
-        for setting in sorted(other.heeds - chosen.heeds):
-            if _value(settings, setting) != _value(RunSettings(), setting):
-                raise InputError(f"{setting} is a setting of {name}, not of {settings.method}")
-    return chosen
-
-
-def _value(settings: RunSettings, name: str) -> object:
-    """A setting of the run's, or else of its model's."""
-    return getattr(settings if hasattr(settings, name) else settings.model, name)
-
-
-__all__ = ["METHODS", "Loss", "Method", "Views", "class_of", "make_method"]
+__all__ = ["METHODS", "Loss", "Method", "Tensors", "make_method", "register_method"]

@@ -1,45 +1,30 @@
 """The interface of a method: what it minimizes, and what a probe may read from it.
 
-A step has two halves. `views` holds all that is random: it draws augmentations and makes them.
-`loss_of` is a function of these views and the weights alone, so that it can be compiled, and
-compared between precisions on the same views. What a probe reads has two halves too: `encode` looks
-at one image, so each image of a data set is encoded once, however many pairs it is in; `combine`
-puts codes of the same pairs together.
+A training step has three parts. `views` holds all randomness: it draws augmentations and applies
+them. `codes_of` encodes each sample on its own. In `loss_of` samples meet: as negatives, or in the
+BatchNorm of a head. A probe reads a method in two parts: `encode` looks at the items of one
+modality, so each item of a data set is encoded once however many samples it is in; `combine` puts
+the codes of the same samples together.
 
-N samples, n of them encoded by this process, M modalities, S pixels along the canvas, F features.
+N samples, M modalities, k views of an item, F features.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import ClassVar, Final
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from trifeature.comm.networks import (
-    alexnet_maps,
-    alexnet_maps_unpooled,
-    resnet50_maps,
-    small_maps,
-)
-from trifeature.comm.parallel import ALONE, Group, Share, share_statistics
+from trifeature.comm.encoders import make_encoder, vector_encoder
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
-from trifeature.views.fused_views import apply_fused
-from trifeature.views.images import ApplyViews, ViewSet, apply
-
-ENCODERS = {
-    "alexnet": alexnet_maps,
-    "alexnet-unpooled": alexnet_maps_unpooled,
-    "resnet50": resnet50_maps,
-    "small": small_maps,
-}
-"""How each encoder of `trifeature.comm.settings.ENCODERS` is made."""
+from trifeature.modality import Modality
+from trifeature.samples import Batch
+from trifeature.views import Parameters, Views
 
 
 @dataclass(frozen=True)
@@ -55,118 +40,101 @@ class Loss:
     terms: Mapping[str, Tensor]
 
 
-VARIANTS: Final = 64
-"""How many variants of one function the compiler may keep. A process that goes through a whole
-paper meets more of them (methods, losses, sets of views, last batches) than its own limit of 8,
-beyond which it raises an error."""
+Tensors = tuple[Tensor, ...]
+Objective = Callable[[Tensors], Loss]
+"""A loss as a function of views."""
 
-LossFunction = Callable[[Tensor, torch.Generator], Loss]
-Views = tuple[Tensor, ...]
+
+class Exchange(Protocol):
+    """What a method does with the samples of a batch where several processes share it."""
+
+    def own(self, samples: int, copies: int) -> Tensor | None:
+        """The rows of [copies · N] items that this process makes and encodes; None for all."""
+
+    def gather(self, codes: Tensor) -> Tensor:
+        """The codes [n, …] of all processes together [N, …], differentiable."""
+
+
+def apply_views(views: Views, items: Tensor, parameters: Parameters) -> Tensor:
+    """Apply drawn parameters; what `Method.apply` is unless something faster replaces it."""
+    return views.apply(items, parameters)
 
 
 class Method(nn.Module, ABC):
-    """A way of learning from tuples of images.
+    """A way of learning from samples of several modalities.
 
-    A method draws its own views, so that all that distinguishes it stands in one file. It is
-    constructed from (settings, modalities, canvas); adding one takes such a file and one line in
-    `trifeature.comm.methods.METHODS`.
+    Everything that distinguishes a method stands in its file: options, views, networks, loss. It is
+    constructed from (settings, modalities) and added by `register_method`.
 
     Attributes:
-        heeds: Settings that not every method knows and this one does: `loss` of the run's, and
-            switches of the model's. Another method refuses them.
+        settings: Of the run; `settings.options` are the method's own.
+        modalities: In the order of a batch.
+        apply_views: Applies drawn augmentations; a faster implementation may be put here.
+        exchange: Set where several processes train together, else None.
     """
 
-    heeds: ClassVar[frozenset[str]] = frozenset()
-
-    def __init__(self, settings: RunSettings, modalities: int, canvas: int) -> None:
+    def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
         super().__init__()
-        if len(settings.views) not in (1, modalities):
-            raise InputError(
-                f"views must be one set for all or one for each of {modalities} modalities, "
-                f"not {len(settings.views)}"
-            )
+        for name, given in (("views", settings.views), ("encoder", settings.encoder)):
+            if not isinstance(given, str) and len(given) not in (1, len(modalities)):
+                raise InputError(
+                    f"{name} must be one for all or one for each of {len(modalities)} "
+                    f"modalities, not {len(given)}"
+                )
         self.settings = settings
-        self.modalities = modalities
-        self.canvas = canvas
-        self.group = ALONE
-        self.apply_views: ApplyViews = apply
+        self.modalities = tuple(modalities)
+        self.apply_views: Callable[[Views, Tensor, Parameters], Tensor] = apply_views
+        self.exchange: Exchange | None = None
 
-    def join(self, group: Group) -> None:
-        """Train together with other processes from now on, see `trifeature.comm.parallel`."""
-        self.group = group
-        share_statistics(self, group)
-
-    def share(self, samples: int) -> Share:
-        """Which samples of a batch this process encodes: in evaluation, and alone, all."""
-        return (self.group if self.training else ALONE).share(samples)
+    # ----------------------------------------------------------------- training
 
     @abstractmethod
-    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
+    def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
         """Draw and make the views that one loss is computed from, with `augment`.
 
         Args:
-            images: uint8 [N, M, 3, S, S].
-            generator: Source of all randomness, on the images' device.
-            share: The samples whose views to make.
+            batch: The items of N samples, [N, *shape] for each modality.
+            generator: Source of all randomness, on the items' device.
 
         Returns:
-            [k · n, 3, S, S] each, whatever `loss_of` expects.
+            Whatever `codes_of` expects.
         """
 
     @abstractmethod
-    def loss_of(self, views: Views, share: Share) -> Loss:
-        """The loss of views: no randomness, no value that the host would have to wait for.
+    def codes_of(self, views: Tensors) -> Tensors:
+        """Codes of each sample on its own, samples along the first dimension: [N, …] each."""
 
-        `Share.gather` puts the shares of all processes together before samples meet, in BatchNorm
-        or in the loss.
+    @abstractmethod
+    def loss_of(self, codes: Tensors) -> Loss:
+        """The loss of a whole batch, from the codes of all its samples: no randomness."""
 
-        Args:
-            views: As `views` returns them.
-            share: The samples that they are of.
-        """
+    def codes(self, views: Tensors) -> Tensors:
+        """`codes_of` for all samples of the batch, whichever process encodes them."""
+        own = self.codes_of(views)
+        exchange = self.exchange if self.training else None
+        return own if exchange is None else tuple(exchange.gather(x) for x in own)
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Loss:
-        """Draw views of a batch of images, uint8 [N, M, 3, S, S], and compute the loss."""
-        share = self.share(len(images))
-        return self.loss_of(self.views(images, generator, share), share)
+    def objective(self, views: Tensors) -> Loss:
+        """The loss as a function of views."""
+        return self.loss_of(self.codes(views))
 
-    pure: tuple[str, ...] = ("loss_of",)
-    """Names of the functions of views that `compiled` hands to the compiler."""
-
-    @contextmanager
-    def compiled(self) -> Iterator[None]:
-        """Fuse views and losses by `torch.compile` while inside the block.
-
-        The kernels stay with the process: another run of the same kind finds them ready. Where
-        training rounds to bfloat16, views are made in float16, see `trifeature.views.fused_views`.
-        """
-        half = self.settings.precision == "bfloat16"
-        self.apply_views = partial(apply_fused, dtype=torch.float16 if half else torch.float32)
-        for name in self.pure:
-            setattr(self, name, torch.compile(getattr(self, name), dynamic=False, fullgraph=True))
-        try:
-            with torch._dynamo.config.patch(recompile_limit=VARIANTS):
-                yield
-        finally:
-            self.apply_views = apply
-            for name in self.pure:
-                delattr(self, name)  # the class's own function shows again
-
-    def losses(self) -> tuple[LossFunction, ...]:
+    def objectives(self) -> tuple[Objective, ...]:
         """The losses of one step, minimized in turn, each by the parameters of its phase."""
-        return (self.loss,)
+        return (self.objective,)
 
     def phase_of(self, parameter: str) -> int:  # noqa: ARG002 - for methods of several phases
-        """Which of the `losses` a parameter learns from, by the parameter's name."""
+        """Which of the `objectives` a parameter learns from, by the parameter's name."""
         return 0
 
+    # ----------------------------------------------------------------- probing
+
     @abstractmethod
-    def encode(self, images: Tensor, modality: int) -> Tensor:
-        """What is known of each image before it meets those of other modalities.
+    def encode(self, items: Tensor, modality: int) -> Tensor:
+        """Features of one modality's items, before they meet those of other modalities.
 
         Args:
-            images: float [N, 3, S, S], already normalized.
-            modality: Which.
+            items: float [N, *shape], clean or augmented.
+            modality: Its place.
 
         Returns:
             Codes [N, …].
@@ -174,51 +142,101 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        """What a probe reads of pairs, from their images' codes.
+        """What a probe reads of samples, from the codes of their items.
 
         Args:
-            codes: Of each modality [N, …], row n of the same pair.
+            codes: For each modality [N, …].
             subsets: Lists of modalities to look at, each without the others.
 
         Returns:
             float [N, F] for each subset; F may differ between them.
         """
 
-    def features(self, images: Tensor, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        """What a probe reads of normalized images [N, M, 3, S, S]: `encode`, then `combine`."""
-        codes = [self.encode(x, m) for m, x in enumerate(images.unbind(1))]
-        return self.combine(codes, subsets)
+    def features(self, batch: Batch, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        """What a probe reads of clean or augmented items: `encode`, then `combine`."""
+        return self.combine([self.encode(x, m) for m, x in enumerate(batch)], subsets)
 
-    def embed(self, images: Tensor) -> Tensor | None:  # noqa: ARG002 - for methods that have one
-        """What the loss compares: one embedding [N, D] of all modalities, where there is one.
+    def embed(self, batch: Batch) -> Tensor | None:  # noqa: ARG002 - for methods that have one
+        """The embedding [N, D] of all modalities that the loss compares, where there is one.
 
         Args:
-            images: float [N, M, 3, S, S], already normalized.
+            batch: Clean or augmented items, float [N, *shape] for each modality.
         """
         return None
 
+    # ----------------------------------------------------------------- for authors of methods
+
+    def views_of(self, modality: int, views: Views | None = None) -> Views:
+        """The augmentations of a modality: the given ones, by default the run's.
+
+        Where they are of another kind than the modality, its kind's own default.
+        """
+        chosen = self.settings.views_of(modality) if views is None else views
+        kind = self.modalities[modality].defaults
+        if chosen.kind == kind.name:
+            return chosen
+        return kind.light if chosen == self.settings.light else kind.strong
+
     def augment(
         self,
-        images: Tensor,
-        views: ViewSet | int,
+        items: Tensor,
+        modality: int,
         generator: torch.Generator,
-        share: Share | None = None,
+        views: Views | None = None,
         copies: int = 1,
     ) -> Tensor:
-        """A fresh view of each image.
+        """Fresh views of each item.
 
         Args:
-            images: uint8 [copies · N · K, 3, S, S], see `Share.augment`.
-            views: The augmentations; a number means the run's for this modality.
+            items: [N, *shape] of one modality.
+            modality: Its place.
             generator: Source of the randomness.
-            share: Make the views of its samples only.
-            copies: See `Share.augment`.
-        """
-        part = ALONE.share(len(images)) if share is None else share
-        chosen = self.settings.views_of(views) if isinstance(views, int) else views
-        return part.augment(images, chosen, generator, copies, self.apply_views)
+            views: The augmentations; None for the run's.
+            copies: Views of each item, k.
 
-    def encoders(self) -> nn.ModuleList:
+        Returns:
+            float [k · n, *shape], the batch k times, for the n samples that this process encodes
+            (N, where it is alone).
+        """
+        chosen = self.views_of(modality, views)
+        repeated = torch.cat([items] * copies) if copies > 1 else items
+        parameters = chosen.draw(len(repeated), tuple(items.shape[1:]), generator, items.device)
+        own = None
+        if self.exchange is not None and self.training:
+            own = self.exchange.own(len(items), copies)
+        if own is not None:
+            repeated, parameters = repeated[own], parameters[own]
+        return self.apply_views(chosen, repeated, parameters)
+
+    def light_views(self, batch: Batch, generator: torch.Generator) -> Tensors:
+        """One light view of each item: float [n, *shape] for each modality.
+
+        Where all modalities are alike their parameters are drawn together, sample by sample, as
+        they were for all recorded rows.
+        """
+        light, M = self.settings.light, len(batch)
+        if len({(m.kind, m.shape) for m in self.modalities}) > 1:
+            return tuple(self.augment(x, m, generator, light) for m, x in enumerate(batch))
+        chosen = self.views_of(0, light)
+        together = torch.stack(batch, dim=1).flatten(0, 1)
+        shape = tuple(together.shape[1:])
+        parameters = chosen.draw(len(together), shape, generator, together.device)
+        if self.exchange is not None and self.training:
+            own = self.exchange.own(len(batch[0]), 1)
+            if own is not None:
+                rows = (own[:, None] * M + torch.arange(M, device=own.device)).flatten()
+                together, parameters = together[rows], parameters[rows]
+        made = self.apply_views(chosen, together, parameters)
+        return tuple(made.unflatten(0, (-1, M)).unbind(1))
+
+    def encoders(self) -> list[nn.Module]:
         """A new encoder for each modality."""
-        make = ENCODERS[self.settings.model.encoder]
-        return nn.ModuleList(make() for _ in range(self.modalities))
+        return [make_encoder(self.settings, m, place) for place, m in enumerate(self.modalities)]
+
+    def vector_encoders(self, length: int) -> nn.ModuleList:
+        """A new encoder for each modality with a linear layer on top: items to [N, length]."""
+        made = self.encoders()
+        return nn.ModuleList(
+            vector_encoder(encoder, m, length)
+            for encoder, m in zip(made, self.modalities, strict=True)
+        )

@@ -2,9 +2,9 @@
 
 Dufumier, Castillo Navarro, Tuia & Thiran, "What to align in multimodal contrastive learning?",
 ICLR 2025, section 3 and Algorithm 1, and the code published with it; where they differ the
-default is what produced the published numbers, and the other is a setting.
+default is what produced the published numbers, and the other is an option.
 
-N samples, M modalities, T tokens, D fusion width, G subsets of modalities.
+N samples, M modalities, T tokens, D fusion width, G subsets of modalities, V views.
 """
 
 from __future__ import annotations
@@ -14,20 +14,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from trifeature.comm.encoders import latent_converter
 from trifeature.comm.losses import combine, comm_terms, loss_names, terms_of
-from trifeature.comm.methods.base import Loss, Method, Views
-from trifeature.comm.networks import (
-    AttentionFusion,
-    LinearFusion,
-    PatchEmbedding,
-    ProjectionHead,
-    output_shape,
-    vector_encoder,
-)
-from trifeature.comm.parallel import Share
-from trifeature.comm.settings import RunSettings
-from trifeature.errors import check_name
-from trifeature.views.images import CLEAN
+from trifeature.comm.methods.base import Loss, Method, Tensors
+from trifeature.comm.networks import AttentionFusion, LinearFusion, ProjectionHead
+from trifeature.comm.settings import CoMMOptions, RunSettings
+from trifeature.errors import InputError, check_name
+from trifeature.modality import Modality
+from trifeature.samples import Batch
 
 
 class CoMM(Method):
@@ -37,94 +31,97 @@ class CoMM(Method):
     small one; AlexNet has none) both views so share their statistics.
     """
 
-    heeds = frozenset({"loss", "fusion", "masking", "unimodal", "negatives", "head_norm"})
-
-    def __init__(self, settings: RunSettings, modalities: int, canvas: int) -> None:
-        super().__init__(settings, modalities, canvas)
-        check_name("loss", settings.loss, loss_names(modalities))
-        model = settings.model
-        self.encoder = self.encoders()
+    def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
+        super().__init__(settings, modalities)
+        options, M = settings.options, len(modalities)
+        assert isinstance(options, CoMMOptions)  # noqa: S101 - RunSettings has checked it
+        if M < 2:
+            raise InputError("comm needs at least two modalities")
+        self.options = options
+        check_name("loss", options.loss, loss_names(M))
         self.converter: nn.ModuleList
         self.fusion: AttentionFusion | LinearFusion
-        if model.fusion == "attention":
-            channels, rows, columns = output_shape(self.encoder[0], canvas)
+        if options.fusion == "attention":
+            self.encoder = nn.ModuleList(self.encoders())
             self.converter = nn.ModuleList(
-                PatchEmbedding(channels, rows, columns, model.width) for _ in range(modalities)
+                latent_converter(encoder, m, options.width)
+                for encoder, m in zip(self.encoder, modalities, strict=True)
             )
-            self.fusion = AttentionFusion(model.width, model.heads, model.masking)
+            self.fusion = AttentionFusion(options.width, options.heads, options.masking)
         else:
             # Table 4: a vector encoder (its last linear map) instead of a latent converter.
-            self.encoder = nn.ModuleList(
-                vector_encoder(maps, canvas, model.vector) for maps in self.encoder
-            )
-            self.converter = nn.ModuleList(nn.Identity() for _ in range(modalities))
-            self.fusion = LinearFusion([model.vector] * modalities, model.width)
+            self.encoder = self.vector_encoders(options.vector)
+            self.converter = nn.ModuleList(nn.Identity() for _ in modalities)
+            self.fusion = LinearFusion([options.vector] * M, options.width)
         self.head = ProjectionHead(
-            model.width, model.hidden, model.embedding, batch_norm=model.head_norm
+            options.width, options.hidden, options.embedding, batch_norm=options.head_norm
         )
-        self.terms = terms_of(settings.loss, modalities)
+        self.terms = terms_of(options.loss, M)
+        self.all = tuple(range(M))
+        self.alone = tuple((m,) for m in self.all if f"L_{m + 1}" in self.terms)
+        """Subsets of one modality that a term of the loss sees alone."""
 
-    def encode(self, images: Tensor, modality: int) -> Tensor:
-        """Images [N, 3, S, S] of one modality to what the fusion reads."""
-        converted: Tensor = self.converter[modality](self.encoder[modality](images))
-        return converted
-
-    @property
-    def _alone(self) -> list[tuple[int, ...]]:
-        """The modalities that a term of the run's loss sees alone."""
-        return [(m,) for m in range(self.modalities) if f"L_{m + 1}" in self.terms]
-
-    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
-        """Two views of each modality; the plain images after them where L_i sees those."""
-        made = [
-            self.augment(torch.cat([x, x]), m, generator, share, copies=2)
-            for m, x in enumerate(images.unbind(1))
-        ]
-        if self.settings.model.unimodal == "plain" and self._alone:
-            made += [self.augment(x, CLEAN, generator, share) for x in images.unbind(1)]
+    def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
+        """Two views of each modality; then the plain items, where L_i sees those."""
+        made = [self.augment(x, m, generator, copies=2) for m, x in enumerate(batch)]
+        if self.options.unimodal == "plain" and self.alone:
+            clean = [m.defaults.clean for m in self.modalities]
+            made += [self.augment(x, m, generator, clean[m]) for m, x in enumerate(batch)]
         return tuple(made)
 
-    def loss_of(self, views: Views, share: Share) -> Loss:
-        """The mean of the terms that the run's `loss` names."""
-        M, alone = self.modalities, self._alone
-        everything = tuple(range(M))
-        plain = len(views) > M
+    def codes_of(self, views: Tensors) -> Tensors:
+        """The fused embeddings [N, G, V, D] of all modalities and of each that L_i sees alone.
+
+        Where L_i sees plain items these are a second tensor [N, G − 1, 1, D].
+        """
+        M = len(self.modalities)
         tokens = [self.encode(x, m) for m, x in enumerate(views[:M])]
-        subsets = [everything] if plain else [everything, *alone]
-        z = self._embed(tokens, subsets, share, views=2)
-        if plain:
-            clean = [self.encode(x, m) for m, x in enumerate(views[M:])]
-            z = torch.cat([z, self._embed(clean, alone, share, views=1).expand(-1, 2, -1, -1)])
+        if len(views) == M:
+            return (self._fuse(tokens, (self.all, *self.alone), views=2),)
+        plain = [self.encode(x, m) for m, x in enumerate(views[M:])]
+        return self._fuse(tokens, (self.all,), views=2), self._fuse(plain, self.alone, views=1)
+
+    def loss_of(self, codes: Tensors) -> Loss:
+        """The mean of the terms that the option `loss` names."""
+        z = torch.cat([self._project(one) for one in codes])
         terms = comm_terms(
             (z[0, 0], z[0, 1]),
             [(one[0], one[1]) for one in z[1:]],
-            self.settings.model.temperature,
-            self.settings.model.negatives,
+            self.options.temperature,
+            self.options.negatives,
         )
         named = {"L": terms["L"]} | {
-            f"L_{subset[0] + 1}": terms[f"L_{place + 1}"] for place, subset in enumerate(alone)
+            f"L_{m + 1}": terms[f"L_{place + 1}"] for place, (m,) in enumerate(self.alone)
         }
         return Loss(combine(named, self.terms), named)
 
-    def _embed(
-        self, tokens: list[Tensor], subsets: list[tuple[int, ...]], share: Share, views: int
+    def _fuse(
+        self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]], views: int
     ) -> Tensor:
-        """Fuse each subset, gather, and project: [G, views, N, embedding].
+        """Fuse each subset of tokens [V · N, T, D]: [N, G, V, D]."""
+        fused: Tensor = self.fusion(tokens, subsets)
+        by_view: Tensor = fused.unflatten(1, (views, -1))
+        return by_view.permute(2, 0, 1, 3)
 
-        The head normalizes each of the G · views batches on its own.
+    def _project(self, fused: Tensor) -> Tensor:
+        """Project [N, G, V, D] to [G, 2, N, embedding]; one view stands for both.
+
+        The head normalizes each of the G · V batches on its own.
         """
-        fused = self.fusion(tokens, subsets)
-        G, rows, D = fused.shape
-        batches = share.gather(fused.view(G * views, rows // views, D), dim=1)
-        projected: Tensor = self.head(batches)
-        return projected.view(G, views, *projected.shape[1:])
+        N, G, V, D = fused.shape
+        projected: Tensor = self.head(fused.permute(1, 2, 0, 3).reshape(G * V, N, D))
+        return projected.view(G, V, N, -1).expand(-1, 2, -1, -1)
 
-    def embed(self, images: Tensor) -> Tensor:
-        """The projection of all modalities fused: [N, embedding]."""
-        everything = list(range(self.modalities))
-        projected: Tensor = self.head(self.features(images, [everything])[0][None])
-        return projected[0]
+    def encode(self, items: Tensor, modality: int) -> Tensor:
+        """Items of one modality to what the fusion reads: tokens, or vectors for linear fusion."""
+        converted: Tensor = self.converter[modality](self.encoder[modality](items))
+        return converted
 
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         """The fused embeddings before the head, unnormalized: [N, D] for each subset."""
         return list(self.fusion(codes, subsets))
+
+    def embed(self, batch: Batch) -> Tensor:
+        """The projection of all modalities fused: [N, embedding]."""
+        projected: Tensor = self.head(self.features(batch, [self.all])[0][None])
+        return projected[0]

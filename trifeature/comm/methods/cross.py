@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from trifeature.comm.losses import info_nce
-from trifeature.comm.methods.base import Loss, Method, Views
-from trifeature.comm.networks import vector_encoder
-from trifeature.comm.parallel import Share
-from trifeature.comm.settings import RunSettings
+from trifeature.comm.methods.base import Loss, Method, Tensors
+from trifeature.comm.settings import CrossOptions, RunSettings
+from trifeature.errors import InputError
+from trifeature.modality import Modality
+from trifeature.samples import Batch
 
 INITIAL_TEMPERATURE: Final = 0.07
 LARGEST_LOG_SCALE: Final = 4.6052
@@ -61,32 +62,33 @@ class Cross(Method):
     others.
     """
 
-    def __init__(self, settings: RunSettings, modalities: int, canvas: int) -> None:
-        super().__init__(settings, modalities, canvas)
-        model = settings.model
-        self.encoder = nn.ModuleList(
-            vector_encoder(encoder, canvas, model.vector) for encoder in self.encoders()
-        )
-        self.projector = nn.ModuleList(
-            Projector(model.vector, model.width) for _ in range(modalities)
-        )
+    def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
+        super().__init__(settings, modalities)
+        options = settings.options
+        assert isinstance(options, CrossOptions)  # noqa: S101 - RunSettings has checked it
+        if len(modalities) < 2:
+            raise InputError("cross needs at least two modalities")
+        self.encoder = self.vector_encoders(options.vector)
+        self.projector = nn.ModuleList(Projector(options.vector, options.width) for _ in modalities)
         self.clip = ClipLoss()
 
-    def encode(self, images: Tensor, modality: int) -> Tensor:
-        """The projections [N, D] of one modality's images."""
-        projected: Tensor = self.projector[modality](self.encoder[modality](images))
-        return projected
+    def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
+        """One light view of each item."""
+        return self.light_views(batch, generator)
 
-    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
-        """One light view of each image."""
-        made = self.augment(images.flatten(0, 1), self.settings.light, generator, share)
-        return tuple(made.unflatten(0, (-1, self.modalities)).unbind(1))
+    def codes_of(self, views: Tensors) -> Tensors:
+        """The projections [N, D] of each modality."""
+        return tuple(self.encode(x, m) for m, x in enumerate(views))
 
-    def loss_of(self, views: Views, share: Share) -> Loss:
+    def loss_of(self, codes: Tensors) -> Loss:
         """The CLIP loss."""
-        projections = [share.gather(self.encode(x, m)) for m, x in enumerate(views)]
-        cross: Tensor = self.clip(projections)
+        cross: Tensor = self.clip(codes)
         return Loss(cross, {"cross": cross})
+
+    def encode(self, items: Tensor, modality: int) -> Tensor:
+        """The projections [N, D] of one modality's items."""
+        projected: Tensor = self.projector[modality](self.encoder[modality](items))
+        return projected
 
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         """The projections of the modalities side by side, unnormalized: [N, D · modalities]."""

@@ -11,23 +11,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
-from trifeature.comm.methods.base import Loss, LossFunction, Method, Views
+from trifeature.comm.methods.base import Loss, Method, Objective, Tensors
 from trifeature.comm.methods.cross import side_by_side
-from trifeature.comm.networks import vector_encoder
-from trifeature.comm.parallel import Share
-from trifeature.comm.settings import RunSettings
+from trifeature.comm.settings import FactorCLOptions, RunSettings
 from trifeature.errors import InputError
+from trifeature.modality import Modality
+from trifeature.samples import Batch
 
 HEADS: Final = ("S", "C", "SC", "CC", "Y")
 """One of each for both modalities: shared, its complement, both given the label, and the label."""
 
+CRITICS: Final = ("1", "2", "3", "4", "5", "6")
 CLUB_CRITICS: Final = ("2", "6")
+"""Those whose upper bound is lowered; the others' lower bounds are raised."""
 
 
 class Critic(nn.Module):
@@ -74,14 +75,14 @@ class FactorCL(Method):
     newly drawn views (the authors use the same views again).
     """
 
-    def __init__(self, settings: RunSettings, modalities: int, canvas: int) -> None:
-        super().__init__(settings, modalities, canvas)
-        if modalities != 2:
-            raise InputError(f"factorcl is defined for two modalities, not {modalities}")
-        D = settings.model.width
-        self.encoder = nn.ModuleList(
-            vector_encoder(encoder, canvas, D) for encoder in self.encoders()
-        )
+    def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
+        super().__init__(settings, modalities)
+        options = settings.options
+        assert isinstance(options, FactorCLOptions)  # noqa: S101 - RunSettings has checked it
+        if len(modalities) != 2:
+            raise InputError(f"factorcl is defined for two modalities, not {len(modalities)}")
+        D = options.width
+        self.encoder = self.vector_encoders(D)
         self.heads = nn.ModuleList(
             nn.ModuleDict(
                 {name: nn.Sequential(nn.Linear(D, D), nn.ReLU(), nn.Linear(D, D)) for name in HEADS}
@@ -89,45 +90,41 @@ class FactorCL(Method):
             for _ in range(2)
         )
         self.critics = nn.ModuleDict(
-            {str(k): Critic(2 * D if k > 4 else D, settings.model.hidden) for k in range(1, 7)}
+            {str(k): Critic(2 * D if k > 4 else D, options.hidden) for k in range(1, 7)}
         )
 
-    pure = ("loss_of", "critic_loss_of")
-
-    def losses(self) -> tuple[LossFunction, ...]:
+    def objectives(self) -> tuple[Objective, ...]:
         """The bounds, then the CLUB critics' own loss."""
-        return (self.loss, self.critic_loss)
+        return (self.objective, self.critic_objective)
 
     def phase_of(self, parameter: str) -> int:
         """The CLUB critics learn from the second loss, everything else from the first."""
         return int(parameter.startswith(tuple(f"critics.{k}." for k in CLUB_CRITICS)))
 
-    def views(self, images: Tensor, generator: torch.Generator, share: Share) -> Views:
-        """For each modality a light view of each image, then an augmented one."""
-        second = replace(self.settings.views_of(1), crop_scale=None)
+    def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
+        """For each modality a light view of each item, then an augmented one: [2 · N, …]."""
+        strong = (self.views_of(0), self.views_of(1).unique())
         # Autocast to bfloat16 refuses to put views in float16 together.
-        with torch.autocast(images.device.type, enabled=False):
+        with torch.autocast(batch[0].device.type, enabled=False):
             return tuple(
                 torch.cat(
                     [
-                        self.augment(images[:, m], self.settings.light, generator, share),
-                        self.augment(images[:, m], strong, generator, share),
+                        self.augment(x, m, generator, self.settings.light),
+                        self.augment(x, m, generator, strong[m]),
                     ]
                 )
-                for m, strong in enumerate((self.settings.views_of(0), second))
+                for m, x in enumerate(batch)
             )
 
-    def _vectors(self, views: Views, share: Share) -> list[tuple[Tensor, Tensor]]:
-        """For each modality the features [N, D] of the light view and of the augmented one."""
-        encoded = []
-        for m, x in enumerate(views):
-            both = share.gather(self.encoder[m](x).unflatten(0, (2, -1)), dim=1)
-            encoded.append((both[0], both[1]))
-        return encoded
+    def codes_of(self, views: Tensors) -> Tensors:
+        """For each modality the vectors of the light view and of the augmented one: [N, 2, D]."""
+        return tuple(
+            self.encoder[m](x).unflatten(0, (2, -1)).transpose(0, 1) for m, x in enumerate(views)
+        )
 
-    def _scores(self, encoded: list[tuple[Tensor, Tensor]], which: Sequence[str]) -> list[Tensor]:
-        """The score matrices of the named critics."""
-        (f1, g1), (f2, g2) = encoded
+    def _scores(self, codes: Tensors, which: Sequence[str]) -> list[Tensor]:
+        """The score matrices [N, N] of the named critics, from codes [N, 2, D]."""
+        (f1, g1), (f2, g2) = (both.unbind(1) for both in codes)
         heads: Any = self.heads  # torch types the content of its containers as bare modules
         h1, h2 = heads
 
@@ -145,31 +142,25 @@ class FactorCL(Method):
         critics: Any = self.critics
         return [critics[k](*arguments[k]()) for k in which]
 
-    def loss_of(self, views: Views, share: Share) -> Loss:
+    def loss_of(self, codes: Tensors) -> Loss:
         """Lower bounds to raise, CLUB's upper bounds to lower."""
-        scores = self._scores(self._vectors(views, share), ("1", "2", "3", "4", "5", "6"))
-        terms = {
-            f"I_{k}": upper_bound(s) if str(k) in CLUB_CRITICS else lower_bound(s)
-            for k, s in enumerate(scores, start=1)
-        }
-        signed = [value if name[-1] in CLUB_CRITICS else -value for name, value in terms.items()]
-        return Loss(torch.stack(signed).sum(), terms)
+        scores = dict(zip(CRITICS, self._scores(codes, CRITICS), strict=True))
+        upper = {k: upper_bound(scores[k]) for k in CLUB_CRITICS}
+        lower = {k: lower_bound(s) for k, s in scores.items() if k not in upper}
+        signed = [upper[k] if k in upper else -lower[k] for k in CRITICS]
+        bounds = upper | lower
+        return Loss(torch.stack(signed).sum(), {f"I_{k}": bounds[k] for k in CRITICS})
 
-    def critic_loss(self, images: Tensor, generator: torch.Generator) -> Loss:
-        """Make the CLUB critics tight, on newly drawn views of images [N, M, 3, S, S]."""
-        share = self.share(len(images))
-        return self.critic_loss_of(self.views(images, generator, share), share)
-
-    def critic_loss_of(self, views: Views, share: Share) -> Loss:
-        """Maximize the CLUB critics' lower bounds with the encoders held."""
+    def critic_objective(self, views: Tensors) -> Loss:
+        """Make the CLUB critics tight: maximize their lower bounds with the encoders held."""
         with torch.no_grad():
-            encoded = self._vectors(views, share)
-        bounds = [lower_bound(s) for s in self._scores(encoded, CLUB_CRITICS)]
+            codes = self.codes(views)
+        bounds = [lower_bound(s) for s in self._scores(codes, CLUB_CRITICS)]
         return Loss(-torch.stack(bounds).sum(), {})
 
-    def encode(self, images: Tensor, modality: int) -> Tensor:
+    def encode(self, items: Tensor, modality: int) -> Tensor:
         """The outputs of all five heads side by side: [N, 5 D]."""
-        vectors, heads = self.encoder[modality](images), self.heads[modality]
+        vectors, heads = self.encoder[modality](items), self.heads[modality]
         assert isinstance(heads, nn.ModuleDict)  # noqa: S101 - for the type checker
         return torch.cat([heads[name](vectors) for name in HEADS], dim=1)
 

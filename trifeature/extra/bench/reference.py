@@ -23,13 +23,12 @@ from torch.utils.data import Dataset as TorchDataset
 from torchvision.transforms import v2
 
 from trifeature.comm.settings import RunSettings
-from trifeature.comm.steps import Learner, numerics
-from trifeature.comm.training import new_method
+from trifeature.comm.training import Learner, new_method, numerics
 from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
 from trifeature.extra.bench.training import STEPS
 from trifeature.provenance import provenance
-from trifeature.views.images import ViewSet
+from trifeature.views.sets import ViewSet
 
 BLUR_KERNEL: Final = 9
 """Pixels along torchvision's blur at 224 px; a long kernel would slow the reference down."""
@@ -69,7 +68,8 @@ class PairViews(TorchDataset[Tensor]):
         self.pairs = dataset.pairs["train"].images
         size = dataset.settings.render.canvas
         count = dataset.settings.rule.modalities
-        self.transforms = [torchvision_transform(settings.views_of(m), size) for m in range(count)]
+        chosen = [settings.views_of(m) for m in range(count)]
+        self.transforms = [torchvision_transform(v, size) for v in chosen if isinstance(v, ViewSet)]
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -89,7 +89,7 @@ def check_reference(settings: RunSettings) -> None:
     Raises:
         InputError: it is not CoMM, or its L_i see plain images.
     """
-    if settings.method != "comm" or settings.model.unimodal == "plain":
+    if settings.method != "comm" or settings.option("unimodal") == "plain":
         raise InputError("the plain path is written for comm with augmented views alone")
 
 
@@ -139,7 +139,7 @@ def bench_reference(
     return {
         "bench": "reference",
         "method": plain.method,
-        "encoder": plain.model.encoder,
+        "encoder": plain.encoder,
         "canvas": dataset.settings.render.canvas,
         "batch_size": plain.batch_size,
         "workers": count,
@@ -155,9 +155,8 @@ def _endless(loader: DataLoader[Tensor]) -> Iterator[Tensor]:
 
 def _learn(learner: Learner, views: Tensor) -> None:
     """One step on views [N, 2, M, 3, S, S], the loss read by the host as is usual."""
-    share = learner.method.share(len(views))
     made = tuple(x.transpose(0, 1).flatten(0, 1) for x in views.unbind(2))
-    loss = learner.method.loss_of(made, share).total
+    loss = learner.method.objective(made).total
     learner.method.zero_grad(set_to_none=True)
     loss.backward()
     for optimizer in learner.optimizers:

@@ -23,9 +23,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from trifeature.comm.networks import count_parameters
 from trifeature.comm.settings import RunSettings
-from trifeature.comm.steps import Execution, Learner, numerics, taking_steps
-from trifeature.comm.training import new_method
+from trifeature.comm.training import Learner, new_method, numerics
 from trifeature.data.dataset import Dataset
+from trifeature.extra.accelerate import Execution
 from trifeature.extra.bench.rendering import bench_rendering
 from trifeature.probes.interactions import probe
 from trifeature.provenance import provenance
@@ -102,7 +102,7 @@ def bench_training(
     return {
         "bench": "training",
         "method": settings.method,
-        "encoder": settings.model.encoder,
+        "encoder": settings.encoder,
         "canvas": data.settings.render.canvas,
         "batch_size": settings.batch_size,
         "precision": settings.precision,
@@ -126,25 +126,23 @@ def _time_steps(
     learner = Learner.of(new_method(settings, data, device), settings, device)
     learner.method.train()
     rows = torch.arange(settings.batch_size, device=device)
-    images = data.images["train"][torch.as_tensor(data.pairs["train"].images, device=device)[rows]]
-    with taking_steps(learner, data, how) as take, numerics(settings.precision, device):
+    samples = data.samples()
+    batch = samples.batch("train", samples.rows_of("train")[rows])
+    with how.backend().steps(learner, samples) as take, numerics(settings.precision, device):
         started = time.perf_counter()
         take(rows)
         wait_for(device)
         first = time.perf_counter() - started
         whole = _median_ms(lambda: take(rows), steps, device)
-        share = learner.method.share(len(rows))
-        views = learner.method.views(images, learner.generator, share)
+        views = learner.method.views(batch, learner.generator)
 
         def learn() -> None:
             learner.method.zero_grad(set_to_none=True)
-            learner.method.loss_of(views, share).total.backward()
+            learner.objectives[0](views).total.backward()
 
         parts = StepTimes(
             step=whole,
-            views=_median_ms(
-                lambda: learner.method.views(images, learner.generator, share), steps, device
-            ),
+            views=_median_ms(lambda: learner.method.views(batch, learner.generator), steps, device),
             encoders=_time_encoders(learner, views, steps, device),
             fusion_and_loss=_median_ms(learn, steps, device),
             optimizer=_median_ms(lambda: [o.step() for o in learner.optimizers], steps, device),
@@ -228,15 +226,14 @@ class Ideal:
 def _ideal(data: Dataset, settings: RunSettings, device: torch.device) -> Ideal:
     learner = Learner.of(new_method(settings, data, device), settings, device)
     learner.method.train()
-    pairs = torch.as_tensor(data.pairs["train"].images, device=device)[: settings.batch_size]
-    images = data.images["train"][pairs]
-    share = learner.method.share(len(images))
-    views = learner.method.views(images, learner.generator, share)
+    samples = data.samples()
+    batch = samples.batch("train", samples.rows_of("train")[: settings.batch_size])
+    views = learner.method.views(batch, learner.generator)
     counter = FlopCounterMode(display=False)  # of the network: views could be made without products
     with numerics(settings.precision, device), counter:
-        learner.method.loss_of(views, share).total.backward()
+        learner.method.objective(views).total.backward()
     size = 2 if settings.precision == "bfloat16" else 4
-    pixels = images.numel()
+    pixels = sum(x.numel() for x in batch)
     moments = 4 * MOMENTS * count_parameters(learner.method)
     with numerics(settings.precision, device):
         peak = _matrix_peak(device, settings.precision == "bfloat16")

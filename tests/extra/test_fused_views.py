@@ -10,18 +10,10 @@ import torch
 from torch import Tensor
 
 from trifeature.errors import InputError
-from trifeature.views import fused_views
-from trifeature.views.fused_views import apply_fused
-from trifeature.views.images import (
-    ALL,
-    ALL_WITHOUT_CROP,
-    CLEAN,
-    LIGHT,
-    ViewParameters,
-    ViewSet,
-    apply,
-    draw,
-)
+from trifeature.extra import fused_views
+from trifeature.extra.fused_views import apply_fused
+from trifeature.views.images import ViewParameters, apply, draw
+from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, CLEAN, LIGHT, ViewSet
 
 PRESETS = {
     "all": ALL,
@@ -44,7 +36,7 @@ def random_images(n: int, size: int) -> Tensor:
 
 
 def assert_same(images: Tensor, params: ViewParameters, views: ViewSet, dtype: torch.dtype) -> None:
-    fused = apply_fused(images, params, views, dtype=dtype, compiled=False)
+    fused = apply_fused(views, images, params, dtype=dtype, compiled=False)
     assert fused.dtype == dtype
     expected = apply(images, params, views)
     torch.testing.assert_close(fused.float(), expected, rtol=0, atol=TOLERANCES[dtype])
@@ -67,7 +59,7 @@ def test_every_order_of_the_jitter_is_the_reference_jitter() -> None:
 
 def test_images_of_another_shape_are_refused() -> None:
     with pytest.raises(InputError, match="square and RGB"):
-        apply_fused(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), draw(ALL, 2, 8, seeded()), ALL)
+        apply_fused(ALL, torch.zeros(2, 1, 8, 8, dtype=torch.uint8), draw(ALL, 2, 8, seeded()))
 
 
 @pytest.mark.slow  # a C++ compiler takes half a minute to a few minutes
@@ -79,7 +71,7 @@ def test_compiled_it_is_still_the_same_and_compiles_once() -> None:
     for seed in (0, 1):
         images = random_images(4, 24)
         params = draw(ALL, 4, 24, seeded(seed))
-        fused = apply_fused(images, params, ALL, dtype=torch.float32)
+        fused = apply_fused(ALL, images, params, dtype=torch.float32)
         torch.testing.assert_close(fused, apply(images, params, ALL), rtol=0, atol=1e-5)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
@@ -91,6 +83,6 @@ def test_compiled_it_is_still_the_same_and_compiles_once() -> None:
 def test_compiled_on_a_gpu_it_is_the_reference_of_the_cpu(dtype: torch.dtype) -> None:
     images = random_images(16, 224)
     params = draw(ALL, 16, 224, seeded())
-    fused = apply_fused(images.cuda(), params.to("cuda"), ALL, dtype=dtype)
+    fused = apply_fused(ALL, images.cuda(), params.to("cuda"), dtype=dtype)
     expected = apply(images, params, ALL)
     torch.testing.assert_close(fused.float().cpu(), expected, rtol=0, atol=TOLERANCES[dtype])

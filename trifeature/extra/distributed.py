@@ -2,10 +2,11 @@
 
 Started by `torchrun`, W processes hold the same network and walk through the same batches. A batch
 of N samples is cut into W contiguous shares. Every process draws the views of *all* N samples from
-the same generator and makes and encodes those of its own share (`Share.augment`); where samples
-first meet, in a head's BatchNorm or a loss, the shares are put together (`Share.gather`), and from
+the same generator and makes and encodes those of its own share; between `Method.codes_of` and
+`Method.loss_of`, where samples first meet, the shares are put together (`Share.gather`), and from
 there on every process computes the same thing, the loss of the whole batch with all its negatives.
-So the result depends on W by rounding only, and W is no setting of a run.
+So the result depends on W by rounding only, and W is no setting of a run. A method does not see any
+of this: `Distributed` is a backend of `trifeature.comm.training.train`.
 
 **Why the gradients are right.** Take the W processes as one computation whose output is the sum of
 what they minimize. Each minimizes ℓ/W, where ℓ is the loss of the whole batch, so the output is ℓ.
@@ -37,8 +38,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from trifeature.comm.methods import Method
+from trifeature.comm.settings import RunSettings
+from trifeature.comm.training import Backend
 from trifeature.errors import InputError
-from trifeature.views.images import ApplyViews, ViewSet, apply, draw
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,8 +139,8 @@ class Group:
 
         If those of one process are not finite, these, so that all processes stop.
 
-        They differ if a method lets samples meet before it gathers them, or if the processes were
-        given different settings or data.
+        They differ if a method lets samples meet in `codes_of`, or if the processes were given
+        different settings or data.
 
         Args:
             losses: Any shape, on the CPU.
@@ -155,7 +158,7 @@ class Group:
         if not all(torch.allclose(c, copies[0], 1e-3, 1e-3) for c in copies):
             raise InputError(
                 "the processes do not compute the same loss: either they were given different "
-                "settings or data, or the method lacks Share.gather where samples first meet"
+                "settings or data, or the method lets samples meet before `loss_of`"
             )
         return copies[0]
 
@@ -251,34 +254,6 @@ class Share:
         """Whether it is the whole batch."""
         return self.stop - self.start == self.total
 
-    def augment(
-        self,
-        images: Tensor,
-        views: ViewSet,
-        generator: torch.Generator,
-        copies: int = 1,
-        make: ApplyViews = apply,
-    ) -> Tensor:
-        """A fresh view of each image of this share, drawn as if views of all were made.
-
-        Args:
-            images: [copies · N · K, 3, S, S], for every sample of the batch K images in a row, the
-                whole batch `copies` times.
-            views: The transforms.
-            generator: Source of the randomness, in the same state on every process.
-            copies: See `images`.
-            make: Applies what was drawn.
-
-        Returns:
-            float [copies · n · K, 3, S, S] for the share's n samples.
-        """
-        parameters = draw(views, len(images), images.shape[-1], generator, images.device)
-        if self.whole:
-            return make(images, parameters, views)
-        places = torch.arange(len(images), device=images.device).view(copies, self.total, -1)
-        own = places[:, self.start : self.stop].flatten()
-        return make(images[own], parameters[own], views)
-
     def gather(self, x: Tensor, dim: int = 0) -> Tensor:
         """The shares of all processes together, in the order of the batch; differentiable.
 
@@ -313,6 +288,85 @@ class _Sum(torch.autograd.Function):
 def _sum(x: Tensor) -> Tensor:
     total: Tensor = _Sum.apply(x)
     return total
+
+
+# --------------------------------------------------------------------------- the backend
+
+
+class ShareExchange:
+    """The hook of a method that encodes a share of every batch; see `Method.exchange`.
+
+    Args:
+        group: The processes.
+    """
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self._share = group.share(group.size)
+
+    def own(self, samples: int, copies: int) -> Tensor | None:
+        """The rows of [copies · N] items that this process makes and encodes; None for all."""
+        self._share = self.group.share(samples)
+        if self._share.whole:
+            return None
+        places = torch.arange(copies * samples).view(copies, samples)
+        return places[:, self._share.start : self._share.stop].flatten()
+
+    def gather(self, codes: Tensor) -> Tensor:
+        """The codes [n, …] of all processes together [N, …], of the batch last asked about."""
+        return self._share.gather(codes)
+
+
+class Distributed(Backend):
+    """The backend of several processes that train one network in plain steps.
+
+    Args:
+        group: The processes, see `joined`.
+    """
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+
+    @property
+    def processes(self) -> int:
+        """W."""
+        return self.group.size
+
+    def check(self, samples: int, settings: RunSettings, device: torch.device) -> None:  # noqa: ARG002
+        """Refuse batches that leave a process without a sample."""
+        rest = samples % settings.batch_size
+        least = rest if rest > 1 else min(samples, settings.batch_size)
+        if least < self.group.size:
+            raise InputError(
+                f"the smallest batch has {least} samples, too few for {self.group.size} processes: "
+                f"start at most {least}, or choose a batch size that leaves more of {samples}"
+            )
+
+    def prepare(self, method: Method) -> None:
+        """Let a method encode its share, with BatchNorm statistics of the whole batch."""
+        method.exchange = ShareExchange(self.group) if self.group.size > 1 else None
+        share_statistics(method, self.group)
+
+    def restore(self, method: Method) -> None:
+        """Let a method encode whole batches again."""
+        method.exchange = None
+        share_statistics(method, ALONE)
+
+    def backward(self, loss: Tensor, parameters: Iterable[nn.Parameter]) -> None:
+        """Give parameters the gradient of the whole batch's loss."""
+        self.group.backward(loss, parameters)
+
+    def once(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function on rank 0; its result on every process."""
+        return self.group.leader(function, *args, **kwargs)
+
+    def each(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function in every process; what one raises is raised in all."""
+        return self.group.everyone(function, *args, **kwargs)
+
+    def agree(self, losses: Tensor) -> Tensor:
+        """Losses as rank 0 has them, after a check that the others have the same."""
+        return self.group.same(losses)
 
 
 # --------------------------------------------------------------------------- BatchNorm of encoders

@@ -1,4 +1,4 @@
-"""One optimizer step: as plain calls, or as a CUDA graph that the host only starts.
+"""Faster training steps: compiled, or as CUDA graphs that the host only starts.
 
 A step of the small networks of this package is hundreds of kernels of some microseconds each, which
 a GPU finishes faster than Python can ask for. Captured once, a whole step (the random draws of the
@@ -16,17 +16,22 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import torch
 from torch import Tensor
 
-from trifeature.comm.methods import Method
-from trifeature.comm.networks import decayed
-from trifeature.comm.parallel import ALONE, Group
 from trifeature.comm.settings import Precision, RunSettings
-from trifeature.data.dataset import Dataset
+from trifeature.comm.training import Backend, Learner, Steps, step
 from trifeature.errors import InputError
+from trifeature.extra.fused_views import apply_fused
+from trifeature.samples import Samples
+
+VARIANTS: Final = 64
+"""How many variants of one function the compiler may keep. A process that goes through a whole
+paper meets more of them (methods, losses, sets of views, last batches) than its own limit of 8,
+beyond which it raises an error."""
 
 WARM_UP: Final = 3
 """Steps before a capture: they let libraries and the compiler choose, and are then undone."""
@@ -54,154 +59,89 @@ class Execution:
     graphs: bool = False
 
     @classmethod
-    def default(cls, device: torch.device, precision: Precision, group: Group = ALONE) -> Execution:
-        """Everything on a GPU in bfloat16; plain calls on a CPU and for the float32 reference.
-
-        Plain calls too where several processes train together: what they exchange is in no graph.
-        """
-        fast = device.type == "cuda" and precision == "bfloat16" and group.size == 1
+    def default(cls, device: torch.device, precision: Precision) -> Execution:
+        """Everything on a GPU in bfloat16; plain calls on a CPU and for the float32 reference."""
+        fast = device.type == "cuda" and precision == "bfloat16"
         return cls(compiled=fast, graphs=fast)
 
-    def require(self, device: torch.device, group: Group = ALONE) -> None:
-        """Refuse what a device or a group of processes cannot do.
+    def require(self, device: torch.device) -> None:
+        """Refuse what a device cannot do.
 
         Raises:
-            InputError: CUDA graphs without a GPU, or these or compiled steps by several processes,
-                whose exchange is in no graph.
+            InputError: CUDA graphs without a GPU.
         """
         if self.graphs and device.type != "cuda":
             raise InputError("CUDA graphs need a GPU: use --execution compiled or plain")
-        if self != Execution() and group.size > 1:
-            raise InputError("several processes train in plain steps alone: use --execution plain")
+
+    def backend(self) -> Backend:
+        """The backend that takes steps this way."""
+        return Accelerated(self) if self.compiled or self.graphs else Backend()
 
 
-@dataclass
-class Learner:
-    """A method and what it learns with.
-
-    Attributes:
-        method: In training mode while it learns.
-        optimizers: One for each of the method's losses.
-        generator: Of the views, on the method's device.
-    """
-
-    method: Method
-    optimizers: list[torch.optim.AdamW]
-    generator: torch.Generator
-
-    @classmethod
-    def of(cls, method: Method, settings: RunSettings, device: torch.device) -> Learner:
-        """An untrained method with fresh optimizers, its generator seeded by the run's seed."""
-        generator = torch.Generator(device)
-        generator.manual_seed(settings.seed)
-        return cls(method, make_optimizers(method, settings), generator)
-
-    def set_rate(self, rate: float) -> None:
-        """Give every optimizer a learning rate, without waiting for the device."""
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                if isinstance(group["lr"], Tensor):
-                    group["lr"].fill_(rate)
-                else:
-                    group["lr"] = rate
-
-
-def make_optimizers(method: Method, settings: RunSettings) -> list[torch.optim.AdamW]:
-    """One AdamW for each of the method's losses."""
-    return [_make_optimizer(method, phase, settings) for phase in range(len(method.losses()))]
-
-
-def _make_optimizer(method: Method, phase: int, settings: RunSettings) -> torch.optim.AdamW:
-    """AdamW on a phase's parameters, with weight decay on matrices and the CLS token only."""
-    named = [(n, p) for n, p in method.named_parameters() if method.phase_of(n) == phase]
-    spared = [p for name, p in named if not decayed(name, p)]
-    others = [p for name, p in named if decayed(name, p)]
-    groups: list[dict[str, Any]] = [{"params": others}, {"params": spared, "weight_decay": 0.0}]
-    return torch.optim.AdamW(
-        groups,
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
-
-
-@contextmanager
-def numerics(precision: Precision, device: torch.device) -> Iterator[None]:
-    """How matrix products are computed inside the block.
-
-    In `bfloat16` what autocast leaves in float32 may use TF32, and cuDNN tries its algorithms and
-    keeps the fastest. In `float32` nothing is rounded to less, convolutions neither (PyTorch's
-    own default rounds them to TF32 on a GPU): this is the reference.
-
-    Weights are rounded anew at each use. Autocast would keep the first rounding until the outermost
-    block ends: one around several steps would never see what an optimizer does, and a CUDA graph
-    would read a copy that is gone.
-    """
-    fast = precision == "bfloat16"
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if fast else "highest")
-    try:
-        with (
-            torch.backends.cudnn.flags(enabled=True, benchmark=fast, allow_tf32=fast),
-            torch.autocast(device.type, torch.bfloat16, enabled=fast, cache_enabled=False),
-        ):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
-def step(images: Tensor, learner: Learner) -> tuple[list[str], Tensor]:
-    """One optimizer step on images [N, M, 3, S, S]; the names and values of loss and terms."""
-    values: dict[str, Tensor] = {}
-    phases = zip(learner.method.losses(), learner.optimizers, strict=True)
-    for phase, (function, optimizer) in enumerate(phases):
-        loss = function(images, learner.generator)
-        # All gradients, those of the other phases' parameters too: none may linger.
-        learner.method.zero_grad(set_to_none=True)
-        learning = (p for group in optimizer.param_groups for p in group["params"])
-        learner.method.group.backward(loss.total, learning)
-        optimizer.step()
-        total = "loss" if phase == 0 else f"loss_{phase + 1}"
-        values |= {total: loss.total.detach()} | {k: v.detach() for k, v in loss.terms.items()}
-    return list(values), torch.stack(list(values.values()))
-
-
-Steps = Callable[[Tensor], tuple[list[str], Tensor]]
-"""Takes one step on the pairs at the given rows [N]; returns names and values of loss and terms."""
-
-
-@contextmanager
-def taking_steps(learner: Learner, dataset: Dataset, execution: Execution) -> Iterator[Steps]:
-    """Steps of a learner on a data set's training pairs, for use inside the block.
+@dataclass(frozen=True)
+class Accelerated(Backend):
+    """The backend that compiles steps or replays them as CUDA graphs.
 
     Only steps of the run's own batch size are compiled: the last, smaller batch of an epoch would
     take another minute of compiling.
 
-    Args:
-        learner: What learns.
-        dataset: On the learner's device.
-        execution: How.
-
-    Raises:
-        InputError: see `Execution.require`.
-        ExecutionError: the compiler or a capture failed, at the first step of a batch's size.
+    Attributes:
+        execution: What is done.
     """
-    images = dataset.images["train"]
-    pairs = torch.as_tensor(dataset.pairs["train"].images, device=images.device)
-    execution.require(images.device, learner.method.group)
-    eager: Steps = lambda rows: step(images[pairs[rows]], learner)  # noqa: E731 - a closure
-    chosen = GraphedSteps(learner, images, pairs) if execution.graphs else eager
-    if not execution.compiled:
-        yield _explained(chosen) if execution.graphs else chosen
-        return
-    full = learner.method.settings.batch_size
-    with learner.method.compiled():
 
-        def compiled(rows: Tensor) -> tuple[list[str], Tensor]:
-            with torch.compiler.set_stance("default" if len(rows) == full else "force_eager"):
-                return chosen(rows)
+    execution: Execution
 
-        yield _explained(compiled)
+    def check(self, samples: int, settings: RunSettings, device: torch.device) -> None:  # noqa: ARG002
+        """Refuse CUDA graphs without a GPU."""
+        self.execution.require(device)
+
+    @contextmanager
+    def steps(self, learner: Learner, samples: Samples) -> Iterator[Steps]:
+        """Steps of a learner, compiled or captured at the first of each size.
+
+        Raises:
+            ExecutionError: the compiler or a capture failed.
+        """
+        self.execution.require(samples.device)
+        rows = samples.rows_of("train")
+
+        def take(places: Tensor) -> tuple[list[str], Tensor]:
+            return step(learner, samples.batch("train", rows[places]), self)
+
+        chosen = GraphedSteps(learner, take) if self.execution.graphs else take
+        if not self.execution.compiled:
+            yield _explained(chosen) if self.execution.graphs else chosen
+            return
+        full = learner.method.settings.batch_size
+        with compiled(learner):
+
+            def compiled_if_full(places: Tensor) -> tuple[list[str], Tensor]:
+                with torch.compiler.set_stance("default" if len(places) == full else "force_eager"):
+                    return chosen(places)
+
+            yield _explained(compiled_if_full)
+
+
+@contextmanager
+def compiled(learner: Learner) -> Iterator[None]:
+    """Fuse views and objectives by `torch.compile` while inside the block.
+
+    The kernels stay with the process: another run of the same kind finds them ready. Where training
+    rounds to bfloat16, views are made in float16, see `trifeature.extra.fused_views`.
+    """
+    method, plain = learner.method, learner.objectives
+    half = method.settings.precision == "bfloat16"
+    before = method.apply_views
+    method.apply_views = partial(apply_fused, dtype=torch.float16 if half else torch.float32)
+    learner.objectives = tuple(
+        torch.compile(objective, dynamic=False, fullgraph=True) for objective in plain
+    )
+    try:
+        with torch._dynamo.config.patch(recompile_limit=VARIANTS):
+            yield
+    finally:
+        method.apply_views = before
+        learner.objectives = plain
 
 
 def _explained(steps: Steps) -> Steps:
@@ -253,19 +193,33 @@ class _Captured:
     values: Tensor
 
 
+@dataclass(frozen=True)
+class ChooseBackend:
+    """The backend of a run on a device; can be sent to another process.
+
+    Attributes:
+        execution: How steps are taken; None for the default of device and precision.
+    """
+
+    execution: Execution | None = None
+
+    def __call__(self, settings: RunSettings, device: torch.device) -> Backend:
+        """The backend of a run."""
+        chosen = self.execution or Execution.default(device, settings.precision)
+        return chosen.backend()
+
+
 @dataclass
 class GraphedSteps:
-    """Steps of one learner on one set of pairs, captured once for each size of a batch.
+    """Steps of one learner, captured once for each size of a batch.
 
     Attributes:
         learner: Its parameters and moments stay where they are in memory from the first call on.
-        images: uint8 [P, 3, S, S] on the GPU.
-        pairs: Places in `images`, int64 [pairs, M].
+        take: Takes a plain step on the samples at some places.
     """
 
     learner: Learner
-    images: Tensor
-    pairs: Tensor
+    take: Steps
     _captured: dict[int, _Captured] = field(default_factory=dict)
 
     def __call__(self, rows: Tensor) -> tuple[list[str], Tensor]:
@@ -288,18 +242,15 @@ class GraphedSteps:
             # That they are capturable and not captured: these steps are not.
             warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
             for _ in range(WARM_UP):
-                self._step(place)
+                self.take(place)
         torch.cuda.current_stream(rows.device).wait_stream(side)
         restore()
         self.learner.method.zero_grad(set_to_none=True)
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.learner.generator)
         with _no_collection(), torch.cuda.graph(graph, stream=side):
-            names, values = self._step(place)
+            names, values = self.take(place)
         return _Captured(graph, place, names, values)
-
-    def _step(self, rows: Tensor) -> tuple[list[str], Tensor]:
-        return step(self.images[self.pairs[rows]], self.learner)
 
 
 @functools.cache

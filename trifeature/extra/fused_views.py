@@ -20,16 +20,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from trifeature.views import Views
 from trifeature.views.images import (
     JITTER_OPS,
     LUMA,
     ViewParameters,
-    ViewSet,
     blends,
     blur_matrix,
     check_images,
@@ -37,15 +37,16 @@ from trifeature.views.images import (
     resize_matrix,
     shift_hue,
 )
+from trifeature.views.sets import ViewSet
 
 _CONTRAST: Final = JITTER_OPS.index("contrast")
 _HUE: Final = JITTER_OPS.index("hue")
 
 
 def apply_fused(
+    views: Views,
     images: Tensor,
-    params: ViewParameters,
-    views: ViewSet,
+    params: Any,
     *,
     dtype: torch.dtype = torch.float16,
     compiled: bool = True,
@@ -53,9 +54,9 @@ def apply_fused(
     """Apply drawn parameters: crop and resize, jitter, grayscale, blur, flip, normalize.
 
     Args:
+        views: What the parameters were drawn from; other kinds than images are applied plainly.
         images: uint8 [N, 3, S, S].
         params: What was drawn for these N images, on their device.
-        views: What it was drawn from.
         dtype: Of pixels in memory, of the matrix products' operands and of the result.
         compiled: Fuse the passes with `torch.compile`; the first call of each shape and `views`
             takes half a minute.
@@ -66,6 +67,8 @@ def apply_fused(
     Raises:
         InputError: the images have another shape or type, or `params` another count.
     """
+    if not isinstance(views, ViewSet):
+        return views.apply(images, params)
     check_images(images, params)
     function = _compiled() if compiled else _apply
     with torch.autocast(images.device.type, enabled=False):

@@ -24,37 +24,32 @@ from tiny_runs import TINY_DATA, tiny_run
 from torch import Tensor, nn
 from torch.multiprocessing import get_context
 
-from trifeature.comm import steps, training
-from trifeature.comm.methods import METHODS, Loss, Method
-from trifeature.comm.methods.base import Views
+from trifeature.comm import run_folder, training
+from trifeature.comm.encoders import resnet50_maps
+from trifeature.comm.methods import METHODS, Loss, Method, Tensors
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.cross import Cross
-from trifeature.comm.networks import resnet50_maps
-from trifeature.comm.parallel import (
+from trifeature.comm.run_folder import CHECKPOINT, METRICS, WEIGHTS, TrainingError
+from trifeature.comm.training import Learner, new_method, pick_device, train
+from trifeature.data.dataset import build
+from trifeature.errors import InputError
+from trifeature.extra.distributed import (
     ALONE,
+    Distributed,
     Group,
-    Share,
     SharedBatchNorm2d,
+    ShareExchange,
     follows,
     joined,
     launched,
     own_device,
     share_statistics,
 )
-from trifeature.comm.steps import Execution, Learner
-from trifeature.comm.training import (
-    CHECKPOINT,
-    METRICS,
-    WEIGHTS,
-    TrainingError,
-    new_method,
-    pick_device,
-    train,
-)
-from trifeature.data.dataset import build
-from trifeature.errors import InputError
 from trifeature.files import read_rows, read_tensors
-from trifeature.views.images import ALL, ViewParameters, ViewSet, apply, augment, draw
+from trifeature.modality import Modality
+from trifeature.views import Views
+from trifeature.views.images import apply
+from trifeature.views.sets import ViewSet
 
 W = 2
 Found = dict[str, Any]
@@ -86,8 +81,9 @@ SIZES = (7, 6, 3)
 """Pairs in three batches: shares of 4 + 3, 3 + 3 and 2 + 1."""
 
 
-def in_double(images: Tensor, parameters: ViewParameters, views: ViewSet) -> Tensor:
+def in_double(views: Views, images: Tensor, parameters: Any) -> Tensor:
     """Views in float64 (they are drawn and made in float32 all the same)."""
+    assert isinstance(views, ViewSet)
     return apply(images, parameters, views, dtype=torch.float64)
 
 
@@ -96,17 +92,19 @@ def learn(case: dict[str, Any], group: Group) -> Found:
     modalities, canvas = case.get("modalities", 2), case.get("canvas", 32)
     run = tiny_run(**settings_of(case))
     torch.manual_seed(0)
-    method = METHODS[run.method](run, modalities, canvas).double().train()
-    method.join(group)
+    images = [Modality(f"image{m}", "image", (3, canvas, canvas)) for m in range(modalities)]
+    method = METHODS[run.method](run, images).double().train()
+    backend = Distributed(group)
+    backend.prepare(method)
     method.apply_views = in_double
     learner = Learner.of(method, run, torch.device("cpu"))
-    learner.set_rate(1e-3)
+    learner.set_learning_rate(1e-3)
     pixels = torch.Generator().manual_seed(2)
     losses, gradients = [], None
     for size in case.get("sizes", SIZES):
         shape = (size, modalities, 3, canvas, canvas)
-        images = torch.randint(256, shape, dtype=torch.uint8, generator=pixels)
-        losses.append(steps.step(images, learner)[1])
+        batch = torch.randint(256, shape, dtype=torch.uint8, generator=pixels).unbind(1)
+        losses.append(training.step(learner, batch, backend)[1])
         gradients = gradients or gradients_of(method, phase=len(learner.optimizers) - 1)
     return {
         "losses": torch.stack(losses),
@@ -220,7 +218,7 @@ def fail_on(rank: int) -> Callable[[Group], int]:
 @contextmanager
 def stopped_at(step: int, problem: BaseException) -> Iterator[None]:
     """Every process is stopped before one of its steps, with a checkpoint of every epoch."""
-    counted, do = itertools.count(), steps.step
+    counted, do = itertools.count(), training.step
 
     def step_or_stop(*args: Any) -> Any:
         if next(counted) == step:
@@ -228,62 +226,66 @@ def stopped_at(step: int, problem: BaseException) -> Iterator[None]:
         return do(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "step", step_or_stop)
-        patch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+        patch.setattr(training, "step", step_or_stop)
+        patch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
         yield
 
 
 @contextmanager
 def spoiled(step: int, when: Callable[[], bool]) -> Iterator[None]:
     """CoMM's loss is not a number from one step on, where `when` says so."""
-    counted, good = itertools.count(), CoMM.loss
+    counted, good = itertools.count(), CoMM.loss_of
 
-    def loss(self: CoMM, images: Tensor, generator: torch.Generator) -> Loss:
-        found = good(self, images, generator)
+    def loss(self: CoMM, codes: Tensors) -> Loss:
+        found = good(self, codes)
         bad = next(counted) >= step and when()
         return Loss(found.total * math.nan, found.terms) if bad else found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CoMM, "loss", loss)
+        patch.setattr(CoMM, "loss_of", loss)
         yield
 
 
-def selfish(self: Cross, views: Views, share: Share) -> Loss:
-    """Cross as someone would write it who knows of one process only."""
-    del share
-    return Loss(self.clip([self.encode(x, m) for m, x in enumerate(views)]), {})
+def selfish(self: Cross, views: Tensors) -> Loss:
+    """Cross whose samples meet before they are gathered."""
+    return self.loss_of(self.codes_of(views))
 
 
 def trainings(group: Group, folder: Path) -> Found:
     """Whole trainings, stopped ones and refused ones."""
     data = build(DATA)
+    backend = Distributed(group)
     found: Found = {}
     probed: list[tuple[int, bool]] = []
     train(
         data,
         RUN,
         folder / "whole",
+        backend=backend,
         evaluate=lambda method, epoch: probed.append((epoch, method.training)),
         report=lambda progress: probed.append((-1, progress.epochs == RUN.epochs)),
     )
     found["probed"] = probed
     with stopped_at(5, KeyboardInterrupt()):
-        found["stop"] = message_of(train, data, RUN, folder / "stopped")
+        found["stop"] = message_of(train, data, RUN, folder / "stopped", backend=backend)
     if group.leads:
         shutil.copytree(folder / "stopped", folder / "taken over")
-    method = train(data, RUN, folder / "stopped")
+    method = train(data, RUN, folder / "stopped", backend=backend)
     found["resumed"] = dict(method.state_dict())
-    found["alone again"] = method.group == ALONE and all(
+    found["alone again"] = method.exchange is None and all(
         layer.group == ALONE for layer in method.modules() if isinstance(layer, SharedBatchNorm2d)
     )
-    found["other run"] = message_of(train, data, replace(RUN, seed=4), folder / "whole")
+    found["other run"] = message_of(
+        train, data, replace(RUN, seed=4), folder / "whole", backend=backend
+    )
     with spoiled(4, lambda: True):
-        found["nan"] = message_of(train, data, RUN, folder / "nan")
+        found["nan"] = message_of(train, data, RUN, folder / "nan", backend=backend)
     with spoiled(4, lambda: group.rank == 1):
-        found["nan of one"] = message_of(train, data, RUN, folder / "nan of one")
+        found["nan of one"] = message_of(train, data, RUN, folder / "nan of one", backend=backend)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Cross, "loss_of", selfish)
-        found["selfish"] = message_of(train, data, tiny_run(method="cross", batch_size=5))
+        patch.setattr(Cross, "objective", selfish)
+        run = tiny_run(method="cross", batch_size=5)
+        found["selfish"] = message_of(train, data, run, backend=backend)
     return found
 
 
@@ -436,16 +438,19 @@ def test_shares_cover_a_batch_in_order_and_differ_by_one_at_most(total: int, siz
     assert max(lengths) - min(lengths) <= 1
 
 
-@pytest.mark.parametrize(("copies", "each"), [(1, 1), (2, 1), (1, 3), (2, 2)])
-def test_a_share_has_the_views_that_the_whole_batch_would_have(copies: int, each: int) -> None:
+@pytest.mark.parametrize("name", METHODS)
+def test_a_share_has_the_views_that_the_whole_batch_would_have(name: str) -> None:
     N = 5
-    images = torch.randint(256, (copies * N * each, 3, 32, 32), dtype=torch.uint8)
+    method = new_method(tiny_run(method=name), build(DATA)).train()
+    batch = torch.randint(256, (N, 2, 3, 32, 32), dtype=torch.uint8).unbind(1)
     generators = [torch.Generator().manual_seed(4) for _ in range(3)]
-    whole = augment(images, ALL, generators[0]).unflatten(0, (copies, N, each))
-    for share, generator in zip((Share(N, 0, 3), Share(N, 3, 5)), generators[1:], strict=True):
-        views = share.augment(images, ALL, generator, copies)
-        expected = whole[:, share.start : share.stop].flatten(0, 2)
-        torch.testing.assert_close(views, expected, rtol=0, atol=1e-5)
+    whole = method.views(batch, generators[0])
+    for rank, generator in enumerate(generators[1:]):
+        method.exchange = ShareExchange(Group(rank, 2))
+        own = slice(*((0, 3) if rank == 0 else (3, 5)))
+        for view, every in zip(method.views(batch, generator), whole, strict=True):
+            expected = every.unflatten(0, (-1, N))[:, own].flatten(0, 1)
+            torch.testing.assert_close(view, expected, rtol=0, atol=1e-5)
         assert torch.equal(generator.get_state(), generators[0].get_state())
 
 
@@ -454,17 +459,16 @@ def test_alone_a_share_is_the_whole_batch() -> None:
     x = torch.randn(4, 2)
     assert share.whole
     assert share.gather(x) is x
-    images = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
-    share.augment(images, ALL, one := torch.Generator().manual_seed(0))
-    draw(ALL, 4, 32, other := torch.Generator().manual_seed(0))
-    assert torch.equal(one.get_state(), other.get_state())
+    assert ShareExchange(ALONE).own(4, copies=2) is None
 
 
 def test_in_evaluation_a_method_is_alone() -> None:
-    method = new_method(RUN, build(DATA), torch.device("cpu"))
-    method.join(Group(1, 2))
-    assert method.train().share(8) == Share(8, 4, 8)
-    assert method.eval().share(8) == Share(8, 0, 8)
+    method = new_method(RUN, build(DATA))
+    Distributed(Group(1, 2)).prepare(method)
+    items = torch.zeros(8, 3, 32, 32, dtype=torch.uint8)
+    for training_mode, count in ((True, 4), (False, 8)):
+        method.train(training_mode)
+        assert len(method.augment(items, 0, torch.Generator())) == count
 
 
 @together
@@ -559,14 +563,14 @@ def test_a_refused_folder_stops_every_process(two: list[Found]) -> None:
 def test_a_loss_that_is_not_finite_stops_every_process(case: str, two: list[Found]) -> None:
     first, second = (found[case] for found in two)
     assert first == second
-    assert first.startswith("TrainingError: the loss is not finite at step ")
+    assert "the loss is not finite at step " in first
 
 
 @together
 def test_a_method_that_does_not_gather_is_refused(two: list[Found]) -> None:
     for found in two:
         assert found["selfish"].startswith("InputError: the processes do not compute the same loss")
-        assert "lacks Share.gather" in found["selfish"]
+        assert "samples meet before" in found["selfish"]
 
 
 # --------------------------------------------------------------------------- started by torchrun
@@ -613,15 +617,11 @@ def test_a_launcher_is_known_by_what_it_sets(
 def test_a_batch_that_leaves_a_process_without_a_pair_is_refused(
     pairs: int, batch_size: int, size: int, least: int
 ) -> None:
-    with pytest.raises(InputError, match=f"smallest batch has {least} pairs, too few for {size}"):
-        training._require_enough(pairs, batch_size, Group(0, size))
-    training._require_enough(pairs, batch_size, Group(0, least))
-
-
-def test_several_processes_take_plain_steps() -> None:
-    gpu = torch.device("cuda")
-    assert Execution.default(gpu, "bfloat16", Group(0, 2)) == Execution()
-    assert Execution.default(gpu, "bfloat16", Group()) == Execution(compiled=True, graphs=True)
+    run, cpu = tiny_run(batch_size=batch_size), torch.device("cpu")
+    words = f"smallest batch has {least} samples, too few for {size}"
+    with pytest.raises(InputError, match=words):
+        Distributed(Group(0, size)).check(pairs, run, cpu)
+    Distributed(Group(0, least)).check(pairs, run, cpu)
 
 
 def test_each_process_has_a_gpu_of_its_own(as_rank: Rank, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -629,9 +629,9 @@ def test_each_process_has_a_gpu_of_its_own(as_rank: Rank, monkeypatch: pytest.Mo
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     as_rank(1, 2)
-    assert pick_device("cuda") == torch.device("cuda:1")
+    assert own_device(pick_device("cuda")) == torch.device("cuda:1")
     assert chosen == [torch.device("cuda:1")]
-    assert pick_device("cpu") == torch.device("cpu")
+    assert own_device(pick_device("cpu")) == torch.device("cpu")
     with pytest.raises(InputError, match="2 processes need a GPU each: give cuda, not cuda:0"):
         own_device(torch.device("cuda:0"))
     as_rank(1, 3)

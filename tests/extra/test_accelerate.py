@@ -13,33 +13,43 @@ import pytest
 import torch
 from recorded_graph import Recorded, place_of, recorded_graphs, tensors_in
 from tiny_runs import TINY_DATA as DATA
-from tiny_runs import tiny_run
+from tiny_runs import fitting, tiny_run
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as trees
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from trifeature.comm import steps, training
+from trifeature.comm import run_folder
 from trifeature.comm.methods import METHODS, Method, make_method
-from trifeature.comm.parallel import Group
+from trifeature.comm.methods.base import apply_views
+from trifeature.comm.run_folder import METRICS
 from trifeature.comm.settings import PRECISIONS, Precision, RunSettings
-from trifeature.comm.steps import (
+from trifeature.comm.training import (
+    Backend,
+    Learner,
+    load_run,
+    new_method,
+    numerics,
+    step,
+    train,
+)
+from trifeature.data.dataset import Dataset, build
+from trifeature.errors import InputError
+from trifeature.extra import accelerate, fused_views
+from trifeature.extra.accelerate import (
+    Accelerated,
     Execution,
     ExecutionError,
     GraphedSteps,
-    Learner,
-    numerics,
-    step,
-    taking_steps,
+    compiled,
 )
-from trifeature.comm.training import METRICS, load_run, new_method, train
-from trifeature.data.dataset import Dataset, build
-from trifeature.errors import InputError
+from trifeature.extra.fused_views import apply_fused
 from trifeature.files import read_rows
-from trifeature.views import fused_views
-from trifeature.views.fused_views import apply_fused
-from trifeature.views.images import ALL, CLEAN, apply, draw
+from trifeature.modality import Modality
+from trifeature.samples import Samples
+from trifeature.views.images import apply, draw
+from trifeature.views.sets import ALL, CLEAN
 
 N, CANVAS = 8, 32
 CPU = torch.device("cpu")
@@ -47,18 +57,21 @@ CPU = torch.device("cpu")
 
 def gentle_run(**changes: Any) -> RunSettings:
     """So small a network with a batch of 8 is chaotic at the preset's rate and temperature."""
-    return tiny_run(temperature=0.5, learning_rate=1e-4, schedule="constant", **changes)
+    gentle = fitting(changes.get("method", "comm"), {"temperature": 0.5})
+    return tiny_run(learning_rate=1e-4, schedule="constant", **gentle, **changes)
 
 
 def tiny_method(name: str, **changes: Any) -> Method:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return make_method(tiny_run(method=name, **changes), 2, CANVAS).train()
+        pair = [Modality(f"image{m}", "image", (3, CANVAS, CANVAS)) for m in (1, 2)]
+        return make_method(tiny_run(method=name, **changes), pair).train()
 
 
-def images() -> Tensor:
+def images() -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(1)
-    return torch.randint(0, 256, (N, 2, 3, CANVAS, CANVAS), generator=generator, dtype=torch.uint8)
+    shape = (N, 2, 3, CANVAS, CANVAS)
+    return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8).unbind(1)
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +90,12 @@ def gradient(method: Method, total: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_bfloat16_gives_loss_and_gradient_of_float32_on_the_same_views(name: str) -> None:
-    method = tiny_method(name, temperature=0.2)
-    share = method.share(N)
-    views = method.views(images(), torch.Generator().manual_seed(0), share)
+    method = tiny_method(name, **fitting(name, {"temperature": 0.2}))
+    views = method.views(images(), torch.Generator().manual_seed(0))
     found = {}
     for precision in PRECISIONS:
         with numerics(precision, CPU):
-            loss = method.loss_of(views, share)
+            loss = method.objective(views)
         found[precision] = (loss, gradient(method, loss.total))
     (exact, slope), (rounded, near) = (found[precision] for precision in PRECISIONS)
     assert rounded.total.dtype == torch.float32
@@ -123,7 +135,7 @@ def test_steps_in_one_block_see_the_weights_that_the_optimizer_leaves(name: str)
         losses = []
         for _ in range(blocks):
             with numerics("bfloat16", CPU):
-                losses += [step(images(), learner)[1] for _ in range(3 // blocks)]
+                losses += [step(learner, images(), Backend())[1] for _ in range(3 // blocks)]
         found.append(torch.stack(losses))
     assert torch.equal(found[0], found[1])
     assert len({row[0].item() for row in found[0]}) == 3
@@ -170,8 +182,9 @@ def test_compiled_steps_minimize_the_same_losses(
 ) -> None:
     run = gentle_run(method=name, precision=precision)
     for kind in (Execution(), Execution(compiled=True)):
-        train(data, run, tmp_path / str(kind.compiled), execution=kind)
-    assert set(uncompiled) == {"_apply", *METHODS[name].pure}
+        train(data, run, tmp_path / str(kind.compiled), backend=kind.backend())
+    method = tiny_method(name)
+    assert set(uncompiled) == {"_apply", *(f.__name__ for f in method.objectives())}
     plain, fused = (read_rows(tmp_path / kind / METRICS) for kind in ("False", "True"))
     for one, other in zip(plain, fused, strict=True):
         assert other["loss"] == pytest.approx(
@@ -180,12 +193,13 @@ def test_compiled_steps_minimize_the_same_losses(
 
 
 def test_after_compiled_steps_a_method_is_itself_again(uncompiled: list[str]) -> None:
-    method = tiny_method("factorcl")
-    with method.compiled():
-        assert method.apply_views is not apply
-    assert method.apply_views is apply
-    assert not {"loss_of", "critic_loss_of"} & vars(method).keys()
-    assert uncompiled == ["loss_of", "critic_loss_of"]
+    learner = Learner.of(tiny_method("factorcl"), tiny_run(method="factorcl"), CPU)
+    plain = learner.objectives
+    with compiled(learner):
+        assert learner.method.apply_views is not apply_views
+    assert learner.method.apply_views is apply_views
+    assert learner.objectives == plain
+    assert uncompiled == ["objective", "critic_objective"]
 
 
 @pytest.mark.slow  # a compiler takes minutes on a CPU
@@ -199,7 +213,8 @@ def test_the_compiler_takes_a_step_as_one_graph_and_keeps_it_for_the_next_run(
     counts.clear()
     found = []
     for seed in (3, 4):
-        train(data, tiny_run(seed=seed), tmp_path / str(seed), execution=Execution(compiled=True))
+        backend = Execution(compiled=True).backend()
+        train(data, tiny_run(seed=seed), tmp_path / str(seed), backend=backend)
         found.append(counts["unique_graphs"])
     assert found == [2, 2]  # views and loss, for both runs together
     plain = train(data, tiny_run(seed=3), tmp_path / "plain")
@@ -254,8 +269,7 @@ def on_a_pretended_gpu(method: Method) -> None:
 )
 def test_no_step_exchanges_anything_with_the_host(name: str, changes: dict[str, Any]) -> None:
     method = tiny_method(name, **changes)
-    share = method.share(N)
-    shapes = [v.shape for v in method.views(images(), torch.Generator(), share)]
+    shapes = [v.shape for v in method.views(images(), torch.Generator())]
     params = draw(ALL, N, CANVAS, torch.Generator())
     with FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv()):
         on_a_pretended_gpu(method)
@@ -266,11 +280,11 @@ def test_no_step_exchanges_anything_with_the_host(name: str, changes: dict[str, 
         drawn = params.to("cuda")
         views = tuple(torch.zeros(shape, dtype=torch.float16, device="cuda") for shape in shapes)
         with Exchanges() as spy, torch.autocast("cuda", torch.bfloat16):
-            apply_fused(pixels, drawn, ALL, compiled=False)
+            apply_fused(ALL, pixels, drawn, compiled=False)
             apply(pixels, drawn, ALL)
             apply(pixels, drawn, CLEAN)
-            for function in METHODS[name].pure:
-                getattr(method, function)(views, share)
+            for objective in method.objectives():
+                objective(views)
     assert spy.found == []
 
 
@@ -279,22 +293,19 @@ def test_no_step_exchanges_anything_with_the_host(name: str, changes: dict[str, 
 
 def test_graphs_without_a_gpu_are_refused(data: Dataset) -> None:
     with pytest.raises(InputError, match="CUDA graphs need a GPU"):
-        train(data, tiny_run(), execution=Execution(graphs=True))
+        train(data, tiny_run(), backend=Execution(graphs=True).backend())
 
 
-@pytest.mark.parametrize("kind", [Execution(compiled=True), Execution(graphs=True)])
-def test_several_processes_take_no_steps_but_plain_ones(kind: Execution) -> None:
-    with pytest.raises(InputError, match="several processes train in plain steps"):
-        kind.require(torch.device("cuda"), Group(0, 2))
-    Execution().require(torch.device("cuda"), Group(0, 2))
-    kind.require(torch.device("cuda"))
+def test_plain_execution_is_the_plain_backend() -> None:
+    assert type(Execution().backend()) is Backend
+    assert Execution(graphs=True).backend() == Accelerated(Execution(graphs=True))
 
 
 def test_a_learning_rate_on_the_device_is_set_in_place() -> None:
     learner = Learner.of(tiny_method("comm"), tiny_run(), CPU)
     on_device = torch.tensor(0.5)
     learner.optimizers[0].param_groups[0]["lr"] = on_device
-    learner.set_rate(0.125)
+    learner.set_learning_rate(0.125)
     assert on_device.item() == 0.125
     assert learner.optimizers[0].param_groups[0]["lr"] is on_device
     assert learner.optimizers[0].param_groups[1]["lr"] == 0.125
@@ -307,8 +318,16 @@ SIZES = (8, 8, 4, 8, 4)  # as over two epochs: full batches and a smaller last o
 
 
 def graphed(learner: Learner, data: Dataset) -> GraphedSteps:
-    pairs = torch.as_tensor(data.pairs["train"].images)
-    return GraphedSteps(learner, data.images["train"], pairs)
+    samples = data.samples()
+    rows = samples.rows_of("train")
+    LASTING[:] = [rows, *samples.items["train"]]
+    return GraphedSteps(
+        learner, lambda places: step(learner, samples.batch("train", rows[places]), Backend())
+    )
+
+
+LASTING: list[Tensor] = []
+"""What a captured step reads of the samples."""
 
 
 SLOW = pytest.mark.slow  # two to four seconds each; CoMM in float32 stands for them every time
@@ -333,10 +352,10 @@ def test_captured_and_replayed_steps_are_the_same_to_the_bit(
         learner.method.train()
         replaying = graphed(learner, data)
         losses = []
-        with taking_steps(learner, data, Execution()) as eager, numerics(precision, CPU):
+        with Backend().steps(learner, data.samples()) as eager, numerics(precision, CPU):
             take = replaying if graphs else eager
             for rate, size in zip(RATES, SIZES, strict=True):
-                learner.set_rate(rate)
+                learner.set_learning_rate(rate)
                 losses.append(take(order[:size])[1])
         kept = kept_by(learner)
         found.append([*losses, *kept, learner.generator.get_state()])
@@ -344,7 +363,7 @@ def test_captured_and_replayed_steps_are_the_same_to_the_bit(
         assert torch.equal(one, other)
     assert [graph.replays for graph in recorded_graphs] == [3, 2]
     # What a captured step reads must live as long as the learner.
-    lasting = {place_of(tensor) for tensor in [*kept, replaying.images, replaying.pairs]}
+    lasting = {place_of(tensor) for tensor in [*kept, *LASTING]}
     rates = {place_of(group["lr"]) for o in learner.optimizers for group in o.param_groups}
     for graph, captured in zip(recorded_graphs, replaying._captured.values(), strict=True):
         assert graph.read.keys() <= lasting | rates | {place_of(captured.rows)}
@@ -363,23 +382,23 @@ def test_a_run_of_captured_steps_resumes_to_the_same_bits(
     monkeypatch: pytest.MonkeyPatch,
     recorded_graphs: list[Recorded],
 ) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     settings = tiny_run(epochs=3, learning_rate=2**-9, schedule="constant")
     train(data, settings, tmp_path / "eager")
     assert not recorded_graphs
 
-    @contextmanager
-    def taking_graphed(learner: Learner, dataset: Dataset, _: Execution) -> Iterator[GraphedSteps]:
-        yield graphed(learner, dataset)
+    class Recording(Backend):
+        @contextmanager
+        def steps(self, learner: Learner, _: Samples) -> Iterator[GraphedSteps]:
+            yield graphed(learner, data)
 
     def stop(_: Method, epoch: int) -> None:
         if epoch == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "taking_steps", taking_graphed)
     with pytest.raises(KeyboardInterrupt):
-        train(data, settings, tmp_path / "graphs", evaluate=stop)
-    train(data, settings, tmp_path / "graphs")
+        train(data, settings, tmp_path / "graphs", backend=Recording(), evaluate=stop)
+    train(data, settings, tmp_path / "graphs", backend=Recording())
     assert len(recorded_graphs) == 4  # two sizes of a batch, before the stop and after it
     eager, again = (read_rows(tmp_path / kind / METRICS) for kind in ("eager", "graphs"))
     assert [row["loss"] for row in again] == [row["loss"] for row in eager]
@@ -393,16 +412,17 @@ def test_no_garbage_is_collected_amid_a_capture(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collecting = []
-    true_step = step
-
-    def spy(*args: Any) -> Any:
-        collecting.append(gc.isenabled())
-        return true_step(*args)
-
-    monkeypatch.setattr(steps, "step", spy)
     learner = Learner.of(tiny_method("comm"), tiny_run(), CPU)
-    graphed(learner, data)(torch.arange(8))
-    assert collecting == [True] * steps.WARM_UP + [False]
+    steps = graphed(learner, data)
+    true_step = steps.take
+
+    def spy(places: Tensor) -> Any:
+        collecting.append(gc.isenabled())
+        return true_step(places)
+
+    monkeypatch.setattr(steps, "take", spy)
+    steps(torch.arange(8))
+    assert collecting == [True] * accelerate.WARM_UP + [False]
     assert gc.isenabled()
 
 
@@ -411,17 +431,18 @@ def test_a_capture_that_fails_names_the_way_around(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    true_step = step
+    steps = graphed(Learner.of(tiny_method("comm"), tiny_run(), CPU), data)
+    true_step = steps.take
 
-    def waits(*args: Any) -> Any:
-        calls.append(args)
-        names, values = true_step(*args)
-        if len(calls) > steps.WARM_UP:
+    def waits(places: Tensor) -> Any:
+        calls.append(places)
+        names, values = true_step(places)
+        if len(calls) > accelerate.WARM_UP:
             values[0].item()
         return names, values
 
-    monkeypatch.setattr(steps, "step", waits)
-    take = steps._explained(graphed(Learner.of(tiny_method("comm"), tiny_run(), CPU), data))
+    monkeypatch.setattr(steps, "take", waits)
+    take = accelerate._explained(steps)
     with pytest.raises(ExecutionError, match=r"not permitted.*_local_scalar.*--execution plain"):
         take(torch.arange(8))
 
@@ -439,7 +460,7 @@ def test_a_compiler_that_fails_names_the_way_around(
     monkeypatch.setattr(torch, "compile", broken)
     fused_views._compiled.cache_clear()
     with pytest.raises(ExecutionError, match=r"find C compiler\): --execution plain does without"):
-        train(data, tiny_run(), execution=Execution(compiled=True))
+        train(data, tiny_run(), backend=Execution(compiled=True).backend())
     fused_views._compiled.cache_clear()
 
 
@@ -457,11 +478,11 @@ def test_replayed_steps_are_those_taken_one_by_one(name: str, data: Dataset) -> 
         learner.method.train()
         losses = []
         with (
-            taking_steps(learner, data.to(device), Execution(graphs=graphs)) as take,
+            Execution(graphs=graphs).backend().steps(learner, data.samples().to(device)) as take,
             numerics("float32", device),
         ):
             for rate, size in zip((1e-3, 2e-3, 3e-3, 2e-3, 1e-3), sizes, strict=True):
-                learner.set_rate(rate)
+                learner.set_learning_rate(rate)
                 losses.append(take(order[:size])[1].cpu())
         seen.append(torch.stack(losses))
         weights.append({k: v.cpu() for k, v in learner.method.state_dict().items()})
@@ -476,17 +497,18 @@ def test_replayed_steps_are_those_taken_one_by_one(name: str, data: Dataset) -> 
 def test_a_fast_run_on_a_gpu_resumes_and_ends_near_the_reference(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     fast = tiny_run(precision="bfloat16", epochs=3)
-    train(data, fast, tmp_path / "fast", device="cuda")
+    backend = Accelerated(Execution.default(torch.device("cuda"), "bfloat16"))
+    train(data, fast, tmp_path / "fast", device="cuda", backend=backend)
 
     def stop(_: Method, epoch: int) -> None:
         if epoch == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(data, fast, tmp_path / "again", device="cuda", evaluate=stop)
-    train(data, fast, tmp_path / "again", device="cuda")
+        train(data, fast, tmp_path / "again", device="cuda", backend=backend, evaluate=stop)
+    train(data, fast, tmp_path / "again", device="cuda", backend=backend)
     train(data, replace(fast, precision="float32"), tmp_path / "slow", device="cuda")
     whole, again, slow = (
         [row["loss"] for row in read_rows(tmp_path / kind / METRICS)]
@@ -498,6 +520,6 @@ def test_a_fast_run_on_a_gpu_resumes_and_ends_near_the_reference(
 
 def test_a_step_reports_loss_and_terms() -> None:
     learner = Learner.of(tiny_method("factorcl"), tiny_run(method="factorcl"), CPU)
-    names, values = step(images(), learner)
+    names, values = step(learner, images(), Backend())
     assert names == ["loss", "I_1", "I_2", "I_3", "I_4", "I_5", "I_6", "loss_2"]
     assert values.shape == (8,)

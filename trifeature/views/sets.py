@@ -1,0 +1,179 @@
+"""Which random transforms make a view of an image: settings, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from trifeature.errors import InputError, check_name
+from trifeature.views import register_views
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from trifeature.views.images import ViewParameters
+
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+"""Mean of ImageNet's red, green and blue, in [0, 1]."""
+
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+"""Standard deviation of ImageNet's red, green and blue."""
+
+
+@dataclass(frozen=True)
+class ViewSet:
+    """Which random transforms make a view, in the order in which they are applied.
+
+    An ablation is another value: `replace(ALL, crop_scale=None)`. The defaults are those of
+    CoMM (Dufumier et al. 2025), whose jitter has half of SimCLR's strength. To save one, use
+    `dataclasses.asdict`; `from_dict` reads it back.
+
+    Attributes:
+        crop_scale: Least and largest area of the crop, as fractions of the canvas; None: no crop.
+        crop_ratio: Least and largest width / height of the crop.
+        brightness: Factor uniform in 1 ± this (but never below 0).
+        contrast: Factor uniform in 1 ± this (but never below 0).
+        saturation: Factor uniform in 1 ± this (but never below 0).
+        hue: Shift uniform in ± this, as a fraction of the color wheel, at most 0.5.
+        jitter_probability: How often a sample's colors are jittered, in random order of the four.
+        grayscale_probability: How often a sample loses its colors.
+        blur_sigma: Least and largest standard deviation of the Gaussian blur, in pixels of the
+            result: scale it with the canvas (these are for 224 pixels).
+        blur_probability: How often a sample is blurred.
+        flip_probability: How often a sample is mirrored left to right.
+        mean: Subtracted from red, green and blue at the end; None, with `std`, for neither.
+        std: What red, green and blue are then divided by.
+
+    Raises:
+        InputError: a setting is out of range; the message names it and the range.
+
+    >>> replace(ALL, crop_scale=None) == ALL_WITHOUT_CROP
+    True
+    """
+
+    kind: ClassVar[str] = "image"
+
+    crop_scale: tuple[float, float] | None = (0.08, 1.0)
+    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.4
+    hue: float = 0.1
+    jitter_probability: float = 0.8
+    grayscale_probability: float = 0.2
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    blur_probability: float = 0.5
+    flip_probability: float = 0.5
+    mean: tuple[float, float, float] | None = IMAGENET_MEAN
+    std: tuple[float, float, float] | None = IMAGENET_STD
+
+    def __post_init__(self) -> None:
+        if self.crop_scale is not None:
+            _check_interval("crop_scale", self.crop_scale, 0, 1)
+        _check_interval("crop_ratio", self.crop_ratio, 0.01, 100)
+        _check_interval("blur_sigma", self.blur_sigma, 0.01, 1000)
+        for name in ("brightness", "contrast", "saturation"):
+            _check_number(name, getattr(self, name), 0, 100)
+        _check_number("hue", self.hue, 0, 0.5)
+        for name in ("jitter", "grayscale", "blur", "flip"):
+            _check_number(f"{name}_probability", getattr(self, f"{name}_probability"), 0, 1)
+        if (self.mean is None) != (self.std is None):
+            raise InputError("mean and std go together: give both, or None for both")
+        if self.mean is not None:
+            _check_tuple("mean", self.mean, 3, -100, 100)
+            _check_tuple("std", self.std, 3, 0.001, 1000)
+
+    def draw(
+        self,
+        count: int,
+        shape: tuple[int, ...],
+        generator: torch.Generator,
+        device: torch.device | str | None = None,
+    ) -> ViewParameters:
+        """Draw the parameters of images of shape [C, S, S], see `trifeature.views.images.draw`."""
+        from trifeature.views import images  # noqa: PLC0415 - settings need no torch
+
+        return images.draw(self, count, shape[-1], generator, device)
+
+    def apply(self, items: Tensor, parameters: ViewParameters) -> Tensor:
+        """Views of images [N, C, S, S], see `trifeature.views.images.apply`."""
+        from trifeature.views import images  # noqa: PLC0415 - settings need no torch
+
+        return images.apply(items, parameters, self)
+
+    def unique(self) -> ViewSet:
+        """The same without the crop: the "unique" augmentation of FactorCL."""
+        return replace(self, crop_scale=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> ViewSet:
+        """Read what `to_json` wrote."""
+        return cls.from_dict(content)
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, object]) -> ViewSet:
+        """The `ViewSet` of a dictionary, such as `dataclasses.asdict` or JSON gives.
+
+        Args:
+            settings: Values by name; a name left out has its default, lists become tuples.
+
+        Raises:
+            InputError: a name is unknown or a value is out of range.
+
+        >>> ViewSet.from_dict({"crop_scale": [0.2, 1.0], "hue": 0}).crop_scale
+        (0.2, 1.0)
+        """
+        names = [field.name for field in fields(cls)]
+        known: dict[str, Any] = {
+            check_name("setting of a view set", name, names): tuple(value)
+            if isinstance(value, list)
+            else value
+            for name, value in settings.items()
+        }
+        return cls(**known)
+
+
+def _check_number(name: str, value: object, least: float, most: float) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most:  # type: ignore[operator]  # NaN fails too
+        raise InputError(f"{name} must be from {least:g} to {most:g}, not {value!r}")
+
+
+def _check_tuple(name: str, values: object, count: int, least: float, most: float) -> None:
+    if not isinstance(values, tuple) or len(values) != count:
+        raise InputError(f"{name} must be a tuple of {count} numbers, not {values!r}")
+    for value in values:
+        _check_number(f"each number of {name}", value, least, most)
+
+
+def _check_interval(name: str, interval: tuple[float, float], least: float, most: float) -> None:
+    _check_tuple(name, interval, 2, least, most)
+    if interval[0] > interval[1]:
+        raise InputError(f"{name} must not fall: {interval[0]:g} is above {interval[1]:g}")
+
+
+register_views(ViewSet)
+
+ALL: Final = ViewSet()
+"""Every transform: crop of 8 to 100 % of the area, jitter, grayscale, blur, flip, normalization."""
+
+ALL_WITHOUT_CROP: Final = replace(ALL, crop_scale=None)
+"""Every transform but the crop."""
+
+CLEAN: Final = ViewSet(
+    crop_scale=None,
+    jitter_probability=0,
+    grayscale_probability=0,
+    blur_probability=0,
+    flip_probability=0,
+)
+"""The image itself, normalized."""
+
+LIGHT: Final = replace(CLEAN, crop_scale=(0.5, 1.0))
+"""Only a crop of 50 to 100 % of the area, and normalization."""

@@ -1,0 +1,123 @@
+"""Random augmentations of vectors: noise, and features set to zero.
+
+N samples, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from trifeature.checks import require_number
+from trifeature.errors import InputError, check_name
+from trifeature.views import register_views
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class VectorViews:
+    """Which random transforms make a view of a vector of standardized features.
+
+    Attributes:
+        noise: Deviation of the Gaussian noise added to every feature.
+        noise_probability: How often a sample gets noise.
+        drop: Least and largest share of the features set to zero.
+        drop_probability: How often a sample loses features.
+    """
+
+    kind: ClassVar[str] = "vector"
+
+    noise: float = 0.1
+    noise_probability: float = 0.5
+    drop: tuple[float, float] = (0.0, 0.8)
+    drop_probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        require_number("noise", self.noise, 0)
+        for name in ("noise_probability", "drop_probability"):
+            require_number(name, getattr(self, name), 0, 1)
+        low, high = (require_number("each number of drop", x, 0, 1) for x in self.drop)
+        if low > high:
+            raise InputError(f"drop must not fall: {low:g} is above {high:g}")
+        object.__setattr__(self, "drop", (low, high))
+
+    def draw(
+        self,
+        count: int,
+        shape: tuple[int, ...],
+        generator: torch.Generator,
+        device: torch.device | str | None = None,
+    ) -> VectorParameters:
+        """Draw the parameters of vectors [F]."""
+        import torch  # noqa: PLC0415 - settings need no torch
+
+        F = shape[0]
+        coins = torch.rand(count, 3, generator=generator, device=generator.device)
+        order = torch.rand(count, F, generator=generator, device=generator.device)
+        noise = torch.randn(count, F, generator=generator, device=generator.device)
+        low, high = self.drop
+        share = (low + (high - low) * coins[:, 2]) * (coins[:, 1] < self.drop_probability)
+        # The features whose rank is below share · F are dropped.
+        dropped = order.argsort(1).argsort(1) < (share * F).round()[:, None]
+        scale = self.noise * (coins[:, :1] < self.noise_probability)
+        parameters = VectorParameters(noise * scale, dropped)
+        return parameters if device is None else parameters.to(device)
+
+    def apply(self, items: Tensor, parameters: VectorParameters) -> Tensor:
+        """Views of vectors [N, F]: noise, then dropped features are zero."""
+        return (items.float() + parameters.noise).masked_fill(parameters.dropped, 0.0)
+
+    def unique(self) -> VectorViews:
+        """The same without dropped features: the "unique" augmentation of FactorCL."""
+        return replace(self, drop_probability=0.0)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` reads back."""
+        return {"kind": self.kind} | asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> VectorViews:
+        """Read what `to_json` wrote."""
+        names = list(cls.__dataclass_fields__)
+        known = {check_name("setting of vector views", k, names): v for k, v in content.items()}
+        return cls(**known)
+
+
+register_views(VectorViews)
+
+
+@dataclass(frozen=True, eq=False)
+class VectorParameters:
+    """What was drawn for N vectors.
+
+    Attributes:
+        noise: float32 [N, F], added.
+        dropped: bool [N, F], set to zero afterwards.
+    """
+
+    noise: Tensor
+    dropped: Tensor
+
+    def __len__(self) -> int:
+        return len(self.noise)
+
+    def __getitem__(self, index: Any) -> VectorParameters:
+        return VectorParameters(self.noise[index], self.dropped[index])
+
+    def to(self, device: torch.device | str) -> VectorParameters:
+        """The same parameters on another device."""
+        return VectorParameters(self.noise.to(device), self.dropped.to(device))
+
+
+STRONG_VECTOR: Final = VectorViews()
+"""Noise and dropped features."""
+
+CLEAN_VECTOR: Final = VectorViews(noise_probability=0.0, drop_probability=0.0)
+"""The vector itself."""
+
+LIGHT_VECTOR: Final = replace(CLEAN_VECTOR, noise_probability=1.0)
+"""Only noise."""
