@@ -234,34 +234,40 @@ def _items(name: str, values: Any, kind: str | None) -> tuple[str, Tensor]:
     array = as_array(values)
     if array.dtype.kind not in "biuf":
         raise InputError(f"modality {name!r} must hold numbers, not {array.dtype}")
-    if kind is None:
-        by_dimensions = {k.dimensions + 1: k.name for k in KINDS.values()}
-        if array.ndim not in by_dimensions:
-            raise InputError(
-                f"modality {name!r}: items of shape {list(array.shape[1:])} may be of several "
-                f"kinds: say which, kinds={{{name!r}: …}} (one of {', '.join(KINDS)})"
-            )
-        kind = by_dimensions[array.ndim]
-    check_name("kind of modality", kind, KINDS)
+    kind = check_name("kind of modality", kind, KINDS) if kind else _kind_of(name, array)
     if kind == "image" and array.ndim == 3:
         array = array[:, None]
+    if not array.size:
+        raise InputError(f"modality {name!r} holds no samples")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(f"modality {name!r} holds values that are not finite")
-    image = kind == "image"
-    if (
-        image
-        and array.dtype.kind == "f"
-        and array.size
-        and not 0 <= array.min() <= array.max() <= 1
-    ):
-        raise InputError(
-            f"modality {name!r}: floating images lie in [0, 1], not in "
-            f"[{array.min():g}, {array.max():g}]; uint8 images in [0, 255]"
-        )
-    if image and array.dtype.kind != "f" and array.dtype != np.uint8:
-        raise InputError(f"modality {name!r}: images are uint8 or floating, not {array.dtype}")
-    wanted = np.uint8 if array.dtype == np.uint8 and image else np.float32
+    if kind == "image":
+        _check_pixels(name, array)
+    wanted = np.uint8 if array.dtype == np.uint8 and kind == "image" else np.float32
     return kind, torch.from_numpy(np.ascontiguousarray(array, dtype=wanted))
+
+
+def _kind_of(name: str, array: Array) -> str:
+    """The one kind whose items have as many dimensions."""
+    fitting = [kind.name for kind in KINDS.values() if kind.dimensions == array.ndim - 1]
+    if len(fitting) != 1:
+        raise InputError(
+            f"modality {name!r}: items of shape {list(array.shape[1:])} are of no kind, or of "
+            f"several: say which, kinds={{{name!r}: …}} (one of {', '.join(KINDS)})"
+        )
+    return fitting[0]
+
+
+def _check_pixels(name: str, array: Array) -> None:
+    """Images are uint8, or floating in [0, 1]."""
+    if array.dtype.kind == "f":
+        if not 0 <= array.min() <= array.max() <= 1:
+            raise InputError(
+                f"modality {name!r}: floating images lie in [0, 1], not in "
+                f"[{array.min():g}, {array.max():g}]; uint8 images in [0, 255]"
+            )
+    elif array.dtype != np.uint8:
+        raise InputError(f"modality {name!r}: images are uint8 or floating, not {array.dtype}")
 
 
 def _common_length(items: Mapping[str, Tensor]) -> int:

@@ -426,3 +426,43 @@ def test_count_parameters_counts_what_is_learned() -> None:
     assert count_parameters(layer) == 20
     layer.bias.requires_grad_(False)
     assert count_parameters(layer) == 15
+
+
+# --------------------------------------------------------------------------- absent tokens
+
+
+@pytest.mark.parametrize("masking", MASKINGS)
+def test_a_mask_for_each_sample_is_the_attention_over_its_own_tokens(masking: Masking) -> None:
+    """Each sample fused on its own, its absent tokens removed or replaced by the mask token."""
+    fusion, tokens = make_fusion(masking), make_tokens(2)
+    present = [torch.rand(N, t.shape[1]) < 0.6 for t in tokens]
+    present[0][0] = False  # a sample without any token of one modality
+    present[1][1] = False
+    subsets = [(0, 1), (0,), (1,)]
+    together = fusion(tokens, subsets, present)
+    for n in range(N):
+        own = []
+        for t, keep in zip(tokens, present, strict=True):
+            if fusion.mask is None:
+                own.append(t[n : n + 1, keep[n]])
+            else:
+                own.append(torch.where(keep[n][:, None], t[n], fusion.mask)[None])
+        torch.testing.assert_close(together[:, n : n + 1], fusion(own, subsets))
+
+
+def test_a_mask_that_keeps_everything_changes_nothing() -> None:
+    for masking in MASKINGS:
+        fusion, tokens = make_fusion(masking), make_tokens(2)
+        everything = [torch.ones(N, t.shape[1], dtype=torch.bool) for t in tokens]
+        torch.testing.assert_close(
+            fusion(tokens, [(0, 1), (1,)], everything), fusion(tokens, [(0, 1), (1,)])
+        )
+
+
+def test_a_sample_without_tokens_stays_finite() -> None:
+    fusion, tokens = make_fusion("remove"), make_tokens(2)
+    nothing = [torch.zeros(N, t.shape[1], dtype=torch.bool) for t in tokens]
+    fused = fusion(tokens, [(0, 1)], nothing)
+    fused.sum().backward()
+    assert fused.isfinite().all()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in fusion.parameters())
