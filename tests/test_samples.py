@@ -229,14 +229,15 @@ def test_every_method_learns_from_an_image_and_a_vector(name: str) -> None:
     pictures = np.random.default_rng(0).integers(256, size=(P, 3, 32, 32), dtype=np.uint8)
     data = Samples.from_arrays({"picture": pictures, "table": numbers(P, 5)}, {"class": LABEL})
     trained = train(data, settings(name))
-    features = trained.features([x[:3].float() for x in data.items["all"]], [[0, 1], [1]])
+    features = trained.features(tuple(x[:3].float() for x in data.items["all"]), [[0, 1], [1]])
     assert [f.ndim for f in features] == [2, 2]
 
 
 def test_the_encoder_of_a_modality_is_its_own_the_runs_or_its_kinds() -> None:
     data = vectors(encoders={"b": "identity"})
     method = new_method(settings("comm", encoder="small"), data)
-    assert [type(e).__name__ for e in method.get_submodule("encoder")] == ["Sequential", "Identity"]
+    kinds = [type(e).__name__ for e in method.get_submodule("encoder").children()]
+    assert kinds == ["Sequential", "Identity"]
     tokens = method.encode(data.items["all"][1][:2], 1)
     assert tokens.shape == (2, 4, SIZES["width"])  # one token a feature
     with pytest.raises(InputError, match="encoder small reads image, and modality 'a' is of kind"):

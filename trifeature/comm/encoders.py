@@ -129,6 +129,12 @@ def latent_converter(encoder: nn.Module, modality: Modality, width: int) -> nn.M
     return nn.Identity() if shape[1] == width else nn.Linear(shape[1], width)
 
 
+def token_count(encoder: nn.Module, modality: Modality) -> int:
+    """How many tokens `latent_converter` makes of one item."""
+    shape = output_shape(encoder, modality)
+    return shape[1] * shape[2] if len(shape) == 3 else shape[0]
+
+
 # --------------------------------------------------------------------------- encoders of images
 
 

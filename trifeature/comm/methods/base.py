@@ -208,6 +208,22 @@ class Method(nn.Module, ABC):
             repeated, parameters = repeated[own], parameters[own]
         return self.apply_views(chosen, repeated, parameters)
 
+    def uniform(
+        self, samples: int, shape: tuple[int, ...], generator: torch.Generator
+    ) -> Tensor:
+        """Random numbers in [0, 1) for each sample of a batch, for masks say: float [n, *shape].
+
+        Args:
+            samples: N, the samples of the batch.
+            shape: For each sample.
+            generator: Source of the randomness.
+        """
+        drawn = torch.rand(samples, *shape, generator=generator, device=generator.device)
+        if self.exchange is not None and self.training:
+            own = self.exchange.own(samples, 1)
+            return drawn if own is None else drawn[own]
+        return drawn
+
     def light_views(self, batch: Batch, generator: torch.Generator) -> Tensors:
         """One light view of each item: float [n, *shape] for each modality.
 

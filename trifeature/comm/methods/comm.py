@@ -77,13 +77,13 @@ class CoMM(Method):
         M = len(self.modalities)
         tokens = [self.encode(x, m) for m, x in enumerate(views[:M])]
         if len(views) == M:
-            return (self._fuse(tokens, (self.all, *self.alone), views=2),)
+            return (self.fuse(tokens, (self.all, *self.alone), views=2),)
         plain = [self.encode(x, m) for m, x in enumerate(views[M:])]
-        return self._fuse(tokens, (self.all,), views=2), self._fuse(plain, self.alone, views=1)
+        return self.fuse(tokens, (self.all,), views=2), self.fuse(plain, self.alone, views=1)
 
     def loss_of(self, codes: Tensors) -> Loss:
         """The mean of the terms that the option `loss` names."""
-        z = torch.cat([self._project(one) for one in codes])
+        z = torch.cat([self.project(one) for one in codes])
         terms = comm_terms(
             (z[0, 0], z[0, 1]),
             [(one[0], one[1]) for one in z[1:]],
@@ -95,7 +95,7 @@ class CoMM(Method):
         }
         return Loss(combine(named, self.terms), named)
 
-    def _fuse(
+    def fuse(
         self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]], views: int
     ) -> Tensor:
         """Fuse each subset of tokens [V · N, T, D]: [N, G, V, D]."""
@@ -103,7 +103,7 @@ class CoMM(Method):
         by_view: Tensor = fused.unflatten(1, (views, -1))
         return by_view.permute(2, 0, 1, 3)
 
-    def _project(self, fused: Tensor) -> Tensor:
+    def project(self, fused: Tensor) -> Tensor:
         """Project [N, G, V, D] to [G, 2, N, embedding]; one view stands for both.
 
         The head normalizes each of the G · V batches on its own.

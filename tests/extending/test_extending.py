@@ -1,0 +1,119 @@
+"""Each kind of part is added from outside the package, by a file that registers it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import TINY_MODEL, fitting
+
+from trifeature.comm.encoders import ENCODERS
+from trifeature.comm.methods import METHODS
+from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, RunSettings, run_preset
+from trifeature.comm.training import load_run, train
+from trifeature.data.dataset import Dataset
+from trifeature.errors import InputError
+from trifeature.modality import KINDS
+from trifeature.probes.interactions import probe
+from trifeature.samples import Samples
+from trifeature.views import VIEW_KINDS
+
+HERE = Path(__file__).parent
+TABLES: list[dict[str, Any]] = [METHODS, OPTIONS, KINDS, ENCODERS, VIEW_KINDS]
+"""Where parts are registered."""
+
+
+@pytest.fixture(scope="module")
+def plugin() -> Iterator[Callable[[str], ModuleType]]:
+    """Runs a plugin's file once, as the command line does; in the end nothing is registered."""
+    before = [dict(table) for table in TABLES]
+    names = list(ENCODER_NAMES)
+
+    def load(name: str) -> ModuleType:
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+            assert spec is not None
+            assert spec.loader is not None
+            sys.modules[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(sys.modules[name])
+        return sys.modules[name]
+
+    yield load
+    for table, old in zip(TABLES, before, strict=True):
+        table.clear()
+        table.update(old)
+    ENCODER_NAMES[:] = names
+    for path in HERE.glob("*.py"):
+        if not path.stem.startswith("test_"):
+            sys.modules.pop(path.stem, None)
+
+
+def tiny(method: str, **changes: Any) -> RunSettings:
+    sizes = fitting(method, TINY_MODEL)
+    return run_preset("quick", method=method, **sizes | {"epochs": 1, "batch_size": 32} | changes)
+
+
+def test_a_method_is_at_most_forty_lines(
+    plugin: Callable[[str], ModuleType], tiny_data: Dataset, tmp_path: Path
+) -> None:
+    plugin("masked")
+    assert len((HERE / "masked.py").read_text().splitlines()) <= 40
+    seen: list[dict[str, float]] = []
+    run = tiny("masked", keep=0.5)
+    train(tiny_data, run, tmp_path, report=lambda progress: seen.append(progress.terms))
+    assert set(seen[-1]) == {"loss", "L", "L_1", "L_2", "masked"}
+    assert load_run(tmp_path, tiny_data).settings == run
+    assert RunSettings.from_json(run.to_json()) == run
+    with pytest.raises(InputError, match="keep is an option of masked, not of comm"):
+        run_preset("quick", keep=0.5)
+
+
+def test_the_mask_of_a_method_leaves_tokens_out(
+    plugin: Callable[[str], ModuleType], tiny_data: Dataset
+) -> None:
+    plugin("masked")
+    method = train(tiny_data, tiny("masked", epochs=0)).train()
+    samples = tiny_data.samples()
+    views = method.views(
+        samples.batch("train", samples.rows_of("train")[:8]), torch.Generator().manual_seed(0)
+    )
+    everything = (*views[:-1], torch.zeros_like(views[-1]))
+    nothing = (*views[:-1], torch.ones_like(views[-1]))
+    some, every, none = (method.codes_of(v)[-1] for v in (views, everything, nothing))
+    assert not torch.allclose(some, every)
+    assert torch.allclose(none[0], none[1], atol=1e-5)  # CLS alone: the same for every sample
+
+
+def test_a_kind_of_modality_trains_with_every_method_and_is_probed(
+    plugin: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    plugin("series")
+    random = np.random.default_rng(0)
+    label = np.arange(96) % 3
+    sound = random.normal(size=(96, 2, 24)) + 4 * label[:, None, None]
+    data = Samples.from_arrays(
+        {"sound": sound, "table": random.normal(size=(96, 5))}, {"class": label}
+    )
+    assert [m.kind for m in data.modalities] == ["series", "vector"]
+    for name in METHODS:
+        run = tiny(name, views=(KINDS["series"].strong, KINDS["vector"].strong))
+        method = train(data, run, tmp_path / name)
+        found = probe(method, data, alone=True)
+        assert found.alone["sound"]["class"].macro_accuracy > 0.6
+        assert RunSettings.from_json(run.to_json()) == run
+
+
+def test_a_part_is_registered_once(plugin: Callable[[str], ModuleType]) -> None:
+    module = plugin("masked")
+    from trifeature.comm.methods import register_method  # noqa: PLC0415
+
+    with pytest.raises(InputError, match="a method called 'masked' exists already"):
+        register_method("masked", module.Masked, module.MaskedOptions)
+    assert OPTIONS["masked"] is module.MaskedOptions
