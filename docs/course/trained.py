@@ -30,7 +30,7 @@ from trifeature.data.dataset import Dataset, build
 from trifeature.data.render import render
 from trifeature.errors import check_name
 from trifeature.experiments.executor import execute
-from trifeature.experiments.runs import Plan, Row, make_plan, result_rows, rows_of
+from trifeature.experiments.plan import Plan, Row, make_plan, result_rows, rows_of
 from trifeature.files import read_json, read_rows, read_tensors, write_json, write_tensors
 from trifeature.probes.interactions import probe
 from trifeature.views.images import augment

@@ -31,7 +31,7 @@ from trifeature.data import dataset, storage
 from trifeature.data.dataset import preset
 from trifeature.experiments import executor
 from trifeature.experiments.catalog import EXPERIMENTS
-from trifeature.experiments.runs import Plan, Row, control_of, missing
+from trifeature.experiments.plan import Plan, Row, control_of, missing
 from trifeature.extra import accelerate
 from trifeature.extra.accelerate import ExecutionError
 from trifeature.files import append_row, read_json, read_rows

@@ -14,7 +14,7 @@ import torch
 from trifeature.comm.training import new_method
 from trifeature.data.dataset import Dataset, build, plan_images, plan_pairs, preset
 from trifeature.errors import InputError
-from trifeature.experiments.runs import current_key
+from trifeature.experiments.plan import current_key
 from trifeature.probes.interactions import probe
 
 COURSE = Path(__file__).parents[2] / "docs" / "course"

@@ -34,7 +34,7 @@ from trifeature.comm.training import (
 )
 from trifeature.data.dataset import Dataset, build, plan_images, plan_pairs, preset
 from trifeature.data.render import RenderSettings, render
-from trifeature.experiments.runs import ROW_FORMAT
+from trifeature.experiments.plan import ROW_FORMAT
 from trifeature.probes import interactions
 from trifeature.probes.augmentation import i_nce
 from trifeature.probes.folds import combination_folds

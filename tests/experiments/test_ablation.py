@@ -19,7 +19,7 @@ from trifeature.experiments.ablation import (
     plans_of,
     untrained_rows,
 )
-from trifeature.experiments.runs import Plan, Row, control_of
+from trifeature.experiments.plan import Plan, Row, control_of
 from trifeature.plots import Curve, curve_points
 
 

@@ -10,7 +10,7 @@ from trifeature.comm.settings import AUGMENTATIONS, RUN_PRESETS, RunSettings
 from trifeature.data.dataset import PRESETS, modalities_of, preset
 from trifeature.experiments.base import Arm, Experiment, curve_epochs, results
 from trifeature.experiments.catalog import EXPERIMENTS, most_valuable_first
-from trifeature.experiments.runs import Plan
+from trifeature.experiments.plan import Plan
 from trifeature.views.sets import ViewSet
 
 Values = Mapping[str, tuple[float, float | None]]

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from trifeature.experiments.base import results
 from trifeature.experiments.catalog import EXPERIMENTS
 from trifeature.experiments.drawing import as_latex, as_text, chance, draw, table
-from trifeature.experiments.runs import Plan, Row
+from trifeature.experiments.plan import Plan, Row
 from trifeature.views.sets import ViewSet
 
 Measure = Callable[[Plan, int], dict[str, Any]]

@@ -14,7 +14,7 @@ from trifeature.data.dataset import preset
 from trifeature.errors import InputError
 from trifeature.experiments import executor
 from trifeature.experiments.executor import default_jobs, execute, expected_seconds
-from trifeature.experiments.runs import Plan, Row
+from trifeature.experiments.plan import Plan, Row
 from trifeature.files import append_row, read_rows
 
 DATA = preset(

@@ -20,7 +20,7 @@ from trifeature.comm.run_folder import METRICS, TrainingError
 from trifeature.errors import InputError
 from trifeature.experiments import executor
 from trifeature.experiments.executor import execute
-from trifeature.experiments.runs import Plan, Row
+from trifeature.experiments.plan import Plan, Row
 from trifeature.extra import ray_executor
 from trifeature.extra.ray_executor import Cluster, Request, execute_on_ray, make_request
 from trifeature.files import append_row, read_rows

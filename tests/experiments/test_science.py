@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import science
 
-from trifeature.experiments.runs import ROW_FORMAT
+from trifeature.experiments.plan import ROW_FORMAT
 
 PINNED: dict[str, Any] = json.loads(science.PINNED.read_text())
 

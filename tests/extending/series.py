@@ -32,7 +32,7 @@ class SeriesViews:
     noise: float = 0.1
     drop: float = 0.2
 
-    def draw(self, count, shape, generator, device):
+    def draw(self, count, shape, generator, device):  # noqa: ARG002
         noise = torch.randn(count, *shape, generator=generator, device=generator.device)
         kept = torch.rand(count, 1, shape[-1], generator=generator, device=generator.device)
         return Drawn(self.noise * noise, kept >= self.drop)

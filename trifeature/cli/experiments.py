@@ -39,7 +39,7 @@ from trifeature.experiments.base import Experiment, results
 from trifeature.experiments.catalog import EXPERIMENTS, most_valuable_first
 from trifeature.experiments.drawing import as_latex, as_text, draw, table
 from trifeature.experiments.executor import default_jobs, expected_seconds
-from trifeature.experiments.runs import Plan, Row, missing, result_rows
+from trifeature.experiments.plan import Plan, Row, missing, result_rows
 from trifeature.extra.accelerate import ChooseBackend
 from trifeature.extra.ray_executor import Cluster, execute_on_ray
 from trifeature.files import write_atomically

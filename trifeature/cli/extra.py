@@ -24,7 +24,8 @@ from trifeature.comm.training import Progress, load_run, pick_device
 from trifeature.data.dataset import Dataset, modalities_of, preset
 from trifeature.errors import check_name
 from trifeature.experiments.drawing import as_latex
-from trifeature.experiments.runs import Plan, obtain, read_settings
+from trifeature.experiments.plan import Plan
+from trifeature.experiments.run import obtain, read_settings
 from trifeature.extra.complexity import REPETITIONS, table
 from trifeature.extra.complexity import complexity as measure_complexity
 from trifeature.extra.finetuning import (

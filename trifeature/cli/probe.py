@@ -55,7 +55,8 @@ from trifeature.comm.training import load_run, new_method, pick_device
 from trifeature.data.dataset import preset
 from trifeature.errors import InputError, check_name
 from trifeature.experiments.ablation import DEMO_LOSSES, ablation, plans_of
-from trifeature.experiments.runs import Plan, control_of, obtain, read_settings
+from trifeature.experiments.plan import Plan, control_of
+from trifeature.experiments.run import obtain, read_settings
 from trifeature.extra.distributed import follows, joined, launched
 from trifeature.files import append_row
 from trifeature.probes.interactions import probe

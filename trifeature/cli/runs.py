@@ -27,7 +27,7 @@ from trifeature.experiments.ablation import (
     untrained_rows,
 )
 from trifeature.experiments.executor import BackendOf, Outcome, execute
-from trifeature.experiments.runs import Plan, Row, result_rows
+from trifeature.experiments.plan import Plan, Row, result_rows
 from trifeature.extra.accelerate import ChooseBackend
 from trifeature.extra.distributed import Distributed, current, own_device
 from trifeature.plots import interaction_curves, save

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
-from trifeature.experiments.runs import Plan, Row, control_of, rows_of
+from trifeature.experiments.plan import Plan, Row, control_of, rows_of
 from trifeature.plots import Curve
 
 DEMO_LOSSES: Final = ("L_CoMM", "L", "L_i")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trifeature.comm.settings import RUN_PRESETS, Precision
-from trifeature.experiments.runs import Plan, Row, make_plan, rows_of
+from trifeature.experiments.plan import Plan, Row, make_plan, rows_of
 from trifeature.probes.interactions import Probing
 from trifeature.report import Summary, summarize
 

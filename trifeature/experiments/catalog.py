@@ -8,7 +8,7 @@ from typing import Final
 from trifeature.experiments.fig4 import FIG4
 from trifeature.experiments.fig5 import FIG5
 from trifeature.experiments.fig7 import FIG7
-from trifeature.experiments.runs import Plan
+from trifeature.experiments.plan import Plan
 from trifeature.experiments.tables import TABLE4, TABLE5, TABLE7
 
 EXPERIMENTS: Final = {e.name: e for e in (FIG4, FIG5, FIG7, TABLE4, TABLE5, TABLE7)}
@@ -26,7 +26,7 @@ def most_valuable_first(plans: Iterable[Plan]) -> list[Plan]:
 def _kind(plan: Plan) -> str:
     """Which of `BY_VALUE` a plan is.
 
-    >>> from trifeature.experiments.runs import make_plan
+    >>> from trifeature.experiments.plan import make_plan
     >>> _kind(make_plan("quick", seed=0, biased=True, method="cross"))
     'rivals'
     """

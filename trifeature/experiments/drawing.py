@@ -10,7 +10,7 @@ from trifeature.data.dataset import preset as data_preset
 from trifeature.experiments.ablation import chance_of
 from trifeature.experiments.base import Experiment, Result
 from trifeature.experiments.fig7 import FAMILIES
-from trifeature.experiments.runs import Row
+from trifeature.experiments.plan import Row
 from trifeature.plots import (
     EITHER_IMAGE,
     INTERACTIONS,

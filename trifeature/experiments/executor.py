@@ -25,7 +25,8 @@ from trifeature.comm.run_folder import InOneProcess, Once, TrainingError
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Backend, Progress, Report
 from trifeature.errors import InputError
-from trifeature.experiments.runs import Plan, Row, carry_out, missing, result_rows
+from trifeature.experiments.plan import Plan, Row, missing, result_rows
+from trifeature.experiments.run import carry_out
 from trifeature.files import append_row
 
 OnProgress = Callable[[Plan, Progress], None]
@@ -91,7 +92,7 @@ def execute(
         device: Where to train.
         jobs: Runs at a time; see `default_jobs`.
         time_budget: Seconds. Nothing is started that is not expected to end within it.
-        keep_weights: See `trifeature.experiments.runs.carry_out`.
+        keep_weights: See `trifeature.experiments.run.carry_out`.
         backend: Chooses how steps are taken.
         on_progress: Called with a plan and its training's progress.
         on_rows: Called with a plan and its rows when it has ended.
@@ -124,7 +125,7 @@ class Job:
         runs: Folder of the runs' folders.
         source: Folder of the data set; rendered when None.
         device: Where to train.
-        keep_weights: See `trifeature.experiments.runs.carry_out`.
+        keep_weights: See `trifeature.experiments.run.carry_out`.
         backend: Chooses how steps are taken.
     """
 

@@ -36,7 +36,7 @@ from trifeature.experiments.executor import (
     Work,
     plain_backend,
 )
-from trifeature.experiments.runs import Plan, Row
+from trifeature.experiments.plan import Plan, Row
 
 RETRIES: Final = 5
 """How often a run is started again because its worker or node died, before that is an error."""
@@ -149,7 +149,7 @@ def execute_on_ray(
             not given.
         device: See `make_request`.
         time_budget: Seconds. Nothing is started that is not expected to end within it.
-        keep_weights: See `trifeature.experiments.runs.carry_out`.
+        keep_weights: See `trifeature.experiments.run.carry_out`.
         backend: Chooses how steps are taken.
         on_rows: Called with a plan and its rows when it has ended.
 

@@ -208,9 +208,7 @@ class Method(nn.Module, ABC):
             repeated, parameters = repeated[own], parameters[own]
         return self.apply_views(chosen, repeated, parameters)
 
-    def uniform(
-        self, samples: int, shape: tuple[int, ...], generator: torch.Generator
-    ) -> Tensor:
+    def uniform(self, samples: int, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Random numbers in [0, 1) for each sample of a batch, for masks say: float [n, *shape].
 
         Args:

@@ -26,17 +26,9 @@ from trifeature.comm.training import Progress, load_run
 from trifeature.data.dataset import Dataset, build, preset
 from trifeature.data.storage import generate
 from trifeature.errors import InputError
-from trifeature.experiments import runs
-from trifeature.experiments.runs import (
-    PROBES,
-    Plan,
-    Row,
-    carry_out,
-    control_of,
-    make_plan,
-    missing,
-    rows_of,
-)
+from trifeature.experiments import run as runs
+from trifeature.experiments.plan import Plan, Row, control_of, make_plan, missing, rows_of
+from trifeature.experiments.run import PROBES, carry_out
 from trifeature.files import read_rows
 from trifeature.probes import interactions
 from trifeature.probes.interactions import probe
