@@ -8,9 +8,10 @@ draw can be printed, replayed and tested.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
-from trifeature.errors import check_name
+from trifeature.errors import InputError, check_name
 
 if TYPE_CHECKING:
     import torch
@@ -61,16 +62,51 @@ VIEW_KINDS: Final[dict[str, type[Any]]] = {}
 
 
 def register_views(views: type[Any]) -> None:
-    """Add the class of views of a kind, so that settings that hold some can be read."""
-    VIEW_KINDS[views.kind] = views
+    """Add the class of views of a kind, so that settings that hold some can be read.
+
+    Raises:
+        InputError: another class is registered for this kind.
+    """
+    if VIEW_KINDS.setdefault(views.kind, views) is not views:
+        raise InputError(f"views of kind {views.kind!r} are registered already")
 
 
 def views_from_json(content: Mapping[str, Any]) -> Any:
-    """The views that `to_json` wrote; `kind` is left out for images.
+    """Read the views that `to_json` wrote.
+
+    Args:
+        content: Settings by name and `kind`, by default "image"; a missing setting has its default.
 
     Raises:
-        InputError: an unknown kind or key, or a value out of range.
+        InputError: an unknown kind or setting, or a value out of range.
+
+    >>> views_from_json({"kind": "vector", "noise": 0.2}).noise
+    0.2
     """
+    if not isinstance(content, Mapping):
+        raise InputError(f"views must be a JSON object of settings, not {content!r}")
     rest = dict(content)
-    kind = check_name("kind of views", rest.pop("kind", "image"), VIEW_KINDS)
+    kind = check_name("kind of views", str(rest.pop("kind", "image")), VIEW_KINDS)
     return VIEW_KINDS[kind].from_json(rest)
+
+
+def known_settings(views: type[Any], words: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in JSON as arguments of a dataclass of views: lists become tuples.
+
+    Args:
+        views: The dataclass.
+        words: What an error calls one of its settings ("setting of vector views").
+        content: Settings by name.
+
+    Raises:
+        InputError: the dataclass has no such setting.
+    """
+    names = [field.name for field in fields(views)]
+    return {
+        check_name(words, str(name), names): tuple(value) if isinstance(value, list) else value
+        for name, value in content.items()
+    }
+
+
+# The package's own kinds register themselves, and import the names above.
+from trifeature.views import sets, vectors  # noqa: E402, F401

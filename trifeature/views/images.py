@@ -22,7 +22,13 @@ from torch import Tensor
 from torch.nn.functional import threshold
 
 from trifeature.errors import InputError
-from trifeature.views.sets import ViewSet
+from trifeature.views.sets import (  # noqa: F401 - the sets can be imported from here too
+    ALL,
+    ALL_WITHOUT_CROP,
+    CLEAN,
+    LIGHT,
+    ViewSet,
+)
 
 JITTER_OPS: Final = ("brightness", "contrast", "saturation", "hue")
 """The operations of the color jitter; `ViewParameters.order` holds positions in this tuple."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from trifeature.errors import InputError, check_name
-from trifeature.views import register_views
+from trifeature.errors import InputError
+from trifeature.views import known_settings, register_views
 
 if TYPE_CHECKING:
     import torch
@@ -129,14 +129,7 @@ class ViewSet:
         >>> ViewSet.from_dict({"crop_scale": [0.2, 1.0], "hue": 0}).crop_scale
         (0.2, 1.0)
         """
-        names = [field.name for field in fields(cls)]
-        known: dict[str, Any] = {
-            check_name("setting of a view set", name, names): tuple(value)
-            if isinstance(value, list)
-            else value
-            for name, value in settings.items()
-        }
-        return cls(**known)
+        return cls(**known_settings(cls, "setting of a view set", settings))
 
 
 def _check_number(name: str, value: object, least: float, most: float) -> None:

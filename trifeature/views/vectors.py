@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from trifeature.checks import require_number
-from trifeature.errors import InputError, check_name
-from trifeature.views import register_views
+from trifeature.errors import InputError
+from trifeature.views import known_settings, register_views
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +40,8 @@ class VectorViews:
         require_number("noise", self.noise, 0)
         for name in ("noise_probability", "drop_probability"):
             require_number(name, getattr(self, name), 0, 1)
+        if not isinstance(self.drop, tuple | list) or len(self.drop) != 2:
+            raise InputError(f"drop must be two numbers, least and largest, not {self.drop!r}")
         low, high = (require_number("each number of drop", x, 0, 1) for x in self.drop)
         if low > high:
             raise InputError(f"drop must not fall: {low:g} is above {high:g}")
@@ -82,9 +84,7 @@ class VectorViews:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> VectorViews:
         """Read what `to_json` wrote."""
-        names = list(cls.__dataclass_fields__)
-        known = {check_name("setting of vector views", k, names): v for k, v in content.items()}
-        return cls(**known)
+        return cls(**known_settings(cls, "setting of vector views", content))
 
 
 register_views(VectorViews)
