@@ -10,16 +10,15 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from tiny_runs import tiny_run
+from tiny_runs import quick_preset, tiny_run
 
 from trifeature.cli import benchmark, comm_probe_main
-from trifeature.comm import settings
-from trifeature.data import dataset
 from trifeature.data.dataset import preset
 from trifeature.extra.bench import training
 from trifeature.extra.bench.rendering import bench_rendering
 from trifeature.extra.bench.training import Ideal, StepTimes
 from trifeature.files import read_rows
+from trifeature.presets import PRESETS
 from trifeature.probes import interactions
 
 DATA = preset("quick", copies=1, test_copies=1, train_pairs=20, probe_pairs=60, test_pairs=20)
@@ -41,8 +40,7 @@ def run(
 ) -> Command:
     """`comm-probe bench` in an empty folder, on a tiny quick preset."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(dataset.PRESETS, "quick", DATA)
-    monkeypatch.setitem(settings.RUN_PRESETS, "quick", RUN)
+    monkeypatch.setitem(PRESETS, "quick", quick_preset(DATA, RUN))
     monkeypatch.setattr(training, "_ideal", lambda *_: Ideal(1e9, 1e6, 1e12, 1e10))
     monkeypatch.setattr(interactions, "COSTS", (0.01,))
     # Tested where it is; 500 images a time take a second.

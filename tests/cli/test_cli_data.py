@@ -18,6 +18,7 @@ import torch
 from filelock import FileLock
 from matplotlib.figure import Figure
 from PIL import Image
+from tiny_runs import quick_preset
 
 import trifeature
 from trifeature.cli import data, trifeature_main
@@ -29,6 +30,7 @@ from trifeature.data.render import RenderSettings
 from trifeature.data.storage import Generated
 from trifeature.extra.bench import rendering
 from trifeature.files import read_rows
+from trifeature.presets import PRESETS
 
 MINI = preset(
     "quick",
@@ -57,7 +59,7 @@ Command = Callable[..., Said]
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty current folder, and a quick preset that is quicker still."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(dataset.PRESETS, "quick", MINI)
+    monkeypatch.setitem(PRESETS, "quick", quick_preset(MINI))
 
 
 @pytest.fixture

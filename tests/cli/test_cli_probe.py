@@ -16,18 +16,18 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
-from tiny_runs import tiny_run
+from tiny_runs import quick_preset, tiny_run
 from torch import Tensor, nn
 
 from trifeature import plots
 from trifeature.cli import comm_probe_main, experiments, runs
 from trifeature.cli.common import console, errors
-from trifeature.comm import run_folder, settings, training
+from trifeature.comm import run_folder, training
 from trifeature.comm.methods import METHODS, Loss, Method, Tensors
 from trifeature.comm.run_folder import CHECKPOINT, CONFIG, WEIGHTS
 from trifeature.comm.settings import OPTIONS, CoMMOptions, Options, RunSettings, run_preset
 from trifeature.comm.training import Progress
-from trifeature.data import dataset, storage
+from trifeature.data import storage
 from trifeature.data.dataset import preset
 from trifeature.experiments import executor
 from trifeature.experiments.catalog import EXPERIMENTS
@@ -36,6 +36,7 @@ from trifeature.extra import accelerate
 from trifeature.extra.accelerate import ExecutionError
 from trifeature.files import append_row, read_json, read_rows
 from trifeature.modality import Modality
+from trifeature.presets import PRESETS
 from trifeature.probes import interactions
 from trifeature.samples import Batch
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT
@@ -72,8 +73,7 @@ Command = Callable[..., Said]
 def small() -> Iterator[None]:
     """A quick preset that is quicker still, one process, small pictures, no cost to choose."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(dataset.PRESETS, "quick", DATA)
-        patch.setitem(settings.RUN_PRESETS, "quick", RUN)
+        patch.setitem(PRESETS, "quick", quick_preset(DATA, RUN))
         patch.setattr(os, "cpu_count", lambda: 1)
         patch.setattr(interactions, "COSTS", (0.01,))
         patch.setitem(plots.STYLE, "savefig.dpi", 30.0)

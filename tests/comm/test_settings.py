@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from trifeature.comm.settings import (
-    RUN_PRESETS,
     CoMMOptions,
     CrossOptions,
     RunSettings,
     run_preset,
 )
-from trifeature.data.dataset import PRESETS
 from trifeature.errors import InputError
+from trifeature.presets import PRESETS
 from trifeature.views.sets import ALL, LIGHT
 
 
@@ -93,10 +92,10 @@ def test_a_run_may_have_no_epoch_the_untrained_network() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        *RUN_PRESETS.values(),
+        *map(run_preset, PRESETS),
         RunSettings(options=CoMMOptions("L_1"), views=(ALL, LIGHT), seed=7),
     ],
-    ids=[*RUN_PRESETS, "two sets of views"],
+    ids=[*PRESETS, "two sets of views"],
 )
 def test_settings_come_back_from_json_as_they_were(settings: RunSettings) -> None:
     text = json.dumps(settings.to_json())
@@ -139,13 +138,9 @@ def test_each_modality_can_have_views_of_its_own() -> None:
     assert [settings.views_of(m) for m in range(2)] == [ALL, LIGHT]
 
 
-def test_every_preset_of_the_data_has_one_for_the_run() -> None:
-    assert set(RUN_PRESETS) == set(PRESETS)
-
-
 def test_a_preset_takes_changes_of_the_run_and_of_its_model_by_name() -> None:
     changed = run_preset("quick", width=16, masking="learned", seed=4)
-    preset = RUN_PRESETS["quick"]
+    preset = run_preset("quick")
     assert (changed.option("width"), changed.option("masking"), changed.seed) == (16, "learned", 4)
     assert (changed.option("hidden"), changed.epochs) == (preset.option("hidden"), preset.epochs)
 

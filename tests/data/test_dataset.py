@@ -14,7 +14,6 @@ import torch
 from trifeature.data.attributes import ATTRIBUTES, COLORS, TEXTURES
 from trifeature.data.dataset import (
     PAIR_SETS,
-    PRESETS,
     SPLIT_OF,
     SPLITS,
     Dataset,
@@ -30,6 +29,7 @@ from trifeature.data.dataset import (
 from trifeature.data.pairs import PairRule, label
 from trifeature.data.render import RenderSettings, render
 from trifeature.errors import InputError
+from trifeature.presets import PRESETS
 
 
 def rows(table: ImageTable) -> set[tuple[int, ...]]:

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from trifeature.comm.methods import METHODS, make_method
-from trifeature.comm.settings import AUGMENTATIONS, RUN_PRESETS, RunSettings
-from trifeature.data.dataset import PRESETS, modalities_of, preset
+from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.data.dataset import modalities_of, preset
 from trifeature.experiments.base import Arm, Experiment, curve_epochs, results
 from trifeature.experiments.catalog import EXPERIMENTS, most_valuable_first
 from trifeature.experiments.plan import Plan
+from trifeature.presets import PRESETS
 from trifeature.views.sets import ViewSet
 
 Values = Mapping[str, tuple[float, float | None]]
@@ -176,7 +177,7 @@ def test_comm_is_one_run_whatever_experiment_asks_for_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_crop_of_all_in_figure_7_is_comm_too(name: str) -> None:
-    low, high = AUGMENTATIONS[name].all.crop_scale or (0, 0)
+    low, high = PRESETS[name].augmentations.all.crop_scale or (0, 0)
     assert keys("fig7", f"({low:g}, {high:g})", name) == keys("fig4", "CoMM", name)
 
 
@@ -193,7 +194,7 @@ def test_figure_4_trains_each_method_and_factorcl_longer_as_its_authors_did() ->
 
 def test_figure_4_on_the_quick_preset_trains_all_methods_equally_long() -> None:
     plans = EXPERIMENTS["fig4"].plans("quick", seeds=1)
-    assert {plan.run.epochs for plan in plans} == {RUN_PRESETS["quick"].epochs}
+    assert {plan.run.epochs for plan in plans} == {run_preset("quick").epochs}
 
 
 def test_figure_5_differs_in_the_loss_alone() -> None:
@@ -205,7 +206,7 @@ def test_figure_5_differs_in_the_loss_alone() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_figure_7_sweeps_both_families_of_crops_of_modality_1_alone(name: str) -> None:
-    sets = AUGMENTATIONS[name]
+    sets = PRESETS[name].augmentations
     plans = EXPERIMENTS["fig7"].plans(name, seeds=1)[::2]
     crops = [views(plan)[0].crop_scale for plan in plans]
     assert crops == [*sets.crops_from_zero, *sets.crops_to_full]
@@ -216,7 +217,7 @@ def test_figure_7_sweeps_both_families_of_crops_of_modality_1_alone(name: str) -
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_each_family_of_crops_goes_from_the_strongest_to_the_lightest(name: str) -> None:
-    sets = AUGMENTATIONS[name]
+    sets = PRESETS[name].augmentations
     for family in (sets.crops_from_zero, sets.crops_to_full):
         areas = [low + high for low, high in family]
         assert areas == sorted(set(areas))
@@ -231,7 +232,7 @@ def test_table_4_differs_in_the_fusion_alone() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_table_5_puts_the_presets_own_sets_on_either_modality(name: str) -> None:
-    sets = AUGMENTATIONS[name]
+    sets = PRESETS[name].augmentations
     plans = EXPERIMENTS["table5"].plans(name, seeds=1)[::2]
     found = [views(plan) for plan in plans]
     assert found[0] == (sets.all, sets.light)
@@ -254,25 +255,28 @@ def test_table_7_changes_the_encoder_of_three_methods() -> None:
 
 
 def test_each_preset_has_its_own_all_light_and_crop_grid() -> None:
-    names = list(AUGMENTATIONS)
+    names = list(PRESETS)
     assert names == ["paper", "fast", "quick"]
-    assert len({AUGMENTATIONS[name].all for name in names}) == 3
-    assert AUGMENTATIONS["quick"].light != AUGMENTATIONS["paper"].light
-    grids = [(AUGMENTATIONS[n].crops_from_zero, AUGMENTATIONS[n].crops_to_full) for n in names]
+    assert len({PRESETS[name].augmentations.all for name in names}) == 3
+    assert PRESETS["quick"].augmentations.light != PRESETS["paper"].augmentations.light
+    grids = [
+        (PRESETS[n].augmentations.crops_from_zero, PRESETS[n].augmentations.crops_to_full)
+        for n in names
+    ]
     assert len(set(grids)) == 3
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_trains_with_its_own_sets(name: str) -> None:
-    settings: RunSettings = RUN_PRESETS[name]
-    assert settings.views == (AUGMENTATIONS[name].all,)
-    assert settings.light == AUGMENTATIONS[name].light
+    settings: RunSettings = run_preset(name)
+    assert settings.views == (PRESETS[name].augmentations.all,)
+    assert settings.light == PRESETS[name].augmentations.light
 
 
 def test_only_the_paper_preset_has_the_papers_model() -> None:
-    encoders = {name: settings.encoder for name, settings in RUN_PRESETS.items()}
+    encoders = {name: run_preset(name).encoder for name in PRESETS}
     assert encoders == {"paper": "alexnet", "fast": "alexnet-unpooled", "quick": "small"}
-    assert [preset(name).render.canvas for name in RUN_PRESETS] == [224, 112, 32]
+    assert [preset(name).render.canvas for name in PRESETS] == [224, 112, 32]
 
 
 # --------------------------------------------------------------------------- results

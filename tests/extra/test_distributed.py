@@ -640,15 +640,13 @@ def test_each_process_has_a_gpu_of_its_own(as_rank: Rank, monkeypatch: pytest.Mo
 
 
 SCRIPT = """
-from trifeature.data import dataset
+from dataclasses import replace
 from trifeature.cli import comm_probe_main
-from trifeature.comm import settings
-from trifeature.comm.settings import run_preset
+from trifeature.presets import PRESETS, QUICK
 
 small = dict(copies=1, test_copies=1, train_pairs=24, probe_pairs=150, test_pairs=64)
 tiny = dict(width=8, heads=2, hidden=8, embedding=4, vector=8, epochs=1, batch_size=8)
-dataset.PRESETS["quick"] = dataset.preset("quick", **small)
-settings.RUN_PRESETS["quick"] = run_preset("quick", **tiny)
+PRESETS["quick"] = replace(QUICK, data={**QUICK.data, **small}, run={**QUICK.run, **tiny})
 comm_probe_main()
 """
 

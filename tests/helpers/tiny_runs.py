@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from trifeature.comm.settings import OPTIONS, RunSettings, run_preset
-from trifeature.data.dataset import preset
+from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.modality import Modality
+from trifeature.presets import QUICK, Preset
 
 TINY_MODEL: Final[dict[str, Any]] = {
     "width": 8,
@@ -38,3 +39,16 @@ def tiny_run(**changes: Any) -> RunSettings:
     """Three epochs with a seed of its own, in batches of eight."""
     sizes = fitting(changes.get("method", "comm"), TINY_MODEL)
     return run_preset("quick", **sizes | {"epochs": 3, "batch_size": 8, "seed": 3} | changes)
+
+
+def quick_preset(data: DatasetSettings | None = None, run: RunSettings | None = None) -> Preset:
+    """The quick preset with other settings of its data and of its run."""
+    own: dict[str, Any] = dict(QUICK.data)
+    if data is not None:
+        names = {f.name for f in fields(data)} - {"synergy_map"}
+        own = {name: getattr(data, name) for name in names}
+    training: dict[str, Any] = dict(QUICK.run)
+    if run is not None:
+        names = {f.name for f in fields(run)} - {"options"}
+        training = {name: getattr(run, name) for name in names} | vars(run.options)
+    return replace(QUICK, data=own, run=training)

@@ -20,7 +20,7 @@ from trifeature.cli.common import (
     say,
 )
 from trifeature.comm.methods import METHODS
-from trifeature.comm.settings import RUN_PRESETS, run_preset
+from trifeature.comm.settings import run_preset
 from trifeature.comm.training import pick_device
 from trifeature.data.dataset import build, preset
 from trifeature.errors import InputError, check_name
@@ -28,6 +28,7 @@ from trifeature.extra.bench.reference import bench_reference, check_reference
 from trifeature.extra.bench.speedrun import FEWEST_SEEDS, bench_speedrun
 from trifeature.extra.bench.training import STEPS, bench_training
 from trifeature.files import append_row
+from trifeature.presets import get_preset
 
 HIDDEN: Final = ("bench", "versions", "commit", "execution", "method", "changes", "spread", "parts")
 
@@ -62,7 +63,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Time rendering, views, a training step in parts, a probing; or a run to a given quality."""
-    check_name("preset", preset_name, RUN_PRESETS)
+    get_preset(preset_name)
     _check_together(
         speedrun,
         of_speedrun={

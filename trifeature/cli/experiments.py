@@ -31,7 +31,7 @@ from trifeature.cli.runs import (
     read_probing,
     run_plans,
 )
-from trifeature.comm.settings import RUN_PRESETS, Precision
+from trifeature.comm.settings import Precision
 from trifeature.comm.training import pick_device
 from trifeature.errors import InputError, check_name
 from trifeature.experiments.ablation import curves_of_rows
@@ -44,6 +44,7 @@ from trifeature.extra.accelerate import ChooseBackend
 from trifeature.extra.ray_executor import Cluster, execute_on_ray
 from trifeature.files import write_atomically
 from trifeature.plots import interaction_curves, save
+from trifeature.presets import get_preset
 
 EXECUTORS: Final = ("local", "ray")
 
@@ -88,7 +89,7 @@ def reproduce(
     ] = None,
 ) -> None:
     """Run what a figure or table of the paper needs and has no rows yet."""
-    check_name("preset", preset_name, RUN_PRESETS)
+    get_preset(preset_name)
     cluster = _cluster(executor, ray_address, cpus_per_run, gpus_per_run, jobs)
     file = rows or FIGURES / f"{preset_name}.jsonl"
     if time_budget is not None and not time_budget >= 0:
@@ -225,7 +226,7 @@ def figure(
     default = RUNS / "ablate" / ROWS if name == "curves" else FIGURES / f"{preset_name}.jsonl"
     file = rows or default
     chosen = [] if name == "curves" else _experiments(name)
-    check_name("preset", preset_name, RUN_PRESETS)
+    get_preset(preset_name)
     if not file.exists():
         writes = "ablate" if name == "curves" else f"reproduce {name} --preset {preset_name}"
         raise InputError(

@@ -19,7 +19,7 @@ from trifeature.cli.common import (
 )
 from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.methods import METHODS, Method
-from trifeature.comm.settings import RUN_PRESETS, run_preset
+from trifeature.comm.settings import run_preset
 from trifeature.comm.training import Progress, load_run, pick_device
 from trifeature.data.dataset import Dataset, modalities_of, preset
 from trifeature.errors import check_name
@@ -38,6 +38,7 @@ from trifeature.extra.finetuning import (
     finetune as finetune_method,
 )
 from trifeature.files import append_row
+from trifeature.presets import get_preset
 from trifeature.probes.interactions import letter
 from trifeature.provenance import provenance
 
@@ -170,7 +171,7 @@ def complexity(
     latex: Annotated[bool, typer.Option(help="Print the table as LaTeX.")] = False,
 ) -> None:
     """FLOPs, MACs, parameters and forward latency of the methods (Table 8 of the paper)."""
-    check_name("preset", preset_name, RUN_PRESETS)
+    get_preset(preset_name)
     names = [check_name("method", name, METHODS) for name in dict.fromkeys(method or METHODS)]
     data, target = preset(preset_name), pick_device(device)
     changes = {} if encoder is None else {"encoder": encoder}

@@ -50,7 +50,7 @@ from trifeature.cli.runs import (
 from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.losses import loss_names
 from trifeature.comm.methods import METHODS
-from trifeature.comm.settings import NEGATIVES, RUN_PRESETS, run_preset
+from trifeature.comm.settings import NEGATIVES, run_preset
 from trifeature.comm.training import load_run, new_method, pick_device
 from trifeature.data.dataset import preset
 from trifeature.errors import InputError, check_name
@@ -297,7 +297,7 @@ def demo(
             "quick",
             data,
             run_preset("quick", loss=loss),
-            read_epochs(None, RUN_PRESETS["quick"].epochs),
+            read_epochs(None, run_preset("quick").epochs),
         )
         for loss in DEMO_LOSSES
     ]

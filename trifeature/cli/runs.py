@@ -13,7 +13,7 @@ from rich.progress import TaskID
 from trifeature.cli.common import bold, print_table, read_execution, say, several_bars
 from trifeature.cli.data import default_folder, make
 from trifeature.comm.losses import loss_names
-from trifeature.comm.settings import PRECISIONS, RUN_PRESETS, Precision
+from trifeature.comm.settings import PRECISIONS, Precision
 from trifeature.comm.training import Progress, pick_device
 from trifeature.data import storage
 from trifeature.data.dataset import Dataset, DatasetSettings, preset
@@ -31,6 +31,7 @@ from trifeature.experiments.plan import Plan, Row, result_rows
 from trifeature.extra.accelerate import ChooseBackend
 from trifeature.extra.distributed import Distributed, current, own_device
 from trifeature.plots import interaction_curves, save
+from trifeature.presets import get_preset
 from trifeature.probes.interactions import PROBINGS, Probing
 from trifeature.report import columns_for, compare, table_row
 
@@ -57,7 +58,7 @@ ProbeAtOption = Annotated[
 
 def open_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> tuple[Path, Dataset]:
     """The named data set, or the preset's, generated if it is not there yet."""
-    check_name("preset", name, RUN_PRESETS)
+    get_preset(name)
     group = current()
     if folder is None:
         settings = preset(name, seed=seed, match_rate=1.0 if biased else None)

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Final, Literal, get_args
 
 from trifeature.checks import require_choice, require_number, require_whole
 from trifeature.errors import InputError, check_name
+from trifeature.presets import get_preset
 from trifeature.views import Views, views_from_json
-from trifeature.views.sets import ALL, LIGHT, ViewSet
+from trifeature.views.sets import ALL, LIGHT
 
 Schedule = Literal["constant", "cosine"]
 Precision = Literal["float32", "bfloat16"]
@@ -306,74 +307,6 @@ class RunSettings:
 # --------------------------------------------------------------------------- presets
 
 
-@dataclass(frozen=True)
-class Augmentations:
-    """What a preset means by the paper's sets of transforms.
-
-    Attributes:
-        all: *All* of Table 5.
-        light: What Table 5 writes as ∅ and the authors' code runs in its place.
-        crops_from_zero: Crop scales of the first family of Figure 7, the strongest first.
-        crops_to_full: Crop scales of the second family.
-    """
-
-    all: ViewSet
-    light: ViewSet
-    crops_from_zero: tuple[tuple[float, float], ...]
-    crops_to_full: tuple[tuple[float, float], ...]
-
-
-AUGMENTATIONS: Final = {
-    # The paper states the ends of both families, and 0.05 % where 0.05 is likelier; the points
-    # between are ours.
-    "paper": Augmentations(
-        all=ALL,
-        light=LIGHT,
-        crops_from_zero=((0.01, 0.2), (0.01, 0.3), (0.01, 0.4), (0.01, 0.5), (0.01, 0.6)),
-        crops_to_full=((0.05, 1.0), (0.08, 1.0), (0.1, 1.0), (0.15, 1.0)),
-    ),
-    # A blur is measured in pixels, so at half the canvas it is half as wide.
-    "fast": Augmentations(
-        all=replace(ALL, blur_sigma=(0.05, 1.0)),
-        light=LIGHT,
-        crops_from_zero=((0.01, 0.2), (0.01, 0.4), (0.01, 0.6)),
-        crops_to_full=((0.05, 1.0), (0.08, 1.0), (0.15, 1.0)),
-    ),
-    # At 32 px a crop below 0.4 leaves little texture to see, and a blur none to tell apart.
-    "quick": Augmentations(
-        all=replace(ALL, crop_scale=(0.4, 1.0), grayscale_probability=0.0, blur_probability=0.0),
-        light=replace(LIGHT, crop_scale=(0.7, 1.0)),
-        crops_from_zero=((0.1, 0.3), (0.1, 0.5), (0.1, 0.8)),
-        crops_to_full=((0.2, 1.0), (0.4, 1.0), (0.7, 1.0)),
-    ),
-}
-"""Each preset's own sets: what is light at 224 px is strong at 32."""
-
-RUN_PRESETS: Final = {
-    "paper": RunSettings(precision="bfloat16"),
-    "fast": RunSettings(
-        encoder="alexnet-unpooled",
-        views=(AUGMENTATIONS["fast"].all,),
-        light=AUGMENTATIONS["fast"].light,
-        precision="bfloat16",
-    ),
-    "quick": RunSettings(
-        encoder="small",
-        options=CoMMOptions(width=128, hidden=256, embedding=128, vector=128, temperature=0.05),
-        views=(AUGMENTATIONS["quick"].all,),
-        light=AUGMENTATIONS["quick"].light,
-        epochs=4,
-        learning_rate=2e-3,
-        schedule="cosine",
-    ),
-}
-"""One for each preset of `trifeature.data.dataset`; `quick` was chosen on validation pairs only.
-
-`paper` and `fast` train in bfloat16, where the authors trained in float32: `precision="float32"` is
-the reference to compare with.
-"""
-
-
 def run_preset(name: str, **changes: Any) -> RunSettings:
     """A preset's settings, with some settings or options of the method changed.
 
@@ -383,4 +316,6 @@ def run_preset(name: str, **changes: Any) -> RunSettings:
     >>> run_preset("quick", width=64).options.width
     64
     """
-    return RUN_PRESETS[check_name("preset", name, RUN_PRESETS)].change(**changes)
+    chosen = get_preset(name)
+    views = {"views": (chosen.augmentations.all,), "light": chosen.augmentations.light}
+    return RunSettings().change(**{**views, **chosen.run}).change(**changes)

@@ -34,9 +34,10 @@ from trifeature.data.pairs import (
     split_combinations,
 )
 from trifeature.data.render import RenderSettings, render
-from trifeature.errors import InputError, check_name
+from trifeature.errors import InputError
 from trifeature.modality import Modality
 from trifeature.pid import Atoms
+from trifeature.presets import get_preset
 from trifeature.samples import Samples, SampleSet, Task
 
 IntArray = npt.NDArray[np.int64]
@@ -168,26 +169,6 @@ def _spell(partners: tuple[int, ...], rule: PairRule) -> str:
     return ",".join(f"{sources[i]}={targets[j]}" for i, j in enumerate(partners))
 
 
-PRESETS: Final = {
-    "paper": DatasetSettings(),
-    "fast": DatasetSettings(render=RenderSettings.for_canvas(112)),
-    "quick": DatasetSettings(
-        shapes=5,
-        textures=5,
-        colors=5,
-        held_out=25,
-        balanced=True,
-        copies=40,
-        test_copies=12,
-        train_pairs=10_000,
-        probe_pairs=5_000,
-        render=RenderSettings.for_canvas(32),
-    ),
-}
-"""`paper` is Dufumier et al. (2025), appendix B.5; `fast` the same at 112 px; `quick` is small
-enough for two CPU cores."""
-
-
 def preset(name: str, **changes: Any) -> DatasetSettings:
     """A preset's settings, with some of them changed.
 
@@ -197,11 +178,9 @@ def preset(name: str, **changes: Any) -> DatasetSettings:
     >>> preset("quick", seed=3).seed
     3
     """
-    settings = PRESETS[check_name("preset", name, PRESETS)]
-    if "synergy_map" not in changes:
-        # The preset's own map was drawn for its own seed, counts and rule.
-        changes["synergy_map"] = "auto"
-    return replace(settings, **changes)
+    chosen = get_preset(name)
+    render = RenderSettings.for_canvas(chosen.canvas)
+    return DatasetSettings(**{"render": render, **chosen.data, **changes})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trifeature.comm.settings import RUN_PRESETS, Precision
+from trifeature.comm.settings import Precision, run_preset
 from trifeature.experiments.plan import Plan, Row, make_plan, rows_of
 from trifeature.probes.interactions import Probing
 from trifeature.report import Summary, summarize
@@ -90,7 +90,7 @@ class Experiment:
         """
         given = {"epochs": epochs, "precision": precision}
         changes = {**arm.changes, **{k: v for k, v in given.items() if v is not None}}
-        last = changes.get("epochs", RUN_PRESETS[preset].epochs)
+        last = changes.get("epochs", run_preset(preset).epochs)
         biased, unbiased = (
             make_plan(
                 preset,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from trifeature.comm.settings import AUGMENTATIONS
 from trifeature.data.dataset import preset as data_preset
 from trifeature.experiments.ablation import chance_of
 from trifeature.experiments.base import Experiment, Result
@@ -20,6 +19,7 @@ from trifeature.plots import (
     interaction_curves,
     strength_panels,
 )
+from trifeature.presets import get_preset
 from trifeature.report import Summary
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _mean(rows: Sequence[Row], column: str, scale: float = 100) -> float | None:
 
 def _strengths(preset: str, found: Sequence[Result], caption: str) -> Figure:
     """Figure 7's two families of crops; the arms come in their order."""
-    from_zero, to_full = (getattr(AUGMENTATIONS[preset], name) for name in FAMILIES)
+    from_zero, to_full = (getattr(get_preset(preset).augmentations, name) for name in FAMILIES)
     # "From 0" is the paper's: a preset's family starts at what its canvas lets be seen.
     scales = {f"crops from {from_zero[0][0]:g}": from_zero, "crops to 1": to_full}
     rest = iter(found)

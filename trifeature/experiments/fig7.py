@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from trifeature.comm.settings import AUGMENTATIONS
 from trifeature.experiments.base import Arm, Experiment
+from trifeature.presets import get_preset
 
 FAMILIES = ("crops_from_zero", "crops_to_full")
 
 
 def arms(preset: str) -> Sequence[Arm]:
     """One arm for each crop scale of either family; modality 2 keeps *All*."""
-    scales = [s for family in FAMILIES for s in getattr(AUGMENTATIONS[preset], family)]
+    scales = [s for family in FAMILIES for s in getattr(get_preset(preset).augmentations, family)]
     return tuple(_arm(preset, scale) for scale in scales)
 
 
 def _arm(preset: str, scale: tuple[float, float]) -> Arm:
     """CoMM with one crop scale for modality 1; the preset's own scale is CoMM itself."""
-    every = AUGMENTATIONS[preset].all
+    every = get_preset(preset).augmentations.all
     label = f"({scale[0]:g}, {scale[1]:g})"
     if scale == every.crop_scale:
         return Arm(label)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from trifeature.comm.settings import AUGMENTATIONS
 from trifeature.experiments.base import Arm, Experiment, Published
+from trifeature.presets import get_preset
 
 COMM: Published = {
     "R": (99.92, 0.03),
@@ -35,7 +35,7 @@ def fusion_arms(preset: str) -> Sequence[Arm]:  # noqa: ARG001 - alike on every 
 
 def augmentation_arms(preset: str) -> Sequence[Arm]:
     """*All*, *All* without crop and ∅ (light crops) on either modality."""
-    sets = AUGMENTATIONS[preset]
+    sets = get_preset(preset).augmentations
     uncropped = replace(sets.all, crop_scale=None)
     return (
         Arm(

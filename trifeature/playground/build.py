@@ -24,11 +24,12 @@ from PIL import Image
 
 import trifeature
 from trifeature.data.attributes import COLOR_RGB, COLORS, SHAPES, TEXTURES
-from trifeature.data.dataset import PRESETS
+from trifeature.data.dataset import preset as data_preset
 from trifeature.data.render import RenderSettings, render
 from trifeature.data.storage import MANIFEST
 from trifeature.errors import InputError
 from trifeature.files import read_rows, write_atomically
+from trifeature.presets import PRESETS
 
 Row = Mapping[str, Any]
 
@@ -174,12 +175,11 @@ def learned(rows: Sequence[Row], source: str) -> dict[str, Any] | None:
     arms = sorted(
         groups, key=lambda arm: (arm[2] != "", order.index(arm[:2]) if arm[:2] in order else 99)
     )
-    settings = PRESETS.get(preset)
     pairs = Counter(row.get("test_pairs") or 0 for row in fit).most_common(1)[0][0]
     kept = [_one_configuration(groups[arm]) for arm in arms]
     return {
         "preset": preset,
-        "classes": settings.textures if settings else 10,
+        "classes": data_preset(preset).textures if preset in PRESETS else 10,
         "pairs": pairs or 4096,
         "source": source,
         "rows": sum(len(group) for group in kept),

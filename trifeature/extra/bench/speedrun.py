@@ -12,7 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
@@ -21,39 +21,13 @@ from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import train
 from trifeature.data.dataset import Dataset, build, preset, with_match_rate
 from trifeature.errors import InputError, check_name
+from trifeature.presets import PRESETS, Speedrun
 from trifeature.probes.interactions import probe
 from trifeature.provenance import provenance
 from trifeature.report import Summary
 from trifeature.threads import wait_for
 
 FEWEST_SEEDS: Final = 3
-
-
-@dataclass(frozen=True)
-class Speedrun:
-    """A schedule and what it must reach.
-
-    Attributes:
-        goal: Mean over the seeds of R, U (both after training on unbiased pairs) and S (biased),
-            in [0, 1].
-        source: Where the goal is from.
-        changes: Settings other than the preset's, see `trifeature.comm.settings.run_preset`.
-    """
-
-    goal: Mapping[str, float]
-    source: str
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-
-SPEEDRUNS: Final = {
-    "paper": Speedrun(
-        {"R": 0.999, "U": 0.878, "S": 0.719}, "Dufumier et al. (2025), Figure 4, CoMM"
-    ),
-    "quick": Speedrun(
-        {"R": 0.95, "U": 0.65, "S": 0.60}, "what its four epochs reach, rounded down"
-    ),
-}
-"""The schedule of each preset: so far its own, none has been found that is faster."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +64,7 @@ def bench_speedrun(
     Raises:
         InputError: no such speedrun, or fewer than three seeds.
     """
-    run = SPEEDRUNS[check_name("speedrun", name, SPEEDRUNS)]
+    run = _speedrun_of(name)
     if seeds < FEWEST_SEEDS:
         raise InputError(f"a speedrun needs at least {FEWEST_SEEDS} seeds, not {seeds}")
     settings = {**run.changes, **changes}
@@ -120,6 +94,12 @@ def bench_speedrun(
         "reached": {key: mean >= 100 * run.goal[key] for key, mean in means.items()},
         **provenance(device),
     }
+
+
+def _speedrun_of(name: str) -> Speedrun:
+    """The preset's schedule."""
+    known = {one.name: one.speedrun for one in PRESETS.values() if one.speedrun is not None}
+    return known[check_name("speedrun", name, known)]
 
 
 def _lap(

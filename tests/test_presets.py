@@ -1,0 +1,46 @@
+"""Presets: one value each, from which data, run and augmentations are made."""
+
+from dataclasses import replace
+
+import pytest
+
+from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.data.dataset import DatasetSettings, preset
+from trifeature.errors import InputError
+from trifeature.presets import PAPER, PRESETS, QUICK, get_preset
+
+
+def test_each_preset_is_found_by_its_own_name() -> None:
+    assert list(PRESETS) == ["paper", "fast", "quick"]
+    assert all(get_preset(name).name == name for name in PRESETS)
+    with pytest.raises(InputError, match="unknown preset 'quik': did you mean 'quick'"):
+        get_preset("quik")
+
+
+def test_the_papers_preset_differs_from_the_defaults_in_its_precision_alone() -> None:
+    assert preset("paper") == DatasetSettings()
+    assert run_preset("paper") == RunSettings(precision="bfloat16")
+
+
+def test_the_quick_preset_does_not_stand_beside_published_numbers() -> None:
+    assert [one.name for one in PRESETS.values() if one.published] == ["paper", "fast"]
+
+
+def test_another_preset_needs_one_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = replace(QUICK, name="mine", canvas=48, run={**QUICK.run, "epochs": 2})
+    monkeypatch.setitem(PRESETS, "mine", mine)
+    assert preset("mine").render.canvas == 48
+    assert preset("mine", shapes=4).shapes == 4
+    assert run_preset("mine", method="cross").epochs == 2
+    assert run_preset("mine").light == QUICK.augmentations.light
+
+
+def test_the_map_of_a_preset_is_drawn_for_the_settings_that_were_asked_for() -> None:
+    few = preset("quick", shapes=3, textures=3, colors=3, held_out=5)
+    assert len(few.partners) == 3
+    assert preset("quick", seed=1).partners != preset("quick", seed=2).partners
+
+
+def test_the_goal_of_a_speedrun_stands_with_its_preset() -> None:
+    assert PAPER.speedrun is not None
+    assert set(PAPER.speedrun.goal) == {"R", "U", "S"}
