@@ -12,36 +12,29 @@ N images, S pixels along the canvas.
 
 from __future__ import annotations
 
-import inspect
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Literal, TypeVar, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.pairs import (
-    PairRule,
     Pairs,
     all_combinations,
-    chance_match_rate,
     draw_pairs,
-    make_map,
     split_combinations,
 )
-from trifeature.data.render import RenderSettings, render
-from trifeature.errors import InputError
+from trifeature.data.render import render
+from trifeature.data.settings import DatasetSettings as DatasetSettings  # noqa: PLC0414 - also found here
+from trifeature.data.settings import preset as preset  # noqa: PLC0414 - also found here
 from trifeature.modality import Modality
 from trifeature.pid import Atoms
-from trifeature.presets import get_preset
 from trifeature.samples import Samples, SampleSet, Task
 
 IntArray = npt.NDArray[np.int64]
-T = TypeVar("T")
 Split = Literal["train", "test"]
 PairSet = Literal["train", "probe", "test"]
 
@@ -52,135 +45,6 @@ SPLIT_OF: Final[Mapping[PairSet, Split]] = {"train": "train", "probe": "train", 
 
 SPLIT_STREAM, VALIDATION_STREAM, PAIR_STREAM = 0x73706C, 0x76616C, 0x706169
 """Separate the random numbers of the split, of validation and of the pairs from one another."""
-
-
-@dataclass(frozen=True)
-class DatasetSettings:
-    """Everything a data set depends on. The defaults are the paper's.
-
-    Attributes:
-        shapes, textures, colors: How many values of each attribute, the first ones of the list.
-        held_out: Combinations of attributes kept for testing.
-        balanced: Hold out every value of every attribute equally often.
-        validation: Put the test combinations away altogether and hold out as many of the
-            training ones instead: for choosing anything without a look at the test pairs.
-        copies, test_copies: Renders of each training and of each test combination.
-        train_pairs, probe_pairs, test_pairs: How many pairs to draw; where fewer exist, all.
-        match_rate: Share of the training pairs that keep the map; None leaves it to chance.
-        synergy_map: The map, see `trifeature.data.pairs.make_map`; stored as the list of its names.
-        seed: Of everything random in the data set.
-        rule: Which images pair up.
-        render: How attributes become pixels.
-
-    Raises:
-        InputError: a setting is out of range; the message names it and what would be right.
-    """
-
-    shapes: int = 10
-    textures: int = 10
-    colors: int = 10
-    held_out: int = 200
-    balanced: bool = False
-    validation: bool = False
-    copies: int = 3
-    test_copies: int = 1
-    train_pairs: int = 10_000
-    probe_pairs: int = 10_000
-    test_pairs: int = 4_096
-    match_rate: float | None = None
-    synergy_map: str = "auto"
-    seed: int = 0
-    rule: PairRule = field(default_factory=PairRule)
-    render: RenderSettings = field(default_factory=RenderSettings)
-
-    def __post_init__(self) -> None:
-        for attribute, count in self.counts.items():
-            _require_whole(attribute + "s", count, 2, len(VALUES[attribute]))
-        for name in ("copies", "test_copies", "train_pairs", "probe_pairs", "test_pairs"):
-            _require_whole(name, getattr(self, name), 1, 10_000_000)
-        _require_whole("seed", self.seed, 0, 2**63 - 1)
-        _require_whole("held_out", self.held_out, 1, math.prod(self.counts.values()) - 1)
-        reserved = self.held_out * (2 if self.validation else 1)
-        if reserved >= math.prod(self.counts.values()):
-            raise InputError(f"held_out {self.held_out} leaves no combination to train on")
-        # Spelled out, two ways of asking for the same map are the same settings.
-        partners = make_map(self.synergy_map, self.rule, self.counts, self.seed)
-        object.__setattr__(self, "synergy_map", _spell(partners, self.rule))
-        if self.match_rate is not None:
-            chance = chance_match_rate(self.rule, self.counts)
-            if not chance - 1e-9 <= self.match_rate <= 1:
-                raise InputError(
-                    f"match_rate must be from {chance:g} (chance) to 1, not {self.match_rate:g}"
-                )
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many values each attribute has."""
-        return dict(zip(ATTRIBUTES, (self.shapes, self.textures, self.colors), strict=True))
-
-    @property
-    def partners(self) -> tuple[int, ...]:
-        """The synergy map as indices."""
-        return make_map(self.synergy_map, self.rule, self.counts, self.seed)
-
-    @property
-    def classes(self) -> dict[str, int]:
-        """How many classes each task has."""
-        unique = self.counts[self.rule.unique]
-        sizes = dict.fromkeys(self.rule.tasks, unique)
-        return sizes | {"share": self.counts[self.rule.shared], "synergy": 2}
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain dictionary that `from_json` reads back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> DatasetSettings:
-        """Read what `to_json` wrote.
-
-        Raises:
-            InputError: a key is missing, unknown or of the wrong kind.
-        """
-        try:
-            rule = {**content["rule"], "synergy": tuple(content["rule"]["synergy"])}
-            nested = {
-                "rule": _from_entries(PairRule, rule),
-                "render": _from_entries(RenderSettings, content["render"]),
-            }
-            return _from_entries(cls, {**content, **nested})
-        except (AttributeError, KeyError, TypeError) as problem:
-            raise InputError(f"the data set's settings cannot be read: {problem}") from None
-
-
-def _from_entries(kind: Callable[..., T], entries: Mapping[str, Any]) -> T:
-    """Construct a dataclass of which no field is left to its default."""
-    if missing := inspect.signature(kind).parameters.keys() - entries.keys():
-        raise KeyError(*sorted(missing))
-    return kind(**entries)
-
-
-def _require_whole(name: str, value: int, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InputError(f"{name} must be a whole number from {low} to {high}, not {value}")
-
-
-def _spell(partners: tuple[int, ...], rule: PairRule) -> str:
-    sources, targets = (VALUES[name] for name in rule.synergy)
-    return ",".join(f"{sources[i]}={targets[j]}" for i, j in enumerate(partners))
-
-
-def preset(name: str, **changes: Any) -> DatasetSettings:
-    """A preset's settings, with some of them changed.
-
-    Raises:
-        InputError: there is no such preset, or a change is out of range.
-
-    >>> preset("quick", seed=3).seed
-    3
-    """
-    chosen = get_preset(name)
-    render = RenderSettings.for_canvas(chosen.canvas)
-    return DatasetSettings(**{"render": render, **chosen.data, **changes})
 
 
 @dataclass(frozen=True)

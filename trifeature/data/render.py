@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from trifeature.data.attributes import COLOR_RGB, VALUES
+from trifeature.data.settings import RenderSettings as RenderSettings  # noqa: PLC0414 - also found here
 from trifeature.data.shapes import SIGNED_DISTANCES
 from trifeature.data.textures import PATTERNS, Grain
 from trifeature.errors import InputError
@@ -30,93 +31,6 @@ FloatArray = npt.NDArray[np.float64]
 
 CHUNK: Final = {"cpu": 16, "cuda": 256}
 """Images rasterized at once: on a CPU what a core's cache holds, on a GPU what fills it."""
-
-
-@dataclass(frozen=True)
-class RenderSettings:
-    """How attributes become pixels; lengths are in pixels.
-
-    The defaults are the paper's canvas (Hermann & Lampinen 2020). `for_canvas` gives settings
-    for any other size.
-
-    Attributes:
-        canvas: Side of the square image, at least 32.
-        box: Side of the box that the shape fills; its rotation must stay inside the canvas.
-        period: Period of the textures.
-        grain: Side of one random cell of noise and rain.
-        line: Width of the lines of the pluses.
-        max_angle: Shape and texture are rotated by angles uniform in ± this many degrees.
-        background: Gray level behind the shape, 0 to 1.
-        oversample: Samples along each side of a pixel, averaged: more softens the textures too.
-
-    Raises:
-        InputError: a setting is out of range; the message names it and the range.
-    """
-
-    canvas: int = 224
-    box: float = 128.0
-    period: float = 10.0
-    grain: float = 1.0
-    line: float = 3.0
-    max_angle: float = 45.0
-    background: float = 0.5
-    oversample: int = 1
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int | float)
-                or not math.isfinite(value)
-            ):
-                raise InputError(f"{field.name} must be a finite number, not {value!r}")
-        _require_range("canvas", self.canvas, 32, 4096)
-        _require_range("max_angle", self.max_angle, 0, 45)
-        _require_range("background", self.background, 0, 1)
-        _require_range("oversample", self.oversample, 1, 8)
-        for name in ("canvas", "oversample"):
-            if not isinstance(getattr(self, name), int):
-                raise InputError(f"{name} must be a whole number, not {getattr(self, name)}")
-        turn = math.radians(self.max_angle)
-        largest = self.canvas / (math.cos(turn) + math.sin(turn))
-        _require_range("box", self.box, 8, largest, f"so that it can turn inside {self.canvas} px")
-        _require_range("period", self.period, 2, self.box)
-        _require_range("grain", self.grain, 0.5, self.period)
-        _require_range("line", self.line, 0.25, self.period)
-
-    @classmethod
-    def for_canvas(cls, canvas: int) -> RenderSettings:
-        """Settings for a canvas of any size from 32 pixels.
-
-        From 112 pixels on all lengths are the paper's in proportion. Below, a texture in
-        proportion would be a blur: the box grows to 0.7 of the canvas and the textures keep a
-        period of 8 pixels with cells and lines of 2, sampled 3 × 3 to a pixel.
-
-        >>> RenderSettings.for_canvas(224) == RenderSettings()
-        True
-        >>> RenderSettings.for_canvas(32).box
-        22.4
-        """
-        if canvas < 112:
-            return cls(
-                canvas=canvas, box=0.7 * canvas, period=8.0, grain=2.0, line=2.0, oversample=3
-            )
-        scale = canvas / 224
-        return cls(
-            canvas=canvas,
-            box=128 * scale,
-            period=10 * scale,
-            grain=max(scale, 0.5),
-            line=3 * scale,
-        )
-
-
-def _require_range(name: str, value: float, low: float, high: float, why: str = "") -> None:
-    if not low <= value <= high:
-        raise InputError(
-            f"{name} must be from {low:g} to {high:g}{' ' + why if why else ''}, not {value:g}"
-        )
 
 
 @dataclass(frozen=True)

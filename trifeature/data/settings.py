@@ -1,0 +1,238 @@
+"""The settings of a data set: what it holds, how it is rendered, and the presets.
+
+Frozen dataclasses, validated on construction. Nothing here imports torch, so a command line can be
+built from these classes at once.
+
+S pixels along the canvas.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.data.pairs import PairRule, chance_match_rate, make_map
+from trifeature.errors import InputError
+from trifeature.presets import get_preset
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How attributes become pixels; lengths are in pixels.
+
+    The defaults are the paper's canvas (Hermann & Lampinen 2020). `for_canvas` gives settings
+    for any other size.
+
+    Attributes:
+        canvas: Side of the square image, at least 32.
+        box: Side of the box that the shape fills; its rotation must stay inside the canvas.
+        period: Period of the textures.
+        grain: Side of one random cell of noise and rain.
+        line: Width of the lines of the pluses.
+        max_angle: Shape and texture are rotated by angles uniform in ± this many degrees.
+        background: Gray level behind the shape, 0 to 1.
+        oversample: Samples along each side of a pixel, averaged: more softens the textures too.
+
+    Raises:
+        InputError: a setting is out of range; the message names it and the range.
+    """
+
+    canvas: int = 224
+    box: float = 128.0
+    period: float = 10.0
+    grain: float = 1.0
+    line: float = 3.0
+    max_angle: float = 45.0
+    background: float = 0.5
+    oversample: int = 1
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not math.isfinite(value)
+            ):
+                raise InputError(f"{one.name} must be a finite number, not {value!r}")
+        _require_range("canvas", self.canvas, 32, 4096)
+        _require_range("max_angle", self.max_angle, 0, 45)
+        _require_range("background", self.background, 0, 1)
+        _require_range("oversample", self.oversample, 1, 8)
+        for name in ("canvas", "oversample"):
+            if not isinstance(getattr(self, name), int):
+                raise InputError(f"{name} must be a whole number, not {getattr(self, name)}")
+        turn = math.radians(self.max_angle)
+        largest = self.canvas / (math.cos(turn) + math.sin(turn))
+        _require_range("box", self.box, 8, largest, f"so that it can turn inside {self.canvas} px")
+        _require_range("period", self.period, 2, self.box)
+        _require_range("grain", self.grain, 0.5, self.period)
+        _require_range("line", self.line, 0.25, self.period)
+
+    @classmethod
+    def for_canvas(cls, canvas: int) -> RenderSettings:
+        """Settings for a canvas of any size from 32 pixels.
+
+        From 112 pixels on all lengths are the paper's in proportion. Below, a texture in
+        proportion would be a blur: the box grows to 0.7 of the canvas and the textures keep a
+        period of 8 pixels with cells and lines of 2, sampled 3 × 3 to a pixel.
+
+        >>> RenderSettings.for_canvas(224) == RenderSettings()
+        True
+        >>> RenderSettings.for_canvas(32).box
+        22.4
+        """
+        if canvas < 112:
+            return cls(
+                canvas=canvas, box=0.7 * canvas, period=8.0, grain=2.0, line=2.0, oversample=3
+            )
+        scale = canvas / 224
+        return cls(
+            canvas=canvas,
+            box=128 * scale,
+            period=10 * scale,
+            grain=max(scale, 0.5),
+            line=3 * scale,
+        )
+
+
+def _require_range(name: str, value: float, low: float, high: float, why: str = "") -> None:
+    if not low <= value <= high:
+        raise InputError(
+            f"{name} must be from {low:g} to {high:g}{' ' + why if why else ''}, not {value:g}"
+        )
+
+
+@dataclass(frozen=True)
+class DatasetSettings:
+    """Everything a data set depends on. The defaults are the paper's.
+
+    Attributes:
+        shapes, textures, colors: How many values of each attribute, the first ones of the list.
+        held_out: Combinations of attributes kept for testing.
+        balanced: Hold out every value of every attribute equally often.
+        validation: Put the test combinations away altogether and hold out as many of the
+            training ones instead: for choosing anything without a look at the test pairs.
+        copies, test_copies: Renders of each training and of each test combination.
+        train_pairs, probe_pairs, test_pairs: How many pairs to draw; where fewer exist, all.
+        match_rate: Share of the training pairs that keep the map; None leaves it to chance.
+        synergy_map: The map, see `trifeature.data.pairs.make_map`; stored as the list of its names.
+        seed: Of everything random in the data set.
+        rule: Which images pair up.
+        render: How attributes become pixels.
+
+    Raises:
+        InputError: a setting is out of range; the message names it and what would be right.
+    """
+
+    shapes: int = 10
+    textures: int = 10
+    colors: int = 10
+    held_out: int = 200
+    balanced: bool = False
+    validation: bool = False
+    copies: int = 3
+    test_copies: int = 1
+    train_pairs: int = 10_000
+    probe_pairs: int = 10_000
+    test_pairs: int = 4_096
+    match_rate: float | None = None
+    synergy_map: str = "auto"
+    seed: int = 0
+    rule: PairRule = field(default_factory=PairRule)
+    render: RenderSettings = field(default_factory=RenderSettings)
+
+    def __post_init__(self) -> None:
+        for attribute, count in self.counts.items():
+            _require_whole(attribute + "s", count, 2, len(VALUES[attribute]))
+        for name in ("copies", "test_copies", "train_pairs", "probe_pairs", "test_pairs"):
+            _require_whole(name, getattr(self, name), 1, 10_000_000)
+        _require_whole("seed", self.seed, 0, 2**63 - 1)
+        _require_whole("held_out", self.held_out, 1, math.prod(self.counts.values()) - 1)
+        reserved = self.held_out * (2 if self.validation else 1)
+        if reserved >= math.prod(self.counts.values()):
+            raise InputError(f"held_out {self.held_out} leaves no combination to train on")
+        # Spelled out, two ways of asking for the same map are the same settings.
+        partners = make_map(self.synergy_map, self.rule, self.counts, self.seed)
+        object.__setattr__(self, "synergy_map", _spell(partners, self.rule))
+        if self.match_rate is not None:
+            chance = chance_match_rate(self.rule, self.counts)
+            if not chance - 1e-9 <= self.match_rate <= 1:
+                raise InputError(
+                    f"match_rate must be from {chance:g} (chance) to 1, not {self.match_rate:g}"
+                )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many values each attribute has."""
+        return dict(zip(ATTRIBUTES, (self.shapes, self.textures, self.colors), strict=True))
+
+    @property
+    def partners(self) -> tuple[int, ...]:
+        """The synergy map as indices."""
+        return make_map(self.synergy_map, self.rule, self.counts, self.seed)
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """How many classes each task has."""
+        unique = self.counts[self.rule.unique]
+        sizes = dict.fromkeys(self.rule.tasks, unique)
+        return sizes | {"share": self.counts[self.rule.shared], "synergy": 2}
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> DatasetSettings:
+        """Read what `to_json` wrote.
+
+        Raises:
+            InputError: a key is missing, unknown or of the wrong kind.
+        """
+        try:
+            rule = {**content["rule"], "synergy": tuple(content["rule"]["synergy"])}
+            nested = {
+                "rule": _from_entries(PairRule, rule),
+                "render": _from_entries(RenderSettings, content["render"]),
+            }
+            return _from_entries(cls, {**content, **nested})
+        except (AttributeError, KeyError, TypeError) as problem:
+            raise InputError(f"the data set's settings cannot be read: {problem}") from None
+
+
+def _from_entries(kind: Callable[..., T], entries: Mapping[str, Any]) -> T:
+    """Construct a dataclass of which no field is left to its default."""
+    if missing := inspect.signature(kind).parameters.keys() - entries.keys():
+        raise KeyError(*sorted(missing))
+    return kind(**entries)
+
+
+def _require_whole(name: str, value: int, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InputError(f"{name} must be a whole number from {low} to {high}, not {value}")
+
+
+def _spell(partners: tuple[int, ...], rule: PairRule) -> str:
+    sources, targets = (VALUES[name] for name in rule.synergy)
+    return ",".join(f"{sources[i]}={targets[j]}" for i, j in enumerate(partners))
+
+
+def preset(name: str, **changes: Any) -> DatasetSettings:
+    """A preset's settings, with some of them changed.
+
+    Raises:
+        InputError: there is no such preset, or a change is out of range.
+
+    >>> preset("quick", seed=3).seed
+    3
+    """
+    chosen = get_preset(name)
+    render = RenderSettings.for_canvas(chosen.canvas)
+    return DatasetSettings(**{"render": render, **chosen.data, **changes})
