@@ -12,8 +12,10 @@ from torch import Tensor
 from trifeature.errors import InputError
 from trifeature.extra import fused_views
 from trifeature.extra.fused_views import apply_fused
+from trifeature.views import Views
 from trifeature.views.images import ViewParameters, apply, draw
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, CLEAN, LIGHT, ViewSet
+from trifeature.views.vectors import STRONG_VECTOR
 
 PRESETS = {
     "all": ALL,
@@ -57,9 +59,48 @@ def test_every_order_of_the_jitter_is_the_reference_jitter() -> None:
     assert_same(random_images(24, 16), params, views, torch.float32)
 
 
-def test_images_of_another_shape_are_refused() -> None:
-    with pytest.raises(InputError, match="square and RGB"):
-        apply_fused(ALL, torch.zeros(2, 1, 8, 8, dtype=torch.uint8), draw(ALL, 2, 8, seeded()))
+def test_floating_images_are_the_same_images() -> None:
+    images = random_images(8, 16)
+    params = draw(ALL, 8, 16, seeded())
+    fused = apply_fused(ALL, images / 255, params, dtype=torch.float32, compiled=False)
+    torch.testing.assert_close(fused, apply(images, params, ALL), rtol=0, atol=1e-5)
+
+
+class Negative(ViewSet):
+    """Views with a step of their own."""
+
+    def apply(self, items: Tensor, parameters: ViewParameters) -> Tensor:
+        return -super().apply(items, parameters)
+
+
+@pytest.mark.parametrize(
+    ("views", "shape"),
+    [
+        (ALL, (1, 8, 8)),
+        (ALL, (4, 8, 8)),
+        (ALL, (3, 8, 9)),
+        (Negative(), (3, 8, 8)),
+        (STRONG_VECTOR, (7,)),
+    ],
+    ids=str,
+)
+def test_anything_but_square_color_images_is_applied_as_ever(
+    views: Views, shape: tuple[int, ...]
+) -> None:
+    items = torch.rand(5, *shape, generator=seeded(1))
+    params = views.draw(5, shape, seeded())
+    assert torch.equal(apply_fused(views, items, params), views.apply(items, params))
+
+
+def test_what_the_reference_refuses_is_refused() -> None:
+    images, params = random_images(2, 8), draw(ALL, 2, 8, seeded())
+    with pytest.raises(InputError, match=r"\[N, C, H, W\], not \[3, 8, 8\]"):
+        apply_fused(ALL, images[0], params)
+    with pytest.raises(InputError, match="1 images need as many parameters, not 2"):
+        apply_fused(ALL, images[:1], params)
+    gray = replace(ALL, mean=(0.5,), std=(0.25,))
+    with pytest.raises(InputError, match="mean and std have 1 entries, the images 3 channels"):
+        apply_fused(gray, images, params)
 
 
 @pytest.mark.slow  # a C++ compiler takes half a minute to a few minutes

@@ -15,9 +15,10 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as reference
+from torchvision_views import one_by_one, random_images, seeded
 
 from trifeature.errors import InputError
-from trifeature.views.images import JITTER_OPS, ViewParameters, apply, augment, draw
+from trifeature.views.images import apply, augment, draw
 from trifeature.views.sets import (
     ALL,
     ALL_WITHOUT_CROP,
@@ -41,45 +42,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def random_images(n: int, size: int, seed: int = 1) -> Tensor:
-    """Smooth color fields with noise and a few saturated pixels, uint8 [n, 3, size, size]."""
-    coarse = torch.rand(n, 3, 4, 4, generator=seeded(seed))
-    smooth: Tensor = reference.resize(coarse, [size, size], antialias=True)
-    noisy = 1.6 * smooth - 0.3 + 0.2 * torch.rand(n, 3, size, size, generator=seeded(seed + 1))
-    return (255 * noisy.clamp(0, 1)).to(torch.uint8)
-
-
-def one_by_one(images: Tensor, params: ViewParameters, views: ViewSet, size: int) -> Tensor:
-    """The specification: a plain loop over torchvision's functions, in the documented order."""
-    return torch.stack([view_of(image, params, i, views, size) for i, image in enumerate(images)])
-
-
-def view_of(image: Tensor, params: ViewParameters, i: int, views: ViewSet, size: int) -> Tensor:
-    value: dict[str, Any] = {
-        field.name: getattr(params, field.name)[i].tolist() for field in fields(params)
-    }
-    box = [value[name] for name in ("top", "left", "height", "width")]
-    view: Tensor = reference.resized_crop(
-        image.float() / 255, *box, size=[size, size], antialias=True
-    )
-    for operation in value["order"] if value["jitter"] else ():
-        name = JITTER_OPS[operation]
-        view = getattr(reference, f"adjust_{name}")(view, value[name])
-    if value["grayscale"]:
-        view = reference.rgb_to_grayscale(view, num_output_channels=3)
-    if value["blur"]:
-        view = reference.gaussian_blur(view, [2 * size - 1] * 2, [value["blur_sigma"]] * 2)
-    if value["flip"]:
-        view = reference.horizontal_flip(view)
-    if views.mean is not None and views.std is not None:
-        view = reference.normalize(view, list(views.mean), list(views.std))
-    return view
 
 
 @pytest.mark.parametrize("views", PRESETS.values(), ids=PRESETS)
@@ -362,7 +324,9 @@ def test_a_view_set_refuses_unknown_settings() -> None:
         ({"jitter_probability": True}, "jitter_probability must be from 0 to 1, not True"),
         ({"blur_sigma": (0, 2)}, "each number of blur_sigma must be from 0.01 to 1000, not 0"),
         ({"mean": None}, "mean and std go together"),
-        ({"mean": (0.5, 0.5)}, r"mean must be a tuple of 3 numbers, not \(0.5, 0.5\)"),
+        ({"mean": (0.5, 0.5)}, r"std must be a tuple of 2 numbers, not \(0.229, 0.224, 0.225\)"),
+        ({"mean": ()}, r"mean must be a tuple of 3 numbers, not \(\)"),
+        ({"mean": 0.5}, "mean must be a tuple of 3 numbers, not 0.5"),
         ({"std": (1, 1, 0)}, "each number of std must be from 0.001 to 1000, not 0"),
     ],
 )
@@ -374,9 +338,9 @@ def test_a_view_set_refuses_what_makes_no_sense(settings: dict[str, Any], messag
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (torch.zeros(2, 3, 8, 9), "square and RGB"),
-        (torch.zeros(2, 1, 8, 8), "square and RGB"),
-        (torch.zeros(3, 8, 8), "square and RGB"),
+        (torch.zeros(3, 8, 8), r"images must be \[N, C, H, W\], not \[3, 8, 8\]"),
+        (torch.zeros(2, 0, 8, 8), r"images must be \[N, C, H, W\], not \[2, 0, 8, 8\]"),
+        (torch.zeros(2, 3, 0, 8), r"images must be \[N, C, H, W\], not \[2, 3, 0, 8\]"),
         (torch.zeros(2, 3, 8, 8, dtype=torch.int64), "uint8 or floating, not torch.int64"),
         (torch.zeros(5, 3, 8, 8), "5 images need as many parameters, not 2"),
     ],
@@ -393,13 +357,14 @@ def test_sizes_must_be_positive() -> None:
         draw(ALL, -1, 8, seeded())
 
 
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 24, 40), (5, 16, 16)], ids=str)
 @pytest.mark.parametrize("views", PRESETS.values(), ids=PRESETS)
-def test_no_step_depends_on_a_value(views: ViewSet) -> None:
+def test_no_step_depends_on_a_value(views: ViewSet, shape: tuple[int, ...]) -> None:
     with FakeTensorMode():  # tensors without values: reading one raises
-        result = augment(torch.empty(4, 3, 32, 32, dtype=torch.uint8), views, seeded())
+        result = augment(torch.empty(4, *shape, dtype=torch.uint8), views, seeded())
         with pytest.raises(DataDependentOutputException):
             result[0, 0, 0, 0].item()
-    assert result.shape == (4, 3, 32, 32)
+    assert result.shape == (4, *shape)
 
 
 @pytest.mark.gpu

@@ -1,26 +1,26 @@
-"""The same views as `views.images.apply`, laid out for a GPU: few passes over the pixels.
+"""The views of `trifeature.views.images.apply`, laid out for a GPU: few passes over the pixels.
 
-The reference path multiplies colors by small matrices, one call after another, which a CPU does
-fast and a GPU spends waiting for its memory. Here every color operation is written pixel by pixel,
-so that `torch.compile` can keep a pixel in registers from the crop to the normalization:
+The reference multiplies colors by small matrices, one call after another. That is fast on a CPU,
+but on a GPU each call reads and writes all pixels. Here every color operation is written pixel by
+pixel, so that `torch.compile` can keep a pixel in registers from the crop to the normalization:
 
 1. crop, resize and flip: two batched matrix products;
-2. one pass that only reads: the mean gray level that contrast needs;
+2. one pass that only reads: the mean gray level for contrast;
 3. one pass that reads and writes: jitter, grayscale, normalization;
 4. blur: two batched matrix products.
 
 In half precision (`dtype=torch.float16`, with the ten mantissa bits of TF32) products and memory
-traffic are halved; colors are computed in float32 between load and store. Eager, it is the same
-function as the reference within the precision of `dtype`, only slower on a CPU.
+traffic are halved; colors are computed in float32 between load and store. Without compilation it is
+the same function as the reference within the precision of `dtype`, only slower on a CPU.
 
-N samples, S pixels along a canvas, T along the result, P = T² pixels of a result.
+N samples, S × S pixels of an image, P = S² pixels.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import torch
 from torch import Tensor
@@ -34,6 +34,7 @@ from trifeature.views.images import (
     blur_matrix,
     check_images,
     multiply,
+    normalization,
     resize_matrix,
     shift_hue,
 )
@@ -45,34 +46,45 @@ _HUE: Final = JITTER_OPS.index("hue")
 
 def apply_fused(
     views: Views,
-    images: Tensor,
-    params: Any,
+    items: Tensor,
+    parameters: Any,
     *,
     dtype: torch.dtype = torch.float16,
     compiled: bool = True,
 ) -> Tensor:
-    """Apply drawn parameters: crop and resize, jitter, grayscale, blur, flip, normalize.
+    """Apply drawn parameters to items of any kind, to square RGB images by the fused passes.
+
+    Anything else (another class of views, another number of channels, a rectangle) goes to
+    `views.apply`.
 
     Args:
-        views: What the parameters were drawn from; other kinds than images are applied plainly.
-        images: uint8 [N, 3, S, S].
-        params: What was drawn for these N images, on their device.
+        views: The transforms that the parameters were drawn from.
+        items: [N, *shape]; square RGB images are uint8, or floating in [0, 1], [N, 3, S, S].
+        parameters: The parameters drawn for these N items, on their device.
         dtype: Of pixels in memory, of the matrix products' operands and of the result.
         compiled: Fuse the passes with `torch.compile`; the first call of each shape and `views`
             takes half a minute.
 
     Returns:
-        [N, 3, S, S] of `dtype`, on the images' device.
+        Views of `dtype`, [N, 3, S, S], on the items' device; of other items float32 [N, *shape].
 
     Raises:
-        InputError: the images have another shape or type, or `params` another count.
+        InputError: the items have another type, `parameters` another count, or the normalization
+            is for another number of channels.
     """
-    if not isinstance(views, ViewSet):
-        return views.apply(images, params)
-    check_images(images, params)
+    if not _is_fused(views, items):
+        return views.apply(items, parameters)
+    check_images(items, parameters)
+    normalization(views, 3)  # refuses what does not fit
     function = _compiled() if compiled else _apply
-    with torch.autocast(images.device.type, enabled=False):
-        return function(images, params, views, dtype)
+    with torch.autocast(items.device.type, enabled=False):
+        return function(items, parameters, views, dtype)
+
+
+def _is_fused(views: Views, items: Tensor) -> TypeGuard[ViewSet]:
+    """Whether the fused passes apply; a subclass of `ViewSet` may have an `apply` of its own."""
+    square_rgb = items.dim() == 4 and items.shape[1] == 3 and items.shape[2] == items.shape[3]
+    return type(views) is ViewSet and square_rgb
 
 
 @functools.cache
@@ -85,9 +97,10 @@ def _compiled() -> Callable[[Tensor, ViewParameters, ViewSet, torch.dtype], Tens
 
 
 def _apply(images: Tensor, params: ViewParameters, views: ViewSet, dtype: torch.dtype) -> Tensor:
-    """Views of uint8 [N, 3, S, S], eager."""
+    """Views of images [N, 3, S, S], without compilation."""
     size = images.shape[3]
-    pixels = (images.float() / 255).to(dtype)
+    unit = images if images.is_floating_point() else images.float() / 255
+    pixels = unit.to(dtype)
     if views.crop_scale is not None or views.flip_probability > 0:
         upright = torch.zeros_like(params.flip)
         rows = resize_matrix(params.top, params.height, upright, size, size).to(dtype)
@@ -106,8 +119,8 @@ def _apply(images: Tensor, params: ViewParameters, views: ViewSet, dtype: torch.
 def _jitter(colors: Tensor, params: ViewParameters) -> Tensor:
     """Brightness, contrast, saturation and hue in each sample's own order, on [N, 3, P].
 
-    Contrast needs the mean gray level of what its turn finds, so all that comes before its turn is
-    computed once for that mean alone, and never stored.
+    Contrast mixes in the mean gray level of its input. The operations before contrast are therefore
+    computed twice: first for this mean, without storing any pixels, then in the final pass.
     """
     weights = blends(params)
     hue = params.hue * params.jitter
@@ -131,14 +144,14 @@ def _identity(weights: Tensor) -> Tensor:
 def _take_turns(
     colors: Tensor, weights: Tensor, of_hue: Tensor, hue: Tensor, level: Tensor
 ) -> Tensor:
-    """Blends [N, 4, 3] one after the other on [N, 3, P], the hue shifted when its turn has come.
+    """Apply blends [N, 4, 3] in order to [N, 3, P], and shift the hue at its place among them.
 
     Args:
         colors: Pixels in [0, 1].
         weights: See `trifeature.views.images.blends`.
-        of_hue: The turn of the hue [N, 1].
+        of_hue: The place of the hue, int64 [N, 1].
         hue: Its shift in turns of the wheel [N].
-        level: The mean gray level that contrast mixes in [N].
+        level: The mean gray level for contrast [N].
     """
     turn = torch.arange(4, device=colors.device)
     identity = _identity(weights)
@@ -153,7 +166,7 @@ def _take_turns(
 
 
 def _blend(colors: Tensor, weight: Tensor, level: Tensor) -> Tensor:
-    """Mix pixels [N, 3, P] with their gray level and with one level a sample, by [N, 3]."""
+    """Blend pixels [N, 3, P] with weights [N, 3]: a · x + b · gray(x) + c · level, clamped."""
     own, gray, mean = weight[:, :, None].unbind(1)  # [N, 1] each
     added = gray * _gray(colors) + mean * level[:, None]
     return (own[:, None] * colors + added[:, None]).clamp(0, 1)
@@ -166,7 +179,7 @@ def _gray(colors: Tensor) -> Tensor:
 
 
 def _gray_and_normalize(colors: Tensor, grayscale: Tensor, views: ViewSet) -> Tensor:
-    """Remove the colors where `grayscale` [N] says so, then normalize: [N, 3, P]."""
+    """Remove the colors where `grayscale` [N] is set, then normalize: [N, 3, P]."""
     if views.grayscale_probability > 0:
         colors = torch.where(grayscale[:, None, None], _gray(colors)[:, None], colors)
     if views.mean is None or views.std is None:

@@ -1,20 +1,25 @@
-"""Random augmentations of a batch: draw the parameters of every sample, then apply them.
+"""Random augmentations of images: draw the parameters of every sample, then apply them.
 
-Every step is the same few tensor operations for the whole batch, whatever was drawn: crop, flip
-and blur are two small matrices a sample, multiplied from the left and the right; brightness,
-contrast and saturation are one 3 × 3 matrix on the colors; only hue works pixel by pixel. So no
-sample is ever picked out, nothing waits for the device (a compiled or CUDA-graphed step may hold
-it all), and most of the work is matrix products, which CPUs and GPUs do fastest. The results
-differ from those of torchvision's functions, called image by image, by rounding only.
+Every transform is the same few tensor operations for the whole batch, whatever was drawn:
 
-N samples, S pixels along a canvas, T along the result, P = T² pixels of a result.
+- crop, resize and flip: y = R x Cᵀ, with one matrix for the rows and one for the columns of a
+  sample; the blur likewise.
+- brightness, contrast and saturation: one channels × channels matrix and one constant a sample.
+- hue: pixel by pixel.
+
+No sample is selected by its parameters, so nothing waits for the device, and a compiled or
+CUDA-graphed training step may contain all of it. Most of the work is matrix products, which are
+fast on CPUs and GPUs. The results differ from those of torchvision's functions, called image by
+image, by rounding only.
+
+N samples, C channels, H rows and W columns of an image, T and U of a result, P = T · U pixels.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import torch
@@ -26,6 +31,8 @@ from trifeature.views.sets import (  # noqa: F401 - the sets can be imported fro
     ALL,
     ALL_WITHOUT_CROP,
     CLEAN,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
     LIGHT,
     ViewSet,
 )
@@ -34,17 +41,20 @@ JITTER_OPS: Final = ("brightness", "contrast", "saturation", "hue")
 """The operations of the color jitter; `ViewParameters.order` holds positions in this tuple."""
 
 LUMA: Final = (0.2989, 0.587, 0.114)
-"""What red, green and blue weigh in a gray level, as torchvision's."""
+"""Weights of red, green and blue in a gray level, as torchvision's."""
 
 _CONTRAST, _SATURATION, _HUE = 1, 2, 3
 _CROP_TRIES = 10  # as torchvision's RandomResizedCrop
-# What a few cores' caches hold: at 224 pixels, 16 times as many at once take 1.4 times as long.
-_CPU_CHUNK_PIXELS = 2**17
+# Values that fit into a few cores' caches: at 224 pixels, 16 times as many take 1.4 times as long.
+_CPU_CHUNK = 3 * 2**17
+
+Size = int | tuple[int, int]
+"""Rows and columns of an image in pixels; one number for a square."""
 
 
 @dataclass(frozen=True, eq=False)
 class ViewParameters:
-    """What was drawn for N samples: `params[i]` for a slice or an index tensor `i` selects samples.
+    """Parameters drawn for N samples; a slice or an index tensor selects some of them.
 
     Attributes:
         top: int64 [N], first row of the crop.
@@ -53,6 +63,7 @@ class ViewParameters:
         width: int64 [N], columns of the crop.
         flip: bool [N], whether the sample is mirrored left to right.
         jitter: bool [N], whether the colors are jittered; if not, the next five have no effect.
+            Saturation, hue and grayscale have an effect on three channels only.
         order: int64 [N, 4], positions in `JITTER_OPS` in the order of application.
         brightness: float32 [N], factor.
         contrast: float32 [N], factor.
@@ -96,24 +107,24 @@ class ViewParameters:
 def draw(
     views: ViewSet,
     n: int,
-    size: int,
+    size: Size,
     generator: torch.Generator,
     device: torch.device | str | None = None,
 ) -> ViewParameters:
-    """Draw the parameters of n samples, each independent of the others.
+    """Draw the parameters of n samples, independently of each other.
 
     The distributions are those of torchvision's `RandomResizedCrop` (ten tries for area and
     ratio, then a central crop), `ColorJitter`, `RandomGrayscale`, `GaussianBlur` and
-    `RandomHorizontalFlip`. Every call takes the same count of random numbers for every
-    `ViewSet`: two ablations drawn from one seed differ only in what the ablation changes.
+    `RandomHorizontalFlip`. Every call takes the same number of random numbers for every
+    `ViewSet`, so two ablations drawn from one seed differ only in what the ablation changes.
 
     Args:
-        views: What to draw from.
-        n: How many samples.
-        size: Side of the square images to be cropped, in pixels.
-        generator: Source of the randomness; the draw happens on its device.
-        device: Where the parameters go, the generator's device by default. Another one needs
-            a copy, which a CUDA graph cannot hold.
+        views: The transforms.
+        n: Number of samples.
+        size: Size of the images to be cropped.
+        generator: Source of the randomness; the parameters are drawn on its device.
+        device: Device of the result, by default the generator's. Another device needs a copy,
+            which a CUDA graph cannot contain.
 
     Raises:
         InputError: `n` is negative or `size` is not positive.
@@ -121,12 +132,13 @@ def draw(
     >>> len(draw(ALL, 5, 32, torch.Generator().manual_seed(0)))
     5
     """
-    if n < 0 or size < 1:
+    sides = _sides(size)
+    if n < 0 or min(sides) < 1:
         raise InputError(f"n must be at least 0 and size at least 1, not {n} and {size}")
     counts = [2 * _CROP_TRIES, 2, 4, 4, 4, 1]
     uniform = torch.rand(n, sum(counts), generator=generator, device=generator.device)
     tries, place, order, factors, coins, sigma = torch.split(uniform, counts, dim=1)
-    top, left, height, width = _draw_boxes(views, size, tries, place)
+    top, left, height, width = _draw_boxes(views, sides, tries, place)
     brightness, contrast, saturation, hue = factors.unbind(1)
     flip, jitter, grayscale, blur = coins.unbind(1)
     params = ViewParameters(
@@ -148,45 +160,65 @@ def draw(
     return params if device is None else params.to(device)
 
 
+def _sides(size: Size) -> tuple[int, int]:
+    """Rows and columns."""
+    return size if isinstance(size, tuple) else (size, size)
+
+
 def _stretch(uniform: Tensor, low: float, high: float) -> Tensor:
-    """Numbers uniform in [0, 1) become uniform in [low, high)."""
+    """Map numbers uniform in [0, 1) to numbers uniform in [low, high)."""
     return low + (high - low) * uniform
 
 
-def _draw_boxes(views: ViewSet, size: int, tries: Tensor, place: Tensor) -> tuple[Tensor, ...]:
+def _draw_boxes(
+    views: ViewSet, size: tuple[int, int], tries: Tensor, place: Tensor
+) -> tuple[Tensor, ...]:
     """Top, left, height and width of the crops, int64 [N] each.
 
     Args:
         views: Scale and ratio of the crops.
-        size: Side of the images.
+        size: Rows and columns of the images.
         tries: Uniform numbers [N, 20]: ten areas, ten ratios.
-        place: Uniform numbers [N, 2]: where the box lies.
+        place: Uniform numbers [N, 2] for the position of the box.
     """
+    limits = _constant(size, place.device).long()  # [2]
     if views.crop_scale is None:
         corner = torch.zeros_like(place, dtype=torch.int64)
-        return (*corner.unbind(1), *(corner + size).unbind(1))
+        return (*corner.unbind(1), *(corner + limits).unbind(1))
     sides, fits = _try_sides(views.crop_scale, views.crop_ratio, size, tries)
-    first = fits.int().argmax(1)[:, None, None]  # the first maximum, so the first that fits
-    # Where none fits: the largest central box with the nearest allowed ratio.
-    narrow = (round(size / views.crop_ratio[0]), round(size * views.crop_ratio[1]))
-    central = _constant([min(max(side, 1), size) for side in narrow], place.device).long()
+    first = fits.int().argmax(1)[:, None, None]  # argmax returns the first maximum
+    central = _constant(_central_box(size, views.crop_ratio), place.device).long()
     found = fits.any(1, keepdim=True)
     side = torch.where(found, sides.gather(1, first.expand(-1, -1, 2))[:, 0], central)
-    room = size - side
+    room = limits - side
     # In float32, u · (room + 1) may round up to room + 1.
     corner = torch.where(found, (place * (room + 1)).long().minimum(room), room // 2)
     return (*corner.unbind(1), *side.unbind(1))
 
 
+def _central_box(size: tuple[int, int], ratio: tuple[float, float]) -> tuple[int, int]:
+    """Height and width of the largest box whose width / height is in, or nearest to, the range."""
+    height, width = size
+    return (
+        min(max(round(width / ratio[0]), 1), height),
+        min(max(round(height * ratio[1]), 1), width),
+    )
+
+
 def _try_sides(
-    scale: tuple[float, float], ratio: tuple[float, float], size: int, tries: Tensor
+    scale: tuple[float, float], ratio: tuple[float, float], size: tuple[int, int], tries: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Height and width of ten boxes, int64 [N, 10, 2], and which fit the canvas, bool [N, 10]."""
+    """Height and width of ten boxes, int64 [N, 10, 2], and which fit the image, bool [N, 10].
+
+    A box of area A and ratio r = width / height has height √(A / r) and width √(A · r). The area
+    is uniform, and so is the logarithm of the ratio.
+    """
     area_draw, ratio_draw = tries.chunk(2, dim=1)
-    area = size**2 * _stretch(area_draw, *scale)
+    area = size[0] * size[1] * _stretch(area_draw, *scale)
     aspect = _stretch(ratio_draw, math.log(ratio[0]), math.log(ratio[1])).exp()
     sides = torch.stack((area / aspect, area * aspect), dim=2).sqrt().round().long()
-    return sides, ((sides > 0) & (sides <= size)).all(2)
+    limits = _constant(size, tries.device)
+    return sides, ((sides > 0) & (sides <= limits)).all(2)
 
 
 def apply(
@@ -194,41 +226,47 @@ def apply(
     params: ViewParameters,
     views: ViewSet,
     *,
-    size: int | None = None,
+    size: Size | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Apply drawn parameters: crop and resize, jitter, grayscale, blur, flip, normalize.
 
     Each step is that of `torchvision.transforms.v2.functional` on float images in [0, 1]: the
     resize is bilinear and antialiased, the jitter clamps after each operation. The Gaussian
-    blur is not cut off: its kernel spans the canvas, mirrored at the borders (torchvision's
-    with a kernel of 2T - 1). All is computed in float32, under autocast too; matrix products
-    follow `torch.set_float32_matmul_precision`, and TF32 shifts a result by about 1e-3.
+    blur is not truncated: its kernel spans the image, mirrored at the borders (torchvision's
+    with a kernel of 2W - 1 by 2H - 1). All is computed in float32, under autocast too; matrix
+    products follow `torch.set_float32_matmul_precision`, and TF32 changes a result by about 1e-3.
+
+    Images of other than three channels have no hue, saturation or grayscale: these do nothing.
+    Brightness and contrast change all channels, and contrast mixes in the mean of all of them.
 
     Args:
-        images: uint8, or floating in [0, 1], [N, 3, S, S]; left as they are.
-        params: What was drawn for these N images, on their device.
-        views: What it was drawn from.
-        size: Side T of the result, by default that of the images; smaller or larger is fine.
+        images: uint8, or floating in [0, 1], [N, C, H, W]; not modified.
+        params: The parameters drawn for these N images, on their device.
+        views: The transforms that they were drawn from.
+        size: Rows T and columns U of the result, by default those of the images.
         dtype: Of the result.
 
     Returns:
-        [N, 3, T, T] of `dtype`, on the images' device.
+        [N, C, T, U] of `dtype`, on the images' device.
 
     Raises:
-        InputError: the images have another shape or type, `params` another count, or
-            `size` is not positive.
+        InputError: the images have another shape or type, `params` another count, `size` is not
+            positive, or the normalization is for another number of channels.
     """
     check_images(images, params)
-    target = images.shape[3] if size is None else size
-    if target < 1:
-        raise InputError(f"size must be at least 1, not {target}")
-    chunk = len(images) if images.device.type != "cpu" else max(1, _CPU_CHUNK_PIXELS // target**2)
-    result = torch.empty(len(images), 3, target, target, dtype=dtype, device=images.device)
+    N, C, H, W = images.shape
+    sides = (H, W) if size is None else _sides(size)
+    if min(sides) < 1:
+        raise InputError(f"size must be at least 1, not {size}")
+    normalization(views, C)  # refuses what does not fit, before the work
+    chunk = N if images.device.type != "cpu" else _CPU_CHUNK // (C * sides[0] * sides[1])
+    chunk = max(1, chunk)
+    result = torch.empty(N, C, *sides, dtype=dtype, device=images.device)
     with torch.autocast(images.device.type, enabled=False):
-        for start in range(0, len(images), max(1, chunk)):
+        for start in range(0, N, chunk):
             part = slice(start, start + chunk)
-            result[part] = _apply_chunk(images[part], params[part], views, target)
+            result[part] = _apply_chunk(images[part], params[part], views, sides)
     return result
 
 
@@ -237,84 +275,154 @@ def augment(
     views: ViewSet,
     generator: torch.Generator,
     *,
-    size: int | None = None,
+    size: Size | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """One random view of every image: `draw`, then `apply`.
 
     Args:
-        images: uint8, or floating in [0, 1], [N, 3, S, S].
+        images: uint8, or floating in [0, 1], [N, C, H, W].
         views: The transforms.
-        generator: Source of the randomness, best on the images' device (`draw` says why).
-        size: Side T of the result, by default that of the images.
+        generator: Source of the randomness, best on the images' device (see `draw`).
+        size: Rows T and columns U of the result, by default those of the images.
         dtype: Of the result.
 
     Returns:
-        [N, 3, T, T] of `dtype`, on the images' device.
+        [N, C, T, U] of `dtype`, on the images' device.
 
     Raises:
-        InputError: the images have another shape or type, or `size` is not positive.
+        InputError: see `draw` and `apply`.
 
     >>> images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
     >>> augment(images, ALL, torch.Generator().manual_seed(0)).shape
     torch.Size([2, 3, 32, 32])
     """
-    params = draw(views, len(images), images.shape[-1], generator, images.device)
+    _check_shape(images)
+    height, width = images.shape[2:]
+    params = draw(views, len(images), (height, width), generator, images.device)
     return apply(images, params, views, size=size, dtype=dtype)
 
 
 def check_images(images: Tensor, params: ViewParameters) -> None:
-    """Refuse images that are not [N, 3, S, S], or parameters of another count of them."""
-    shape = tuple(images.shape)
-    if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3]:
-        raise InputError(f"images must be square and RGB, [N, 3, S, S], not {list(shape)}")
+    """Check that images are [N, C, H, W] of a known type and that `params` are for N of them.
+
+    Raises:
+        InputError: they are not.
+    """
+    _check_shape(images)
     if images.dtype != torch.uint8 and not images.is_floating_point():
         raise InputError(f"images must be uint8 or floating, not {images.dtype}")
     if len(params) != len(images):
         raise InputError(f"{len(images)} images need as many parameters, not {len(params)}")
 
 
-def _apply_chunk(images: Tensor, params: ViewParameters, views: ViewSet, size: int) -> Tensor:
-    """`apply` to as many images as are worth holding at once: float32 [N, 3, T, T]."""
+def _check_shape(images: Tensor) -> None:
+    if images.dim() != 4 or min(images.shape[1:]) < 1:
+        raise InputError(f"images must be [N, C, H, W], not {list(images.shape)}")
+
+
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+def normalization(views: ViewSet, channels: int) -> Statistics | None:
+    """Mean and standard deviation of every channel; None where there is no normalization.
+
+    They are those of the view set where it has as many entries as there are channels. ImageNet's
+    (the default) stand for any number of channels: for one, the mean over red, green and blue
+    weighted by `LUMA` divided by its sum; for other numbers, mean ½ and deviation ¼.
+
+    Raises:
+        InputError: the view set has other statistics, for another number of channels.
+
+    >>> normalization(ALL, 2)
+    ((0.5, 0.5), (0.25, 0.25))
+    """
+    if views.mean is None or views.std is None:
+        return None
+    if len(views.mean) == channels:
+        return views.mean, views.std
+    if (views.mean, views.std) != (IMAGENET_MEAN, IMAGENET_STD):
+        raise InputError(
+            f"mean and std have {len(views.mean)} entries, the images {channels} channels: "
+            "give as many, or None for both"
+        )
+    if channels == 1:
+        return (_gray_of(IMAGENET_MEAN),), (_gray_of(IMAGENET_STD),)
+    return (0.5,) * channels, (0.25,) * channels
+
+
+def _gray_of(color: Sequence[float]) -> float:
+    """Mean over red, green and blue, weighted by `LUMA` (whose sum is 0.9999)."""
+    return math.fsum(w * x for w, x in zip(LUMA, color, strict=True)) / math.fsum(LUMA)
+
+
+def _apply_chunk(
+    images: Tensor, params: ViewParameters, views: ViewSet, size: tuple[int, int]
+) -> Tensor:
+    """`apply` to as many images as fit into the cache: float32 [N, C, T, U]."""
     pixels = images.float() if images.is_floating_point() else images / 255
-    if views.crop_scale is not None or views.flip_probability > 0 or size != images.shape[3]:
+    channels = pixels.shape[1]
+    if channels != 3:
+        views, params = _without_color(views, params)
+    if views.crop_scale is not None or views.flip_probability > 0 or size != images.shape[2:]:
         pixels = _crop_and_flip(pixels, params, size)
     colors = pixels.flatten(2)
     if views.jitter_probability > 0:
         colors = _jitter(colors, params, views)
-    # The blur's weights sum to one and do not depend on the channel: it may come after the
-    # normalization, which then shares a matrix product with the grayscale.
+    # The blur's weights sum to one and do not depend on the channel, so blur and normalization
+    # commute. Normalizing first shares a matrix product with the grayscale.
     colors = _gray_and_normalize(colors, params.grayscale, views)
-    pixels = colors.reshape(-1, 3, size, size)
+    pixels = colors.reshape(-1, channels, *size)
     return _blur(pixels, params) if views.blur_probability > 0 else pixels
 
 
+def _without_color(views: ViewSet, params: ViewParameters) -> tuple[ViewSet, ViewParameters]:
+    """The same without saturation, hue and grayscale."""
+    return replace(views, hue=0.0, grayscale_probability=0.0), replace(
+        params,
+        saturation=torch.ones_like(params.saturation),
+        grayscale=torch.zeros_like(params.grayscale),
+    )
+
+
 def _constant(values: Sequence[float], device: torch.device) -> Tensor:
-    """float32 [len(values)], filled in place: a copy from the host would break a CUDA graph."""
+    """float32 [len(values)], filled on the device: a CUDA graph cannot copy from the host."""
     return torch.cat([torch.full((1,), float(value), device=device) for value in values])
 
 
-def _crop_and_flip(pixels: Tensor, params: ViewParameters, size: int) -> Tensor:
-    """Crop, resize and mirror [N, 3, S, S] to [N, 3, T, T]."""
-    canvas = pixels.shape[3]
-    rows = resize_matrix(params.top, params.height, torch.zeros_like(params.flip), canvas, size)
-    columns = resize_matrix(params.left, params.width, params.flip, canvas, size)
+def _crop_and_flip(pixels: Tensor, params: ViewParameters, size: tuple[int, int]) -> Tensor:
+    """Crop, resize and mirror [N, C, H, W] to [N, C, T, U]."""
+    H, W = pixels.shape[2:]
+    rows = resize_matrix(params.top, params.height, torch.zeros_like(params.flip), H, size[0])
+    columns = resize_matrix(params.left, params.width, params.flip, W, size[1])
     return multiply(rows, pixels, columns)
 
 
 def resize_matrix(start: Tensor, length: Tensor, mirror: Tensor, canvas: int, size: int) -> Tensor:
-    """How much each pixel of a canvas weighs in each pixel of a resized crop, [N, T, S].
+    """Weights of the pixels of a line in the pixels of its resized crop, [N, T, S].
 
-    Bilinear with antialiasing: a triangle as wide as two pixels of the crop or of the result,
-    whichever are larger, cut off at the crop's border and scaled to the sum one.
+    Bilinear interpolation with antialiasing. Pixel t of the result has its center at
+
+        c(t) = (t + ½) · length / T - ½
+
+    of the crop, and pixel s of the crop the weight
+
+        w(t, s) = max(0, 1 - |s - c(t)| / max(1, length / T)),  0 ≤ s < length,
+
+    divided by Σ_s w(t, s). A mirrored line has c(T - 1 - t) in place of c(t).
+
+    Args:
+        start: First pixel of the crop, int64 [N].
+        length: Pixels of the crop, int64 [N].
+        mirror: Whether the result is mirrored, bool [N].
+        canvas: Pixels of the line, S.
+        size: Pixels of the result, T.
     """
     spacing = length[:, None] / size  # [N, 1], pixels of the crop for each of the result
     ahead = torch.arange(size, device=start.device)
     step = torch.where(mirror[:, None], size - 1 - ahead, ahead)  # [N, T]
     center = (step + 0.5) * spacing - 0.5
-    pixel = (
-        torch.arange(canvas, device=start.device) - start[:, None]
-    )  # [N, S], from the crop's border
+    pixel = torch.arange(canvas, device=start.device) - start[:, None]  # [N, S], in the crop
     inside = (pixel >= 0) & (pixel < length[:, None])
     distance = (pixel[:, None] - center[:, :, None]).abs_()
     weight = 1 - distance.div_(spacing.clamp(min=1)[:, :, None])
@@ -323,17 +431,17 @@ def resize_matrix(start: Tensor, length: Tensor, mirror: Tensor, canvas: int, si
 
 
 def multiply(rows: Tensor, pixels: Tensor, columns: Tensor) -> Tensor:
-    """Multiply [N, T, S] · [N, 3, S, S] · [N, T, S]ᵀ, giving [N, 3, T, T]."""
-    N, C, S, _ = pixels.shape
-    resized_across = torch.bmm(pixels.flatten(1, 2), columns.mT)  # [N, 3·S, T]
-    return torch.matmul(rows[:, None], resized_across.view(N, C, S, -1))
+    """Multiply [N, T, H] · [N, C, H, W] · [N, U, W]ᵀ, giving [N, C, T, U]."""
+    N, C, H, _ = pixels.shape
+    resized_across = torch.bmm(pixels.flatten(1, 2), columns.mT)  # [N, C·H, U]
+    return torch.matmul(rows[:, None], resized_across.view(N, C, H, -1))
 
 
 def _jitter(colors: Tensor, params: ViewParameters, views: ViewSet) -> Tensor:
-    """Brightness, contrast, saturation and hue in each sample's own order, on [N, 3, P].
+    """Brightness, contrast, saturation and hue in each sample's own order, on [N, C, P].
 
-    Hue may come at four places. Rather than at each of them, it is computed once, between what
-    comes before and what comes after; an operation whose turn it is not becomes the identity.
+    Hue may come at any of four places, and is expensive. It is computed once: first come the
+    operations before it (the others replaced by the identity), then hue, then those after it.
     """
     weights = blends(params)
     if views.hue == 0:
@@ -351,9 +459,12 @@ def _jitter(colors: Tensor, params: ViewParameters, views: ViewSet) -> Tensor:
 def blends(params: ViewParameters) -> Tensor:
     """Brightness, contrast and saturation as blends, float32 [N, 4, 3], in order of application.
 
-    The last dimension is what a pixel, its gray level and the image's mean gray level weigh in the
-    pixel's new color. Hue is no blend: its turn, like all turns of a sample not jittered, is
-    (1, 0, 0).
+    With (a, b, c) along the last dimension, a pixel x of gray level g(x), in an image of mean gray
+    level ḡ, becomes a · x + b · g(x) + c · ḡ. For a factor f,
+
+        brightness: (f, 0, 0)    contrast: (f, 0, 1 - f)    saturation: (f, 1 - f, 0)
+
+    Hue, which is no blend, and the operations of a sample that is not jittered are (1, 0, 0).
     """
     kept = torch.ones_like(params.hue)
     factors = torch.stack((params.brightness, params.contrast, params.saturation, kept), dim=1)
@@ -364,34 +475,46 @@ def blends(params: ViewParameters) -> Tensor:
 
 
 def _blend_in_turn(colors: Tensor, weights: Tensor) -> Tensor:
-    """Apply blends [N, K, 3] one after the other to [N, 3, P], clamped to [0, 1] after each."""
+    """Apply blends [N, K, 3] one after the other to [N, C, P], clamped to [0, 1] after each."""
     own, gray, mean = weights.unbind(2)
-    luma = _constant(LUMA, colors.device)
-    matrices = _color_matrix(own, gray)
+    luma = _gray_weights(colors.shape[1], colors.device)
+    matrices = _color_matrix(own, gray, luma)
     for matrix, weight in zip(matrices.unbind(1), mean.unbind(1), strict=True):
         level = weight * (colors.mean(2) @ luma)
         colors = torch.baddbmm(level[:, None, None], matrix, colors).clamp_(0, 1)
     return colors
 
 
-def _color_matrix(own: Tensor, gray: Tensor) -> Tensor:
-    """[..., 3, 3] that adds up `own` [...] times a color and `gray` [...] times its gray level."""
-    identity = torch.eye(3, device=own.device)
-    return own[..., None, None] * identity + gray[..., None, None] * _constant(LUMA, own.device)
+def _gray_weights(channels: int, device: torch.device) -> Tensor:
+    """Weights of the channels in a gray level, float32 [C]: `LUMA`, or all the same."""
+    return _constant(LUMA if channels == 3 else [1 / channels] * channels, device)
+
+
+def _color_matrix(own: Tensor, gray: Tensor, luma: Tensor) -> Tensor:
+    """The matrix `own` · I + `gray` · 1 lumaᵀ, [..., C, C], of weights [...] and `luma` [C].
+
+    It adds `own` times a color and `gray` times its gray level.
+    """
+    identity = torch.eye(len(luma), device=own.device)
+    return own[..., None, None] * identity + gray[..., None, None] * luma
 
 
 def shift_hue(colors: Tensor, shift: Tensor) -> Tensor:
     """Turn the hue of [N, 3, P] by [N] turns of the color wheel; HSV's other two stay.
 
-    On the wheel red lies at 0, green at 1/3, blue at 2/3 turn. A channel's level, from the least of
-    the three to the largest, is full up to 1/6 turn from its own place and gone beyond 1/3.
+    With high and low the largest and least of a pixel's channels and chroma = high - low, the hue
+    is h = ± (high - r + g + b - 2 low) / (6 chroma) turns, the sign that of g - b. Red lies at 0,
+    green at 1/3 and blue at 2/3 turn. At distance d from the shifted hue (the shorter way round),
+    a channel becomes
+
+        low + chroma · min(1, max(0, 2 - 6 d)).
     """
     red, green, blue = colors.unbind(1)
     high = torch.maximum(torch.maximum(red, green), blue)
     low = torch.minimum(torch.minimum(red, green), blue)
     chroma = high - low
-    # Sixths of a turn from red, 0 to 3; more green than blue turns forwards, less backwards.
-    # A gray has no hue: its chroma of 0 cancels whatever is computed here, but not a NaN.
+    # 6 |h|, from 0 to 3. A gray pixel has no hue, and its chroma of 0 cancels any value computed
+    # here except NaN, so the division must not give one.
     from_red = (high - red).add_(green).add_(blue).sub_(low, alpha=2) / chroma.clamp(min=1e-12)
     turn = torch.copysign(from_red, green - blue).div_(6).add_(shift[:, None])
     place = torch.arange(3, device=colors.device)[:, None] / 3
@@ -402,32 +525,44 @@ def shift_hue(colors: Tensor, shift: Tensor) -> Tensor:
 
 
 def _gray_and_normalize(colors: Tensor, grayscale: Tensor, views: ViewSet) -> Tensor:
-    """Remove the colors where `grayscale` [N] says so, then normalize: [N, 3, P]."""
+    """Remove the colors where `grayscale` [N] is set, then normalize: [N, C, P]."""
     if views.mean is None and views.grayscale_probability == 0:
         return colors
-    mean = _constant(views.mean or (0, 0, 0), colors.device)[:, None]
-    std = _constant(views.std or (1, 1, 1), colors.device)[:, None]
+    C, device = colors.shape[1], colors.device
+    of_mean, of_std = normalization(views, C) or ((0.0,) * C, (1.0,) * C)
+    mean, std = _constant(of_mean, device)[:, None], _constant(of_std, device)[:, None]
     gray = grayscale.float()
-    return torch.baddbmm(-mean / std, _color_matrix(1 - gray, gray) / std, colors)
+    matrix = _color_matrix(1 - gray, gray, _gray_weights(C, device))
+    return torch.baddbmm(-mean / std, matrix / std, colors)
 
 
 def _blur(pixels: Tensor, params: ViewParameters) -> Tensor:
-    """Blur [N, 3, T, T] by a Gaussian of each sample's own width."""
-    matrix = blur_matrix(params.blur_sigma * params.blur, pixels.shape[3])
-    return multiply(matrix, pixels, matrix)
+    """Blur [N, C, T, U] by a Gaussian of each sample's own width."""
+    T, U = pixels.shape[2:]
+    sigma = params.blur_sigma * params.blur
+    rows = blur_matrix(sigma, T)
+    return multiply(rows, pixels, rows if T == U else blur_matrix(sigma, U))
 
 
 def blur_matrix(sigma: Tensor, size: int) -> Tensor:
-    """How much each pixel of a line weighs in each pixel of the blurred line, [N, T, T].
+    """Weights of the pixels of a line in the pixels of the blurred line, [N, T, T].
 
-    A pixel is seen up to three times: directly and mirrored in the first and in the last pixel,
-    neither of which is its own mirror image.
+    With the kernel k(d) = exp(-d² / 2σ²), pixel j has in pixel i the weight
+
+        k(i - j) + [j > 0] k(i + j) + [j < T - 1] k(2 (T - 1) - i - j),
+
+    divided by the sum over j. The second and third terms mirror the line in its first and last
+    pixels, which are not their own mirror images.
+
+    Args:
+        sigma: Standard deviation σ in pixels, float32 [N]; below 0.01 the line stays as it is.
+        size: Pixels of the line, T.
     """
-    # Below a sigma of 0.01 (not blurred: 0) the kernel is one pixel; dividing by 0 would be NaN.
+    # A sample that is not blurred has σ = 0: clamped, so that 1 / σ² is finite.
     precision = 1 / sigma.clamp(min=0.01).square()
     distance = torch.arange(2 * size - 1, device=sigma.device)
     exponent = -0.5 * precision[:, None] * distance.square()
-    # What float32 cannot see becomes 0: denormal numbers would slow a CPU's products tenfold.
+    # Weights below 1e-9 become 0: denormal numbers would slow a CPU's products tenfold.
     kernel = threshold(exponent.clamp(min=-30).exp(), 1e-9, 0.0)  # [N, 2T - 1]
     both_sides = torch.cat((kernel[:, 1:size].flip(1), kernel[:, :size]), dim=1)
     direct = both_sides.unfold(1, size, 1).flip(1)  # kernel(|row - column|)

@@ -31,7 +31,7 @@ class ViewSet:
     `dataclasses.asdict`; `from_dict` reads it back.
 
     Attributes:
-        crop_scale: Least and largest area of the crop, as fractions of the canvas; None: no crop.
+        crop_scale: Least and largest area of the crop, as fractions of the image; None: no crop.
         crop_ratio: Least and largest width / height of the crop.
         brightness: Factor uniform in 1 ± this (but never below 0).
         contrast: Factor uniform in 1 ± this (but never below 0).
@@ -43,8 +43,10 @@ class ViewSet:
             result: scale it with the canvas (these are for 224 pixels).
         blur_probability: How often a sample is blurred.
         flip_probability: How often a sample is mirrored left to right.
-        mean: Subtracted from red, green and blue at the end; None, with `std`, for neither.
-        std: What red, green and blue are then divided by.
+        mean: Subtracted from the channels at the end, a number for each channel; None, with `std`,
+            for no normalization. ImageNet's, the default, serve images of any number of channels,
+            see `trifeature.views.images.normalization`.
+        std: Divides the channels afterwards, a number for each channel.
 
     Raises:
         InputError: a setting is out of range; the message names it and the range.
@@ -66,8 +68,8 @@ class ViewSet:
     blur_sigma: tuple[float, float] = (0.1, 2.0)
     blur_probability: float = 0.5
     flip_probability: float = 0.5
-    mean: tuple[float, float, float] | None = IMAGENET_MEAN
-    std: tuple[float, float, float] | None = IMAGENET_STD
+    mean: tuple[float, ...] | None = IMAGENET_MEAN
+    std: tuple[float, ...] | None = IMAGENET_STD
 
     def __post_init__(self) -> None:
         if self.crop_scale is not None:
@@ -82,8 +84,9 @@ class ViewSet:
         if (self.mean is None) != (self.std is None):
             raise InputError("mean and std go together: give both, or None for both")
         if self.mean is not None:
-            _check_tuple("mean", self.mean, 3, -100, 100)
-            _check_tuple("std", self.std, 3, 0.001, 1000)
+            channels = len(self.mean) if isinstance(self.mean, tuple) and self.mean else 3
+            _check_tuple("mean", self.mean, channels, -100, 100)
+            _check_tuple("std", self.std, channels, 0.001, 1000)
 
     def draw(
         self,
@@ -92,13 +95,15 @@ class ViewSet:
         generator: torch.Generator,
         device: torch.device | str | None = None,
     ) -> ViewParameters:
-        """Draw the parameters of images of shape [C, S, S], see `trifeature.views.images.draw`."""
+        """Draw the parameters of images of shape [C, H, W], see `trifeature.views.images.draw`."""
         from trifeature.views import images  # noqa: PLC0415 - settings need no torch
 
-        return images.draw(self, count, shape[-1], generator, device)
+        if len(shape) != 3:
+            raise InputError(f"an image has the shape [C, H, W], not {list(shape)}")
+        return images.draw(self, count, (shape[1], shape[2]), generator, device)
 
     def apply(self, items: Tensor, parameters: ViewParameters) -> Tensor:
-        """Views of images [N, C, S, S], see `trifeature.views.images.apply`."""
+        """Views of images [N, C, H, W], see `trifeature.views.images.apply`."""
         from trifeature.views import images  # noqa: PLC0415 - settings need no torch
 
         return images.apply(items, parameters, self)
