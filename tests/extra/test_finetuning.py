@@ -41,8 +41,8 @@ from trifeature.extra.finetuning import (
 )
 from trifeature.files import read_rows
 from trifeature.probes.interactions import COSTS, extract
+from trifeature.probes.logistic import LogisticProbe
 from trifeature.probes.metrics import macro_accuracy
-from trifeature.probes.regression import LogisticProbe
 from trifeature.samples import Batch, Samples
 from trifeature.views.sets import CLEAN
 

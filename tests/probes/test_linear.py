@@ -11,7 +11,6 @@ from sklearn.preprocessing import StandardScaler
 
 from trifeature.errors import InputError
 from trifeature.probes import linear
-from trifeature.probes.designs import Design
 from trifeature.probes.folds import Folds, combination_folds
 from trifeature.probes.linear import (
     ProbeData,
@@ -20,6 +19,7 @@ from trifeature.probes.linear import (
     linear_probe,
     score_probes,
 )
+from trifeature.probes.logistic import Design
 
 
 @pytest.fixture

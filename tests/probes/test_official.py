@@ -8,11 +8,9 @@ from scipy.optimize import minimize
 from sklearn.preprocessing import StandardScaler
 
 from trifeature.errors import InputError
-from trifeature.probes.designs import Design, Problem
-from trifeature.probes.lbfgs import Stop
 from trifeature.probes.linear import ProbeData
+from trifeature.probes.logistic import Design, Problem, fit_problems
 from trifeature.probes.official import fit_official, official_probe
-from trifeature.probes.regression import fit_problems
 
 
 @pytest.fixture
@@ -25,8 +23,9 @@ def test_official_objective_reaches_the_minimum_of_a_general_optimizer() -> None
     X = StandardScaler().fit_transform(X)
     design = Design.of(torch.as_tensor(X), standardize=False)
     cost = 20.0
-    stop = Stop(1e-9, 500)
-    models = fit_problems([design], [Problem.of(y, cost)], stop, squared=False)
+    models = fit_problems(
+        [design], [Problem.of(y, cost)], squared=False, tolerance=1e-9, iterations=500
+    )
 
     def published(flat: FloatArray) -> float:
         weights, biases = flat[:12].reshape(3, 4), flat[12:]

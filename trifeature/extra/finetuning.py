@@ -40,8 +40,8 @@ from trifeature.comm.training import Progress, Report, batches
 from trifeature.errors import InputError, check_name
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.interactions import COSTS, extract
+from trifeature.probes.logistic import LinearModels, fit_many
 from trifeature.probes.metrics import macro_accuracy
-from trifeature.probes.regression import LinearModels, fit_many
 from trifeature.samples import Batch, HasSamples, Samples
 
 SupervisedLoss = Literal["supcon", "cross-entropy"]
@@ -253,7 +253,7 @@ class _Task:
         models = fit_many(features, np.tile(self.labels, (len(COSTS), 1)), COSTS)
         scores = self._score(models, method, self.validation, "probe")
         best = int(np.argmax(scores))
-        return _Probe(models.take(slice(best, best + 1)), scores[best])
+        return _Probe(models.select(slice(best, best + 1)), scores[best])
 
     def test(self, method: Method, probe: _Probe) -> float:
         """The macro accuracy on the test pairs."""

@@ -17,19 +17,10 @@ import numpy.typing as npt
 import torch
 
 from trifeature.errors import InputError
-from trifeature.probes.designs import (
-    Design,
-    Features,
-    FloatArray,
-    IntArray,
-    Problem,
-    checked_features,
-    class_count,
-)
 from trifeature.probes.folds import Folds
-from trifeature.probes.lbfgs import Stop
+from trifeature.probes.inputs import Features, FloatArray, IntArray, as_features
+from trifeature.probes.logistic import Design, LinearModels, Problem, fit_problems
 from trifeature.probes.metrics import confusion, cross_entropy, macro_accuracy, roc_auc
-from trifeature.probes.regression import LinearModels, fit_problems
 
 DEFAULT_COSTS: Final = tuple(10.0**exponent for exponent in range(-4, 5))
 """Costs C to choose from, in scikit-learn's convention (times the sum over samples)."""
@@ -52,7 +43,7 @@ class ProbeData:
     labels: Mapping[str, npt.ArrayLike]
 
     def __post_init__(self) -> None:
-        pairs = len(checked_features(self.features))
+        pairs = len(as_features(self.features))
         if not self.labels:
             raise InputError("no task to probe")
         for task, labels in self.labels.items():
@@ -168,7 +159,7 @@ def fit_probes(
         Problem.of(labels[task], grid[k], balanced=balanced)
         for (task, balanced), k in zip(variants, chosen, strict=True)
     ]
-    models = fit_problems([Design.of(features, standardize)], problems, Stop())
+    models = fit_problems([Design.of(features, standardize)], problems)
     curves = [dict(zip(grid, accuracy.tolist(), strict=True)) for accuracy, _ in scores]
     return _named(variants, [grid[k] for k in chosen], curves, models, labels)
 
@@ -192,13 +183,13 @@ def score_probes(probes: Mapping[str, FittedProbe], test: ProbeData) -> dict[str
 def unpack(data: ProbeData) -> tuple[torch.Tensor, dict[str, IntArray]]:
     """Features [N, D] as a tensor and labels [N] as arrays, which `ProbeData` has checked."""
     labels = {task: np.asarray(table).astype(np.int64) for task, table in data.labels.items()}
-    return checked_features(data.features), labels
+    return as_features(data.features), labels
 
 
 def _variants(labels: Mapping[str, IntArray]) -> list[tuple[str, bool]]:
     """Each task, and once more class-balanced if it is binary."""
     plain = [(task, False) for task in labels]
-    return plain + [(task, True) for task in labels if class_count(labels[task]) == 2]
+    return plain + [(task, True) for task in labels if labels[task].max() == 1]
 
 
 def _cross_validate(
@@ -214,17 +205,21 @@ def _cross_validate(
     designs = [Design.of(features[torch.from_numpy(mask)], standardize) for mask in folds.fit]
     problems = [
         Problem.of(
-            labels[task][mask], cost, design=f, balanced=balanced, classes=class_count(labels[task])
+            labels[task][mask],
+            cost,
+            design=f,
+            balanced=balanced,
+            classes=int(labels[task].max()) + 1,
         )
         for f, mask in enumerate(folds.fit)
         for task, balanced in variants
         for cost in grid
     ]
-    models = fit_problems(designs, problems, Stop())
+    models = fit_problems(designs, problems)
     scores = []
     for f, mask in enumerate(folds.validate):
         truths = [labels[task][mask] for task, _ in variants for _ in grid]
-        one = models.take(slice(f * len(truths), (f + 1) * len(truths)))
+        one = models.select(slice(f * len(truths), (f + 1) * len(truths)))
         scores.append(held_out_scores(one, features[torch.from_numpy(mask)], truths))
     mean = np.mean(scores, axis=0).reshape(len(variants), len(grid), 2)
     return [(table[:, 0], table[:, 1]) for table in mean]
@@ -260,8 +255,8 @@ def _named(
     probes: dict[str, FittedProbe] = {}
     # Last first: a task's balanced variant comes after its plain one and goes into it.
     for b, (task, _) in reversed(list(enumerate(variants))):
-        C = class_count(labels[task])
-        one = models.take(slice(b, b + 1))
+        C = int(labels[task].max()) + 1
+        one = models.select(slice(b, b + 1))
         one = replace(one, weights=one.weights[:, :C], biases=one.biases[:, :C])
         probes[task] = FittedProbe(costs[b], curves[b], one, probes.get(task))
     return {task: probes[task] for task in labels}
@@ -269,7 +264,7 @@ def _named(
 
 def _score(task: str, probe: FittedProbe, features: torch.Tensor, labels: IntArray) -> ProbeResult:
     C = probe.model.biases.shape[1]
-    if class_count(labels) > C:
+    if labels.max() >= C:
         raise InputError(f"task {task!r}: test label {labels.max()}, but fitted on 0 to {C - 1}")
     table: FloatArray = probe.model.log_probabilities(features)[0].cpu().numpy()
     guess = table.argmax(axis=1)

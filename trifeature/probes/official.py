@@ -11,8 +11,7 @@ import numpy.typing as npt
 import torch
 
 from trifeature.errors import InputError
-from trifeature.probes.designs import Design, IntArray, Problem, class_count
-from trifeature.probes.lbfgs import Stop
+from trifeature.probes.inputs import IntArray
 from trifeature.probes.linear import (
     FittedProbe,
     ProbeData,
@@ -21,9 +20,9 @@ from trifeature.probes.linear import (
     score_probes,
     unpack,
 )
-from trifeature.probes.regression import fit_problems
+from trifeature.probes.logistic import Design, Problem, fit_problems
 
-OFFICIAL_STOP: Final = Stop(iterations=100)
+ITERATIONS: Final = 100
 """The published probe's limit of L-BFGS steps."""
 
 
@@ -68,8 +67,10 @@ def _fit_official_task(
     def accuracies(costs: Sequence[float]) -> list[float]:
         new = [cost for cost in dict.fromkeys(costs) if cost not in scores]
         if new:
-            problems = [Problem.of(labels[fit], cost, classes=class_count(labels)) for cost in new]
-            models = fit_problems([design], problems, OFFICIAL_STOP, squared=False)
+            problems = [
+                Problem.of(labels[fit], cost, classes=int(labels.max()) + 1) for cost in new
+            ]
+            models = fit_problems([design], problems, squared=False, iterations=ITERATIONS)
             found = held_out_scores(models, held_out, [labels[~fit]] * len(new))
             scores.update(zip(new, (accuracy for accuracy, _ in found), strict=True))
         return [scores[cost] for cost in costs]
@@ -77,7 +78,7 @@ def _fit_official_task(
     _coarse_to_fine(accuracies)
     cost = max(scores, key=lambda c: scores[c])
     whole = Design.of(features, standardize=False)
-    models = fit_problems([whole], [Problem.of(labels, cost)], OFFICIAL_STOP, squared=False)
+    models = fit_problems([whole], [Problem.of(labels, cost)], squared=False, iterations=ITERATIONS)
     return FittedProbe(cost, scores, models)
 
 

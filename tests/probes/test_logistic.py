@@ -2,14 +2,19 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import pytest
 import torch
-from probe_problems import objective, oracle, problem
-from sklearn.pipeline import make_pipeline
+from probe_problems import IntArray, objective, oracle, problem
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from trifeature.errors import InputError
-from trifeature.probes.regression import LogisticProbe, fit_many
+from trifeature.probes.inputs import as_features
+from trifeature.probes.logistic import LogisticProbe, fit_many
 
 # ------------------------------------------------------------------ agreement with scikit-learn
 
@@ -116,12 +121,111 @@ def test_separable_data_and_constant_features_stay_finite(dtype: type[np.floatin
     assert bool((models.log_probabilities(X).argmax(dim=2) == torch.as_tensor(y)).all())
 
 
-def test_estimator_keeps_arbitrary_labels() -> None:
+# ------------------------------------------------------------------ scikit-learn's contract
+
+
+def words(codes: IntArray) -> npt.NDArray[np.str_]:
+    names: npt.NDArray[np.str_] = np.array(["bird", "cat", "dog"])[codes]
+    return names
+
+
+def test_estimator_keeps_labels_of_any_type() -> None:
     X, y = problem(3)
     probe = LogisticProbe(balanced=True).fit(X, 10 * y + 5)
     assert probe.classes_.tolist() == [5, 15, 25]
     assert set(probe.predict(X).tolist()) == {5, 15, 25}
-    np.testing.assert_allclose(np.exp(probe.predict_log_proba(X)).sum(axis=1), 1.0)
+    np.testing.assert_allclose(probe.predict_proba(X).sum(axis=1), 1.0)
+    named = LogisticProbe(balanced=True).fit(X, words(y))
+    assert named.classes_.tolist() == ["bird", "cat", "dog"]
+    np.testing.assert_array_equal(named.predict(X), words(probe.predict(X) // 10))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_scores_and_decisions_are_scikit_learns(classes: int) -> None:
+    X, y = problem(classes)
+    weights = np.arange(len(y)) % 3
+    reference = make_pipeline(StandardScaler(), oracle(0.5)).fit(X, y)
+    probe = LogisticProbe(0.5).fit(X, y)
+    found = probe.decision_function(X)
+    expected = reference.decision_function(X)
+    if classes > 2:  # logits are determined up to a constant for each sample
+        found, expected = (z - z.mean(axis=1, keepdims=True) for z in (found, expected))
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    assert probe.score(X, y) == reference.score(X, y)
+    assert probe.score(X, y, weights) == pytest.approx(reference.score(X, y, weights))
+    assert probe.n_features_in_ == X.shape[1]
+
+
+def test_parameters_are_read_set_and_cloned() -> None:
+    probe = LogisticProbe(2.0, balanced=True)
+    assert probe.get_params() == {"cost": 2.0, "balanced": True, "standardize": True}
+    assert probe.set_params(cost=3.0, standardize=False) is probe
+    twin = clone(probe.fit(*problem(3)))
+    assert twin.get_params() == probe.get_params()
+    assert not hasattr(twin, "classes_")
+    with pytest.raises(InputError, match=r"no parameter 'C' \(one of cost, balanced, standardize"):
+        probe.set_params(C=1.0)
+
+
+def test_it_works_inside_scikit_learns_pipeline_search_and_cross_validation() -> None:
+    X, y = problem(3)
+    assert is_classifier(LogisticProbe())
+    own = cross_val_score(LogisticProbe(0.5), X, words(y), cv=StratifiedKFold(3))
+    theirs = cross_val_score(make_pipeline(StandardScaler(), oracle(0.5)), X, words(y), cv=3)
+    np.testing.assert_allclose(own, theirs)
+    pipeline = Pipeline([("scale", StandardScaler()), ("probe", LogisticProbe(standardize=False))])
+    search = GridSearchCV(pipeline, {"probe__cost": [1e-6, 1.0]}, cv=3).fit(X, y)
+    assert search.best_params_ == {"probe__cost": 1.0}
+    assert search.score(X, y) == LogisticProbe().fit(X, y).score(X, y)
+
+
+@pytest.mark.parametrize("kind", ["tensor", "frame", "list", "reversed", "whole"])
+def test_tensors_frames_and_lists_are_converted(kind: str) -> None:
+    X, y = problem(3)
+    X = X.round()
+    whole = X.astype(np.int64)
+    given: dict[str, tuple[Any, Any]] = {
+        "tensor": (torch.as_tensor(X), torch.as_tensor(y)),
+        "frame": (pd.DataFrame(X), pd.Series(y)),
+        "list": (X.tolist(), y.tolist()),
+        "reversed": (X[::-1], y[::-1]),
+        "whole": (whole, y),
+    }
+    features, labels = given[kind]
+    expected = LogisticProbe().fit(X, y).coef_
+    np.testing.assert_allclose(LogisticProbe().fit(features, labels).coef_, expected, atol=1e-4)
+
+
+def test_a_tensor_is_not_copied() -> None:
+    given = torch.ones(2, 3)
+    assert as_features(given).data_ptr() == given.data_ptr()
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "message"),
+    [
+        (np.eye(2), ["a", None], "lack a value"),
+        (np.eye(2), [0.0, math.nan], "lack a value"),
+        (np.eye(2), np.array(["a", 1], dtype=object), "cannot be sorted"),
+        (np.eye(2), [[0], [1]], "one for each sample"),
+        (np.eye(2), ["a", "a"], "two classes"),
+        (np.array([["a"], ["b"]]), [0, 1], "features must be numbers"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_in_one_line(
+    features: Any, labels: Any, message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        LogisticProbe().fit(features, labels)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_probe_that_is_not_fitted_says_so() -> None:
+    with pytest.raises(InputError, match="not fitted"):
+        LogisticProbe().predict(np.eye(2))
+
+
+# ------------------------------------------------------------------ bad input
 
 
 @pytest.mark.parametrize(
