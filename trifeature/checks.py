@@ -1,7 +1,7 @@
 """Validators of settings: each returns the value as a plain Python number or raises one line.
 
 NumPy's scalars are accepted and converted, so that what is validated can be written as JSON;
-strings and Booleans are not numbers.
+strings and Booleans are not numbers. `as_array` converts the arrays of every other library.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import math
 import numbers
 from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from trifeature.errors import InputError, check_name
 
@@ -80,3 +83,24 @@ def require_choice(name: str, value: Any, choices: Iterable[str]) -> str:
         InputError: the value is not one of them; the message suggests the nearest.
     """
     return check_name(name, value, choices)
+
+
+def as_array(values: Any) -> NDArray[Any]:
+    """Convert what a user may hold to a NumPy array: tensors on any device, data frames, lists.
+
+    Tensors are recognized by their methods, so that no library needs to be imported for it.
+
+    Raises:
+        ValueError: nested lists of different lengths, as `np.asarray` does.
+
+    >>> as_array([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    if hasattr(values, "detach") and hasattr(values, "cpu"):  # a torch tensor
+        tensor = values.detach().cpu()
+        try:
+            return np.asarray(tensor.numpy(force=True))
+        except TypeError:  # NumPy has no bfloat16
+            return np.asarray(tensor.double().numpy())
+    to_numpy = getattr(values, "to_numpy", None)  # pandas, polars
+    return np.asarray(values if to_numpy is None else to_numpy())

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from trifeature.checks import as_array
 from trifeature.errors import InputError, check_name
 from trifeature.modality import KINDS, Modality
 from trifeature.pid import Atoms
@@ -219,14 +220,6 @@ class HasSamples(Protocol):
 
 
 # --------------------------------------------------------------------------- arrays of one's own
-
-
-def as_array(values: Any) -> Array:
-    """A NumPy array of what a user may hold: arrays, tensors, data frames, lists."""
-    if isinstance(values, Tensor):
-        return values.detach().cpu().numpy()
-    to_numpy = getattr(values, "to_numpy", None)
-    return np.asarray(values if to_numpy is None else to_numpy())
 
 
 def _items(name: str, values: Any, kind: str | None) -> tuple[str, Tensor]:

@@ -12,7 +12,13 @@ from pid_random_tables import dirichlet, joint_tables
 from trifeature.errors import InputError
 from trifeature.pid import interior, scaling
 from trifeature.pid.atoms import ATOM_NAMES, Atoms
-from trifeature.pid.certificate import Marginals, certify, objective, round_to_marginals
+from trifeature.pid.certificate import (
+    Marginals,
+    certify,
+    lower_bound,
+    objective,
+    round_to_marginals,
+)
 from trifeature.pid.gallery import GALLERY, Example
 from trifeature.pid.solver import broja, broja_many
 
@@ -100,39 +106,58 @@ def test_a_batch_gives_what_single_tables_give() -> None:
 
 
 def test_both_methods_agree_within_their_certificates() -> None:
-    p = torch.from_numpy(dirichlet(8, 5, 4, 3, seed=1))
+    p = dirichlet(8, 5, 4, 3, seed=1)
     problem = Marginals(p.sum(2), p.sum(1))
     newton, scale = interior.start(problem), scaling.start(problem)
     for _ in range(12):
         newton, exact = interior.advance(problem, newton)
         scale, rough = scaling.advance(problem, scale)
-    assert bool((rough.lower <= exact.upper).all())
-    assert bool((exact.lower <= rough.upper).all())
-    assert rough.gap.max().item() < 1e-3
+    assert (rough.lower <= exact.upper).all()
+    assert (exact.lower <= rough.upper).all()
+    assert rough.gap.max() < 1e-3
 
 
 def test_any_experts_and_any_table_give_valid_bounds() -> None:
-    p = torch.from_numpy(dirichlet(30, 3, 4, 5))
+    p = dirichlet(30, 3, 4, 5)
     problem = Marginals(p.sum(2), p.sum(1))
-    noise = torch.Generator().manual_seed(0)
-    one = torch.randn(30, 3, 5, generator=noise, dtype=torch.float64)
-    other = torch.randn(30, 4, 5, generator=noise, dtype=torch.float64)
-    wild = certify(problem, one, other, torch.rand(30, 3, 4, 5, generator=noise).double())
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(30, 3, 5)), rng.normal(size=(30, 4, 5))
+    wild = certify(problem, one, other, rng.random((30, 3, 4, 5)))
     for atoms, low, high, table in zip(
         broja_many(p, tolerance=1e-9), wild.lower, wild.upper, p, strict=True
     ):
         py = table.sum((0, 1))
-        least = atoms.union * np.log(2) + float((py * py.log()).sum())
-        assert float(low) <= least <= float(high)
+        least = atoms.union * np.log(2) + float((py * np.log(py)).sum())
+        assert low <= least <= high
+
+
+def test_experts_that_underflow_still_give_a_lower_bound() -> None:
+    """exp of such experts is 0 in float64: log sum exp(A + B) must not come out too small."""
+    p = dirichlet(20, 3, 3, 2)
+    problem = Marginals(p.sum(2), p.sum(1))
+    rng = np.random.default_rng(1)
+    for scale in (100.0, 1000.0, 10_000.0):
+        one, other = scale * rng.normal(size=(20, 3, 2)), scale * rng.normal(size=(20, 3, 2))
+        py = p.sum((1, 2))
+        least = np.array([atoms.union for atoms in broja_many(p)]) * np.log(2)
+        least += (py * np.log(py)).sum(1)
+        assert (lower_bound(problem, one, other) <= least + 1e-6).all()
 
 
 def test_rounding_restores_the_marginals_exactly() -> None:
-    p = torch.from_numpy(dirichlet(5, 3, 4, 2))
+    p = dirichlet(5, 3, 4, 2)
     problem = Marginals(p.sum(2), p.sum(1))
-    q = round_to_marginals(problem, torch.rand(5, 3, 4, 2, dtype=torch.float64))
-    torch.testing.assert_close(q.sum(2), problem.a, rtol=0, atol=1e-15)
-    torch.testing.assert_close(q.sum(1), problem.b, rtol=0, atol=1e-15)
-    assert bool((objective(q) <= 0).all())
+    q = round_to_marginals(problem, np.random.default_rng(0).random((5, 3, 4, 2)))
+    np.testing.assert_allclose(q.sum(2), problem.a, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(q.sum(1), problem.b, rtol=0, atol=1e-15)
+    assert (objective(q) <= 0).all()
+
+
+def test_a_singular_matrix_leaves_nan_for_its_table_alone() -> None:
+    """NumPy raises one error for the whole stack."""
+    matrices = np.stack([np.eye(2), np.zeros((2, 2)), 2 * np.eye(2)])
+    found = interior.solve_each(np.linalg.solve, matrices, np.ones((3, 2, 1)))
+    np.testing.assert_array_equal(found[..., 0], [[1, 1], [np.nan, np.nan], [0.5, 0.5]])
 
 
 def test_what_did_not_converge_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,14 +182,11 @@ def test_the_tolerance_has_a_floor() -> None:
         broja(dirichlet(2, 2, 2), tolerance=1e-12)
 
 
-def test_an_unknown_device_is_one_line() -> None:
-    with pytest.raises(InputError, match="cannot compute on device 'nowhere'"):
-        broja(dirichlet(2, 2, 2), device="nowhere")
-
-
-def test_float32_torch_tables_are_welcome() -> None:
-    table = torch.from_numpy(GALLERY["AND"].table()).float()
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_tensors_are_converted(dtype: torch.dtype) -> None:
+    table = torch.from_numpy(GALLERY["AND"].table()).to(dtype).requires_grad_()
     assert broja(table).synergy == pytest.approx(0.5, abs=1e-6)
+    assert broja_many(table[None])[0].synergy == pytest.approx(0.5, abs=1e-6)
 
 
 @pytest.mark.slow  # Half a minute on one core; the fast tests cover the same code when small.
@@ -181,13 +203,3 @@ def test_a_thousand_bootstrap_tables_take_seconds() -> None:
     results = broja_many(tables, tolerance=1e-4)
     assert time.perf_counter() - begin < 7.5
     assert all(atoms.converged for atoms in results)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_the_gpu_gives_the_same_certified_atoms() -> None:
-    tables = dirichlet(50, 6, 5, 4)
-    there = broja_many(tables, tolerance=1e-9, device="cuda")
-    for one, other in zip(broja_many(tables, tolerance=1e-9), there, strict=True):
-        assert_sound(other)
-        assert one.values == pytest.approx(other.values, abs=1e-9)

@@ -14,7 +14,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from trifeature.errors import InputError
@@ -76,7 +75,7 @@ def synergy_bounds_of(p: TableLike, *, normalize: bool = False) -> SynergyBounds
     Raises:
         InputError: `p` is no joint table.
     """
-    table = as_table(p, normalize=normalize).cpu().numpy()
+    table = as_table(p, normalize=normalize)
     full = table > 0
     return _bounds(Pairs.of(table), full if full.all() else None)
 
@@ -85,7 +84,7 @@ def _as_pairwise(p: TableLike) -> Array:
     array = np.asarray(p, dtype=np.float64)
     if array.ndim != 2:
         raise InputError(f"a pairwise marginal has two axes, got {array.ndim}")
-    return np.asarray(as_table(array[:, :, None])[:, :, 0].numpy())
+    return np.asarray(as_table(array[:, :, None])[:, :, 0])
 
 
 def _bounds(pairs: Pairs, support: NDArray[np.bool_] | None) -> SynergyBounds:
@@ -113,7 +112,7 @@ def _unimodal_atoms(pairs: Pairs) -> Atoms:
 
 
 def _bits(p: Array) -> float:
-    return float(entropy(torch.from_numpy(p), p.ndim))
+    return float(entropy(p, p.ndim))
 
 
 def _disagreement(pairs: Pairs) -> float:

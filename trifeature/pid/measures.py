@@ -141,7 +141,7 @@ def decompose(
     check_name("measure", measure, MEASURES)
     if measure == "BROJA":
         return broja(p, normalize=normalize, sources=sources, target=target)
-    table = as_table(p, normalize=normalize).cpu().numpy()
+    table = as_table(p, normalize=normalize)
     redundancy = REDUNDANCIES[measure](table)
     source1, source2 = _information(table.sum(1)), _information(table.sum(0))
     total = _joint_information(table)

@@ -18,9 +18,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trifeature.checks import as_array
 from trifeature.errors import InputError
 from trifeature.pid.atoms import Atoms, Interval, atoms_from_union
 from trifeature.pid.samples import Estimate, Resampling, estimate
@@ -316,7 +318,7 @@ def class_entropy(target: Tensor) -> float:
     >>> class_entropy(torch.tensor([0, 1, 0, 1]))
     1.0
     """
-    return float(entropy(torch.bincount(target).double() / len(target)))
+    return float(entropy(np.bincount(as_array(target)) / len(target)))
 
 
 def _network(width: int, classes: int, plan: Training) -> nn.Sequential:
