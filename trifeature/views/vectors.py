@@ -1,5 +1,9 @@
 """Random augmentations of vectors: noise, and features set to zero.
 
+A view of a vector x is (x + σ ε) with a random share of its features set to zero, ε standard
+normal. It is meant for standardized features (mean 0, deviation 1): σ is then a fraction of their
+deviation, and zero is their mean.
+
 N samples, F features.
 """
 
@@ -9,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from trifeature.checks import require_number
+from trifeature.checks import require_number, require_whole
 from trifeature.errors import InputError
 from trifeature.views import known_settings, register_views
 
@@ -23,10 +27,13 @@ class VectorViews:
     """Which random transforms make a view of a vector of standardized features.
 
     Attributes:
-        noise: Deviation of the Gaussian noise added to every feature.
-        noise_probability: How often a sample gets noise.
-        drop: Least and largest share of the features set to zero.
-        drop_probability: How often a sample loses features.
+        noise: Standard deviation σ of the Gaussian noise added to every feature.
+        noise_probability: Probability that a sample gets noise.
+        drop: Least and largest share of the features set to zero; the share is uniform in between.
+        drop_probability: Probability that features of a sample are set to zero.
+
+    Raises:
+        InputError: a setting is out of range; the message names it and the range.
     """
 
     kind: ClassVar[str] = "vector"
@@ -37,15 +44,15 @@ class VectorViews:
     drop_probability: float = 0.5
 
     def __post_init__(self) -> None:
-        require_number("noise", self.noise, 0)
-        for name in ("noise_probability", "drop_probability"):
-            require_number(name, getattr(self, name), 0, 1)
         if not isinstance(self.drop, tuple | list) or len(self.drop) != 2:
             raise InputError(f"drop must be two numbers, least and largest, not {self.drop!r}")
         low, high = (require_number("each number of drop", x, 0, 1) for x in self.drop)
         if low > high:
             raise InputError(f"drop must not fall: {low:g} is above {high:g}")
         object.__setattr__(self, "drop", (low, high))
+        object.__setattr__(self, "noise", require_number("noise", self.noise, 0))
+        for name in ("noise_probability", "drop_probability"):
+            object.__setattr__(self, name, require_number(name, getattr(self, name), 0, 1))
 
     def draw(
         self,
@@ -54,23 +61,50 @@ class VectorViews:
         generator: torch.Generator,
         device: torch.device | str | None = None,
     ) -> VectorParameters:
-        """Draw the parameters of vectors [F]."""
+        """Draw the parameters of vectors [F], independently of each other.
+
+        Every call takes the same number of random numbers for all settings, so two ablations drawn
+        from one seed differ only in what the ablation changes.
+
+        Args:
+            count: Number of samples.
+            shape: [F].
+            generator: Source of the randomness; the parameters are drawn on its device.
+            device: Device of the result, by default the generator's.
+
+        Raises:
+            InputError: `count` is negative, or the shape is not that of a vector.
+
+        >>> import torch
+        >>> len(STRONG_VECTOR.draw(5, (8,), torch.Generator().manual_seed(0)))
+        5
+        """
         import torch  # noqa: PLC0415 - settings need no torch
 
+        require_whole("count", count, 0)
+        if len(shape) != 1:
+            raise InputError(f"a vector has the shape [F], not {list(shape)}")
         F = shape[0]
         coins = torch.rand(count, 3, generator=generator, device=generator.device)
         order = torch.rand(count, F, generator=generator, device=generator.device)
         noise = torch.randn(count, F, generator=generator, device=generator.device)
         low, high = self.drop
         share = (low + (high - low) * coins[:, 2]) * (coins[:, 1] < self.drop_probability)
-        # The features whose rank is below share · F are dropped.
+        # The ranks of F random numbers are a random permutation; those below share · F are dropped.
         dropped = order.argsort(1).argsort(1) < (share * F).round()[:, None]
         scale = self.noise * (coins[:, :1] < self.noise_probability)
         parameters = VectorParameters(noise * scale, dropped)
         return parameters if device is None else parameters.to(device)
 
     def apply(self, items: Tensor, parameters: VectorParameters) -> Tensor:
-        """Views of vectors [N, F]: noise, then dropped features are zero."""
+        """Add the noise to vectors [N, F], then set the dropped features to zero: float32 [N, F].
+
+        Raises:
+            InputError: the parameters were drawn for other numbers of vectors or features.
+        """
+        shape = parameters.noise.shape
+        if items.shape != shape:
+            raise InputError(f"vectors must be {list(shape)} as drawn, not {list(items.shape)}")
         return (items.float() + parameters.noise).masked_fill(parameters.dropped, 0.0)
 
     def unique(self) -> VectorViews:
@@ -92,11 +126,11 @@ register_views(VectorViews)
 
 @dataclass(frozen=True, eq=False)
 class VectorParameters:
-    """What was drawn for N vectors.
+    """Parameters drawn for N vectors; a slice or an index tensor selects some of them.
 
     Attributes:
-        noise: float32 [N, F], added.
-        dropped: bool [N, F], set to zero afterwards.
+        noise: float32 [N, F], added to the features; σ ε, or 0 for a sample without noise.
+        dropped: bool [N, F], whether a feature is set to zero afterwards.
     """
 
     noise: Tensor
@@ -114,10 +148,10 @@ class VectorParameters:
 
 
 STRONG_VECTOR: Final = VectorViews()
-"""Noise and dropped features."""
+"""Noise and dropped features, each for every second sample."""
 
 CLEAN_VECTOR: Final = VectorViews(noise_probability=0.0, drop_probability=0.0)
 """The vector itself."""
 
 LIGHT_VECTOR: Final = replace(CLEAN_VECTOR, noise_probability=1.0)
-"""Only noise."""
+"""Noise for every sample, and nothing else."""
