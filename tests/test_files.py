@@ -13,17 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from trifeature.comm.tensor_files import read_tensors, write_tensors
 from trifeature.errors import InputError
 from trifeature.files import (
     append_row,
     finite,
     read_json,
     read_rows,
-    read_tensors,
     write_atomically,
     write_json,
     write_rows,
-    write_tensors,
 )
 
 TENSORS = {

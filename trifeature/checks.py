@@ -1,20 +1,26 @@
-"""Validators of settings: each returns the value as a plain Python number or raises one line.
+"""Checks before work begins: of settings, of their JSON, of memory.
 
-NumPy's scalars are accepted and converted, so that what is validated can be written as JSON;
-strings and Booleans are not numbers. `as_array` converts the arrays of every other library.
+A validator returns the value as a plain Python number or raises one line. NumPy's scalars are
+accepted and converted, so that what is validated can be written as JSON; strings and Booleans are
+not numbers. `as_array` converts the arrays of every other library.
 """
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
-from typing import Any
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trifeature.errors import InputError, check_name
+
+T = TypeVar("T")
 
 
 def require_whole(name: str, value: Any, low: int, high: int | None = None) -> int:
@@ -41,8 +47,18 @@ def require_number(
     *,
     above: float | None = None,
     below: float | None = None,
+    why: str = "",
 ) -> float:
     """A finite number within limits: `low` and `high` are allowed, `above` and `below` are not.
+
+    Args:
+        name: What the number is, for errors.
+        value: The number.
+        low: The least, allowed.
+        high: The largest, allowed.
+        above: The number must be above this.
+        below: The number must be below this.
+        why: The reason for the limits, added to the message.
 
     Raises:
         InputError: the value is not a number, not finite, or out of range.
@@ -53,15 +69,21 @@ def require_number(
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise InputError(f"{name} must be a number, not {value!r}")
     number = float(value)
-    limits = [
-        (low is None or number >= low, f"at least {low:g}" if low is not None else ""),
-        (above is None or number > above, f"above {above:g}" if above is not None else ""),
-        (high is None or number <= high, f"at most {high:g}" if high is not None else ""),
-        (below is None or number < below, f"below {below:g}" if below is not None else ""),
-    ]
-    if not math.isfinite(number) or not all(right for right, _ in limits):
-        words = " and ".join(text for _, text in limits if text) or "finite"
-        raise InputError(f"{name} must be {words}, not {number:g}")
+    right = (
+        math.isfinite(number)
+        and (low is None or number >= low)
+        and (high is None or number <= high)
+        and (above is None or number > above)
+        and (below is None or number < below)
+    )
+    if not right:
+        if low is not None and high is not None:
+            words = f"from {low:g} to {high:g}"
+        else:
+            limits = {"at least": low, "above": above, "at most": high, "below": below}
+            given = [f"{word} {limit:g}" for word, limit in limits.items() if limit is not None]
+            words = " and ".join(given) or "finite"
+        raise InputError(f"{name} must be {words}{' ' + why if why else ''}, not {number:g}")
     return number
 
 
@@ -104,3 +126,71 @@ def as_array(values: Any) -> NDArray[Any]:
             return np.asarray(tensor.double().numpy())
     to_numpy = getattr(values, "to_numpy", None)  # pandas, polars
     return np.asarray(values if to_numpy is None else to_numpy())
+
+
+# --------------------------------------------------------------------------- JSON
+
+
+def settings_from(kind: type[T], content: Any, what: str) -> T:
+    """Construct a settings dataclass from JSON; a missing key stands for its default.
+
+    Args:
+        kind: The dataclass; its fields hold plain values or tuples of them.
+        content: A dictionary; lists become tuples.
+        what: What the settings are of, for errors.
+
+    Raises:
+        InputError: no dictionary, an unknown key, a value of the wrong kind or out of range.
+    """
+    if not isinstance(content, Mapping):
+        raise InputError(f"{what} must be a JSON object, not {content!r}")
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass
+    known = {
+        check_name(f"setting of {what}", str(name), names): _as_tuple(value)
+        for name, value in content.items()
+    }
+    try:
+        return kind(**known)
+    except TypeError as problem:
+        raise InputError(f"{what} cannot be read: {problem}") from None
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(_as_tuple(one) for one in value) if isinstance(value, list) else value
+
+
+# --------------------------------------------------------------------------- memory
+
+
+def available_memory() -> int:
+    """Bytes that this machine can still allocate."""
+    information = Path("/proc/meminfo")
+    if information.exists():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 2**63 - 1  # unknown: the allocation itself will tell
+
+
+def require_memory(what: str, needed: float, advice: str) -> None:
+    """Refuse what does not fit into memory before any of it is allocated.
+
+    Args:
+        what: What needs the memory, in words.
+        needed: Bytes, at the least.
+        advice: What would need less.
+
+    Raises:
+        InputError: it does not fit; the message says how much there is.
+    """
+    free = available_memory()
+    if needed > free:
+        raise InputError(
+            f"{what} needs at least {_gib(needed)}, and {_gib(free)} of memory are free: {advice}"
+        )
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:,.1f} GiB"

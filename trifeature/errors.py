@@ -14,6 +14,10 @@ class InputError(ValueError):
     """
 
 
+class NotFiniteError(InputError):
+    """Numbers that are infinite or undefined where finite ones are needed."""
+
+
 def check_name(kind: str, name: str, options: Iterable[str]) -> str:
     """Return `name` if it is one of `options`.
 

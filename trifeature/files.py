@@ -1,4 +1,4 @@
-"""Small files that are never seen half-written: JSON, JSON lines, tensors.
+"""Files that are never seen half-written, JSON and JSON lines, and locks between processes.
 
 JSON here is strict: it has no word for an infinite or an undefined number. In a row such a number
 is null, and what that means stands where the row is made.
@@ -6,29 +6,98 @@ is null, and what that means stands where the row is made.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
+from filelock import FileLock, Timeout
 
 from trifeature.errors import InputError
 
+PATIENCE: Final = 1.0
+"""Seconds to wait for another process before saying so."""
+
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file's content so that a reader finds the old or the new one, never a part."""
+    """Replace a file's content so that a reader finds the old or the new one, never a part.
+
+    Content and name are on the disk when this returns: a power cut cannot leave an empty file.
+    """
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:
         part.write_bytes(content)
+        _sync(part)
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's entries, are on the disk, where the system can."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:  # some network file systems have no such thing
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process left half-written in a folder (see `write_atomically`)."""
+    for part in folder.glob(".*.part-*"):
+        if part.is_file():
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Keep other processes out of a block by a lock file, which is gone afterwards.
+
+    Args:
+        path: The lock file; its folder must exist.
+        on_wait: Called once where another process holds the lock for longer than a second.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    while True:
+        lock = FileLock(path)
+        # The library takes every failure to create the file for another holder, and waits.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o666))
+        try:
+            lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            if on_wait is not None:
+                on_wait()
+                on_wait = None
+            lock.acquire()
+        # The holder before us removed its lock file: what we hold may have no name any more.
+        if path.exists() and os.path.samestat(path.stat(), os.fstat(_descriptor(lock))):
+            break
+        lock.release()
+    try:
+        yield
+    finally:
+        if os.name != "nt":
+            path.unlink(missing_ok=True)  # while it is held: nobody can be holding it meanwhile
+        lock.release()
+
+
+def _descriptor(lock: FileLock) -> int:
+    descriptor = lock._context.lock_file_fd
+    assert descriptor is not None  # noqa: S101 - the lock is held
+    return descriptor
 
 
 def finite(content: Any) -> Any:
@@ -65,10 +134,10 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: the file is missing or not a JSON object; it is named.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_bytes().decode())
     except FileNotFoundError:
         raise InputError(f"{path} is missing") from None
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise InputError(f"{path} is damaged: {problem}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} is damaged: it does not hold a JSON object")
@@ -107,7 +176,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line.decode(), parse_constant=lambda _: None)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise InputError(f"{path}, line {number} is damaged: {problem}") from None
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {number} is damaged: it is not a JSON object")
@@ -122,32 +191,3 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def _line(row: Mapping[str, Any]) -> bytes:
     return (json.dumps(finite(row), allow_nan=False) + "\n").encode()
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
-    """Write tensors as safetensors with a JSON note in the header, atomically.
-
-    Args:
-        path: The file.
-        tensors: What to write.
-        note: A small JSON object to keep with them.
-    """
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(plain, metadata={"note": json.dumps(note)}))
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `write_tensors` wrote: the tensors, on the CPU, and the note.
-
-    Raises:
-        InputError: the file is missing or damaged; it is named.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            note = json.loads((file.metadata() or {})["note"])
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing") from None
-    except (SafetensorError, KeyError, ValueError) as problem:
-        raise InputError(f"{path} is damaged: {problem}") from None
-    return tensors, note

@@ -25,13 +25,14 @@ from torch import Tensor
 
 from trifeature.comm.methods import Method
 from trifeature.comm.settings import RunSettings
+from trifeature.comm.tensor_files import read_tensors, write_tensors
 from trifeature.comm.training import load_run, new_method
 from trifeature.data.dataset import Dataset, build
 from trifeature.data.render import render
 from trifeature.errors import check_name
 from trifeature.experiments.executor import execute
 from trifeature.experiments.plan import Plan, Row, make_plan, result_rows, rows_of
-from trifeature.files import read_json, read_rows, read_tensors, write_json, write_tensors
+from trifeature.files import read_json, read_rows, write_json
 from trifeature.probes.interactions import probe
 from trifeature.views.images import augment
 from trifeature.views.sets import CLEAN

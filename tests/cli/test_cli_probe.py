@@ -574,10 +574,10 @@ def test_weights_of_another_network_are_named(run: Command, copied: Path) -> Non
         (["run", "encoder"], "smal", "unknown encoder 'smal': did you mean 'small'?"),
         (["run", "epochs"], -1, "epochs must be a whole number"),
         (["run", "speed"], 3, "unknown setting 'speed'"),
-        (["data"], 3, "the data set's settings cannot be read"),
-        (["data", "rule"], 3, "the data set's settings cannot be read"),
+        (["data"], 3, "the data set's settings must be"),
+        (["data", "rule"], 3, "the pairing rule must be"),
         (["data", "seed"], "x", "seed must be a whole number"),
-        (["data", "render", "canvas"], 31, "canvas must be from"),
+        (["data", "render", "canvas"], 31, "canvas must be a whole number from"),
     ],
 )
 def test_a_damaged_configuration_is_one_line(

@@ -36,6 +36,7 @@ from trifeature.comm.run_folder import (
     TrainingError,
 )
 from trifeature.comm.settings import RunSettings
+from trifeature.comm.tensor_files import read_tensors, write_tensors
 from trifeature.comm.training import (
     Progress,
     batches,
@@ -49,7 +50,7 @@ from trifeature.comm.training import (
 )
 from trifeature.data.dataset import Dataset, DatasetSettings, build
 from trifeature.errors import InputError
-from trifeature.files import read_rows, read_tensors, write_tensors
+from trifeature.files import read_rows
 
 RUN = tiny_run()
 STEPS = 9

@@ -20,7 +20,7 @@ from tiny_runs import tiny_run
 import trifeature
 from trifeature.comm import run_folder, training
 from trifeature.comm.methods import Method
-from trifeature.comm.run_folder import METRICS, WEIGHTS
+from trifeature.comm.run_folder import CONFIG, METRICS, WEIGHTS
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Progress, load_run
 from trifeature.data.dataset import Dataset, build, preset
@@ -29,7 +29,7 @@ from trifeature.errors import InputError
 from trifeature.experiments import run as runs
 from trifeature.experiments.plan import Plan, Row, control_of, make_plan, missing, rows_of
 from trifeature.experiments.run import PROBES, carry_out
-from trifeature.files import read_rows
+from trifeature.files import read_rows, write_rows
 from trifeature.probes import interactions
 from trifeature.probes.interactions import probe
 from trifeature.views.sets import ViewSet
@@ -200,15 +200,49 @@ def test_what_is_finished_is_neither_trained_nor_probed_again(
     assert len(probed) == 2
 
 
-def test_an_epoch_that_was_not_probed_makes_a_finished_run_repeat_itself(
+def test_an_epoch_that_was_not_probed_is_announced_and_every_row_is_new(
     probed: list[bool], tmp_path: Path
 ) -> None:
-    first = carry_out(make(), tmp_path)
-    second = carry_out(make(0, 2), tmp_path)
-    assert set(measured(second)) == {0, 2, 3}
-    assert measured(second)[3] == measured(first)[3]
-    assert len(probed) == 3  # what had been probed was not probed again
-    assert set(measured(carry_out(make(0), tmp_path))) == {0, 3}
+    first = carry_out(make(1), tmp_path)
+    said: list[str] = []
+    second = carry_out(make(0, 2), tmp_path, notice=said.append)
+    assert [row["epoch"] for row in second] == [0, 2, 3]
+    (line,) = said
+    assert "epoch 2 was not probed and its weights were not kept" in line
+    assert f"kept in {tmp_path / 'previous-1'}" in line
+    assert len({row["training"] for row in second}) == 1
+    assert second[0]["training"] != first[0]["training"]
+    assert len(probed) == 5  # nothing of the first training is used again
+    kept = tmp_path / "previous-1"
+    assert [row["epoch"] for row in read_rows(kept / PROBES)] == [1, 3]
+    assert {CONFIG, METRICS, PROBES, WEIGHTS} <= {path.name for path in kept.iterdir()}
+    assert [row["epoch"] for row in read_rows(tmp_path / METRICS)] == [1, 2, 3]
+    assert carry_out(make(0), tmp_path, notice=said.append) == [second[0], second[2]]
+    assert len(said) == 1
+
+
+def test_weights_of_probed_epochs_can_be_kept_and_probed_later(
+    probed: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = carry_out(make(1, 2), tmp_path, keep_epoch_weights=True)
+    lines = read_rows(tmp_path / PROBES)
+    write_rows(tmp_path / PROBES, [row for row in lines if row["epoch"] != 2])
+    monkeypatch.setattr(training, "step", None)
+    again = carry_out(make(0, 1, 2), tmp_path)
+    assert [row["epoch"] for row in again] == [0, 1, 2, 3]
+    assert len({row["training"] for row in again}) == 1
+    assert measured(again)[2] == measured(rows)[2]
+    assert len(probed) == 5
+
+
+def test_rows_of_two_trainings_are_never_one_result() -> None:
+    plan = make(0, 1)
+    row: Row = {"key": plan.key}
+    first = [row | {"epoch": epoch, "training": "a", "R": 0.1} for epoch in (0, 1, 3)]
+    second = [row | {"epoch": epoch, "training": "b", "R": 0.2} for epoch in (0, 2, 3)]
+    assert rows_of(plan, [*first, *second]) == second
+    (lacking,) = missing([plan], [*first, *second])
+    assert lacking.probe_epochs == (0, 1, 2, 3)  # so that no epoch that was recorded is lost
 
 
 def test_a_lost_last_probe_is_made_from_the_weights(

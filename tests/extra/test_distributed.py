@@ -30,6 +30,7 @@ from trifeature.comm.methods import METHODS, Loss, Method, Tensors
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.run_folder import CHECKPOINT, METRICS, WEIGHTS, TrainingError
+from trifeature.comm.tensor_files import read_tensors
 from trifeature.comm.training import Learner, new_method, pick_device, train
 from trifeature.data.dataset import build
 from trifeature.errors import InputError
@@ -45,7 +46,7 @@ from trifeature.extra.distributed import (
     own_device,
     share_statistics,
 )
-from trifeature.files import read_rows, read_tensors
+from trifeature.files import read_rows
 from trifeature.modality import Modality
 from trifeature.views import Views
 from trifeature.views.images import apply

@@ -152,14 +152,14 @@ def test_sup_con_refuses_a_temperature_that_is_not_positive(temperature: float) 
     ("change", "message"),
     [
         ({"loss": "supcn"}, "did you mean 'supcon'"),
-        ({"epochs": 0}, "epochs must be a whole number ≥ 1, not 0"),
-        ({"patience": 1.5}, "patience must be a whole number ≥ 1, not 1.5"),
-        ({"batch_size": 1}, "batch_size must be a whole number ≥ 2, not 1"),
-        ({"folds": True}, "folds must be a whole number ≥ 2, not True"),
-        ({"seed": -1}, "seed must be a whole number ≥ 0, not -1"),
-        ({"learning_rate": 0.0}, "learning_rate must be positive, not 0"),
-        ({"temperature": math.nan}, "temperature must be positive, not nan"),
-        ({"weight_decay": -0.1}, "weight_decay must be ≥ 0, not -0.1"),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1, not 0"),
+        ({"patience": 1.5}, "patience must be a whole number of at least 1, not 1.5"),
+        ({"batch_size": 1}, "batch_size must be a whole number of at least 2, not 1"),
+        ({"folds": True}, "folds must be a whole number of at least 2, not True"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, not -1"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0, not 0"),
+        ({"temperature": math.nan}, "temperature must be above 0, not nan"),
+        ({"weight_decay": -0.1}, "weight_decay must be at least 0, not -0.1"),
     ],
 )
 def test_settings_out_of_range_are_refused(change: dict[str, Any], message: str) -> None:

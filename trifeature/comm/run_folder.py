@@ -1,14 +1,21 @@
 """A training run's folder: settings, metrics, checkpoint and weights.
 
-`config.json` holds the settings and the origin of the data, `metrics.jsonl` one line an epoch,
-`checkpoint.safetensors` everything that exact resumption needs and, at the end,
-`weights.safetensors` the trained network.
+`config.json` holds the settings, the origin of the data and an identifier of the training;
+`metrics.jsonl` one line an epoch, `checkpoint.safetensors` everything that exact resumption needs
+and, at the end, `weights.safetensors` the trained network. Where they were asked for, the weights
+of single epochs lie in `weights-EPOCH.safetensors`. A training that was begun anew has moved the
+files of the one before to `previous-1/`, `previous-2/`, …: files of two trainings never mix.
+
+Every file of tensors carries a digest, and nothing but finite numbers is called a checkpoint. A
+lock beside the folder, `.NAME.lock`, keeps other processes out while a run is in use.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
@@ -17,15 +24,16 @@ import torch
 from torch import Tensor, nn
 
 from trifeature.comm.settings import RunSettings
+from trifeature.comm.tensor_files import read_tensors, write_tensors
 from trifeature.errors import InputError
 from trifeature.files import (
     append_row,
+    locked,
     read_json,
     read_rows,
-    read_tensors,
+    remove_leftovers,
     write_json,
     write_rows,
-    write_tensors,
 )
 from trifeature.samples import HasSamples
 
@@ -88,33 +96,71 @@ class RunFolder:
         self.path = path
         self.process = process or InOneProcess()
         self._saved = time.monotonic()
+        self._lock = ExitStack()
 
     @classmethod
+    @contextmanager
     def open(
-        cls, path: Path, data: HasSamples, settings: RunSettings, process: Once | None = None
-    ) -> RunFolder:
-        """Make a run's folder, or check that it holds this very run.
+        cls,
+        path: Path,
+        data: HasSamples,
+        settings: RunSettings,
+        process: Once | None = None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> Iterator[RunFolder]:
+        """Make a run's folder, or check that it holds this very run; locked inside the block.
+
+        Args:
+            path: The folder.
+            data: What the run is trained on.
+            settings: Of the run.
+            process: Decides which process writes.
+            on_wait: Called once where another process uses the folder.
 
         Raises:
             InputError: it holds another run, or something that is no run.
         """
         folder = cls(path, process)
-        folder.process.once(folder._open, settings, dict(data.samples().origin))
-        return folder
+        try:
+            origin = dict(data.samples().origin)
+            folder.process.once(folder._open, settings, origin, on_wait)
+            yield folder
+        finally:
+            folder._lock.close()
 
-    def _open(self, settings: RunSettings, origin: dict[str, Any]) -> None:
-        if (self.path / CONFIG).exists():
-            if (self.settings(), self.origin()) != (settings, _plain(origin)):
-                raise InputError(
-                    f"{self.path} holds a run with other settings: name another folder or remove it"
-                )
+    def _open(
+        self, settings: RunSettings, origin: dict[str, Any], on_wait: Callable[[], None] | None
+    ) -> None:
+        self._refuse_strangers()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = self.path.absolute().parent / f".{self.path.absolute().name}.lock"
+        self._lock.enter_context(locked(lock, on_wait))
+        self._refuse_strangers()
+        if self.path.exists():
+            remove_leftovers(self.path)
+        if not (self.path / CONFIG).exists():
+            self.path.mkdir(exist_ok=True)
+            self._write_config(settings, origin)
+        elif (self.settings(), self.origin()) != (settings, _plain(origin)):
+            raise InputError(
+                f"{self.path} holds a run with other settings: name another folder or remove it"
+            )
+
+    def _refuse_strangers(self) -> None:
+        """Refuse a folder that holds anything but a run, or what a kill left of one."""
+        if (self.path / CONFIG).exists() or not self.path.exists():
             return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        left = f".{CONFIG}.part-"
+        if not self.path.is_dir() or any(
+            not entry.name.startswith(left) for entry in self.path.iterdir()
+        ):
             raise InputError(
                 f"{self.path} exists and is not a run: name another folder or remove it"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / CONFIG, {"run": settings.to_json(), "data": origin})
+
+    def _write_config(self, settings: RunSettings, origin: Any) -> None:
+        content = {"run": settings.to_json(), "data": origin, "training": secrets.token_hex(8)}
+        write_json(self.path / CONFIG, content)
 
     def _config(self, key: str) -> Any:
         config = read_json(self.path / CONFIG)
@@ -141,9 +187,36 @@ class RunFolder:
         return self._config("data")
 
     @property
+    def training(self) -> str | None:
+        """Identifier of the training, new whenever a run is trained again from its start."""
+        return read_json(self.path / CONFIG).get("training")
+
+    @property
     def finished(self) -> bool:
         """Whether the folder holds the weights of the last epoch."""
         return (self.path / WEIGHTS).exists()
+
+    def start_over(self) -> Path:
+        """Begin the same run anew; its files so far are kept in a subfolder, which is returned."""
+        settings, origin = self.settings(), self.origin()
+        number = 1 + sum(1 for _ in self.path.glob("previous-*"))
+        previous = self.path / f"previous-{number}"
+        previous.mkdir()
+        for entry in sorted(self.path.iterdir()):
+            if entry.is_file() and entry.name != CONFIG:
+                entry.rename(previous / entry.name)
+        write_json(previous / CONFIG, read_json(self.path / CONFIG))
+        self._write_config(settings, origin)
+        return previous
+
+    def checkpoint_epoch(self) -> int:
+        """Epochs completed by the last checkpoint, 0 if there is none.
+
+        Raises:
+            InputError: the checkpoint is damaged.
+        """
+        checkpoint = self._read_checkpoint()
+        return 0 if checkpoint is None else _number(checkpoint[1], "epoch", self.path / CHECKPOINT)
 
     # ----------------------------------------------------------------- while training
 
@@ -168,7 +241,8 @@ class RunFolder:
     ) -> None:
         path, learner = self.path / CHECKPOINT, state.learner
         try:
-            state.epoch, state.seconds = int(note["epoch"]), float(note["seconds"])
+            state.epoch = _number(note, "epoch", path)
+            state.seconds = float(note["seconds"])
             learner.generator.set_state(tensors.pop("generator"))
         except KeyError as problem:
             raise InputError(f"{path} is damaged: it lacks {problem}") from None
@@ -210,21 +284,40 @@ class RunFolder:
 
     def finish(self, state: TrainingState) -> None:
         """Write the trained weights."""
-        weights, note = state.learner.method.state_dict(), {"epochs": state.epoch}
-        self.process.once(write_tensors, self.path / WEIGHTS, weights, note)
+        self.process.once(
+            self.write_weights, state.learner.method, state.epoch, self.path / WEIGHTS
+        )
+
+    def write_weights(self, method: nn.Module, epoch: int, path: Path) -> None:
+        """Write the weights of an epoch."""
+        write_tensors(path, method.state_dict(), {"epochs": epoch})
 
     # ----------------------------------------------------------------- afterwards
 
-    def load_weights(self, method: nn.Module) -> None:
-        """Load the trained weights into a method.
+    def weights_of(self, epoch: int | None = None) -> Path:
+        """The file of an epoch's weights, whether it exists or not; of the last one for None."""
+        return self.path / (WEIGHTS if epoch is None else f"weights-{epoch}.safetensors")
+
+    def load_weights(self, method: nn.Module, epoch: int | None = None) -> None:
+        """Load weights into a method: the trained ones, or those of an epoch that were kept.
 
         Raises:
-            InputError: the run is not finished, or the file is damaged.
+            InputError: the run is not finished, the epoch's weights were not kept, or the file is
+                damaged.
         """
-        if not self.finished:
+        path = self.weights_of(epoch)
+        if epoch is None and not self.finished:
             raise InputError(f"{self.path} is not finished: `comm-probe train` continues it")
-        tensors, _ = read_tensors(self.path / WEIGHTS)
-        _load_state(method, tensors, self.path / WEIGHTS)
+        tensors, _ = read_tensors(path)
+        _load_state(method, tensors, path)
+
+
+def _number(note: dict[str, Any], key: str, path: Path) -> int:
+    """A whole number from a file's note."""
+    value = note.get(key)
+    if not isinstance(value, int):
+        raise InputError(f"{path} is damaged: its note lacks a whole number {key!r}")
+    return value
 
 
 def _plain(content: Any) -> Any:

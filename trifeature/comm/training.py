@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trifeature.checks import require_memory
 from trifeature.comm.methods import Method, make_method
 from trifeature.comm.methods.base import Objective
-from trifeature.comm.networks import decayed
+from trifeature.comm.networks import count_parameters, decayed
 from trifeature.comm.run_folder import RunFolder, TrainingError, TrainingState
 from trifeature.comm.settings import Precision, RunSettings
 from trifeature.errors import InputError
+from trifeature.modality import Modality
 from trifeature.samples import Batch, HasSamples, Samples
 
 P = ParamSpec("P")
@@ -209,7 +211,7 @@ def numerics(precision: Precision, device: torch.device) -> Iterator[None]:
 def train(
     data: HasSamples,
     settings: RunSettings,
-    folder: Path | str | None = None,
+    folder: Path | str | RunFolder | None = None,
     *,
     device: torch.device | str = "cpu",
     backend: Backend | None = None,
@@ -221,7 +223,8 @@ def train(
     Args:
         data: `Samples`, or Trifeature's `Dataset`; its set `train` is learned from.
         settings: Everything else that the result depends on.
-        folder: Where to keep the run; None keeps nothing.
+        folder: Where to keep the run, or a folder that is open; None keeps nothing. Another
+            process that uses it is waited for.
         device: Where to train.
         backend: How steps are taken; None for plain steps in this process.
         evaluate: Called with the method, in evaluation mode, and the epoch: before the first
@@ -244,27 +247,43 @@ def train(
     if P < 2:
         raise InputError(f"{P} training sample is too few: a sample needs others to differ from")
     how.check(P, settings, target)
+    batch = min(P, settings.batch_size)
+    items = sum(math.prod(m.shape) for m in samples.modalities)
+    # Two views of every item, four bytes a number; activations come on top.
+    require_memory(f"a batch of {batch:,} samples", 8 * batch * items, "a smaller batch size")
     method = new_method(settings, samples, target)
     how.prepare(method)
     state = TrainingState(Learner.of(method, settings, target))
-    run = None if folder is None else RunFolder.open(Path(folder), samples, settings, how)
-    if run is not None:
-        run.restore(state)
-    if state.epoch == 0 and evaluate is not None:
-        how.once(evaluate, method.eval(), 0)
-    with how.steps(state.learner, samples.to(target)) as take:
-        while state.epoch < settings.epochs:
-            with numerics(settings.precision, target):
-                metrics = _train_epoch(take, P, state, how, report)
-            state.epoch += 1
-            if evaluate is not None:
-                how.once(evaluate, method.eval(), state.epoch)
-            if run is not None:
-                run.keep(state, metrics, last=state.epoch == settings.epochs)
-    if run is not None:
-        run.finish(state)
+    with _opened(folder, samples, settings, how) as run:
+        if run is not None:
+            run.restore(state)
+        if state.epoch == 0 and evaluate is not None:
+            how.once(evaluate, method.eval(), 0)
+        with how.steps(state.learner, samples.to(target)) as take:
+            while state.epoch < settings.epochs:
+                with numerics(settings.precision, target):
+                    metrics = _train_epoch(take, P, state, how, report)
+                state.epoch += 1
+                if evaluate is not None:
+                    how.once(evaluate, method.eval(), state.epoch)
+                if run is not None:
+                    run.keep(state, metrics, last=state.epoch == settings.epochs)
+        if run is not None:
+            run.finish(state)
     how.restore(method)
     return method.eval()
+
+
+@contextmanager
+def _opened(
+    folder: Path | str | RunFolder | None, data: Samples, settings: RunSettings, backend: Backend
+) -> Iterator[RunFolder | None]:
+    """The folder of a run, opened if it is not yet; None to keep nothing."""
+    if folder is None or isinstance(folder, RunFolder):
+        yield folder
+        return
+    with RunFolder.open(Path(folder).expanduser(), data, settings, backend) as run:
+        yield run
 
 
 def _train_epoch(
@@ -300,6 +319,7 @@ def _train_epoch(
                 terms = dict(zip(names, recent.mean(0).tolist(), strict=True))
                 now = Progress(state.epoch + number / per_epoch, settings.epochs, terms, left)
                 backend.once(report, now)
+    _require_finite_state(learner, settings, first + per_epoch)
     state.seconds += time.monotonic() - started
     return {
         "epoch": state.epoch + 1,
@@ -353,6 +373,20 @@ def _require_finite(losses: Tensor, first_step: int, settings: RunSettings) -> N
         )
 
 
+def _require_finite_state(learner: Learner, settings: RunSettings, step: int) -> None:
+    """Stop where weights or moments are not finite: the loss shows that a step later at best."""
+    tensors = [*learner.method.parameters(), *learner.method.buffers()]
+    for optimizer in learner.optimizers:
+        tensors += [x for s in optimizer.state.values() for x in s.values() if x.ndim]
+    finite = torch.stack([x.isfinite().all() for x in tensors if x.is_floating_point()])
+    if not finite.all():
+        raise TrainingError(
+            f"{settings.method}, seed {settings.seed}: weights or gradients are not finite after "
+            f"step {step}: the last good checkpoint, if there is one, is kept; a smaller learning "
+            "rate or a larger temperature may help"
+        )
+
+
 # --------------------------------------------------------------------------- methods and devices
 
 
@@ -360,14 +394,24 @@ def new_method(
     settings: RunSettings, data: HasSamples, device: torch.device | str = "cpu"
 ) -> Method:
     """The untrained network of a run: a function of the settings' seed alone."""
-    target = torch.device(device)
+    target, modalities = torch.device(device), data.samples().modalities
+    _require_room(settings, modalities)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        method = make_method(settings, data.samples().modalities)
+        method = make_method(settings, modalities)
     if target.type == "cuda":
         # Tensor cores want the channels of a pixel side by side.
         return method.to(target).to(memory_format=torch.channels_last)
     return method.to(target)
+
+
+def _require_room(settings: RunSettings, modalities: Sequence[Modality]) -> None:
+    """Refuse a network that does not fit into memory, by building it without any."""
+    with torch.device("meta"):
+        count = count_parameters(make_method(settings, modalities))
+    # Weights, gradients and AdamW's two moments, four bytes each.
+    what = f"a network of {count:,} parameters with its optimizer"
+    require_memory(what, 16 * count, "a smaller width")
 
 
 def load_run(folder: Path | str, data: HasSamples, device: torch.device | str = "cpu") -> Method:

@@ -27,7 +27,7 @@ from trifeature.data.pairs import (
     draw_pairs,
     split_combinations,
 )
-from trifeature.data.render import render
+from trifeature.data.render import render, require_room
 from trifeature.data.settings import DatasetSettings as DatasetSettings  # noqa: PLC0414 - also found here
 from trifeature.data.settings import preset as preset  # noqa: PLC0414 - also found here
 from trifeature.modality import Modality
@@ -195,6 +195,7 @@ def build(
         device: Where to render, and where the images stay.
         progress: Called with the number of images rendered so far and in all.
     """
+    require_room(settings.images, settings.render)
     tables = plan_images(settings)
     total = sum(len(table.copies) for table in tables.values())
     images, before = {}, 0

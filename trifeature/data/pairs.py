@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from trifeature.checks import require_flag, require_whole
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.errors import InputError, check_name
 
@@ -55,6 +56,9 @@ class PairRule:
     distinct_unique: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.synergy, str):
+            raise InputError(f"synergy must be two attributes, not {self.synergy!r}")
+        object.__setattr__(self, "synergy", tuple(self.synergy))
         if len(self.synergy) != 2:
             raise InputError("synergy needs two attributes: of image 1 and of the others")
         for name in (self.shared, self.unique, *self.synergy):
@@ -66,10 +70,9 @@ class PairRule:
                 f"the synergy label uses the shared attribute {self.shared!r}: one image alone "
                 "would tell it"
             )
-        if not isinstance(self.modalities, int) or not 2 <= self.modalities <= 8:
-            raise InputError(
-                f"modalities must be a whole number from 2 to 8, not {self.modalities}"
-            )
+        object.__setattr__(self, "modalities", require_whole("modalities", self.modalities, 2, 8))
+        flag = require_flag("distinct_unique", self.distinct_unique)
+        object.__setattr__(self, "distinct_unique", flag)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -133,6 +136,8 @@ def make_map(text: str, rule: PairRule, counts: Mapping[str, int], seed: int) ->
         )
     if text == "identity":
         return tuple(range(len(sources)))
+    if not isinstance(text, str):
+        raise InputError(f"a synergy map is given in words, not as {text!r}")
     if text == "auto" or text.startswith("random:"):
         return _random_map(seed if text == "auto" else _seed_of(text), len(sources), len(targets))
     return _named_map(_read_names(text), rule, sources, targets)

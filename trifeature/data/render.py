@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from trifeature.checks import require_memory
 from trifeature.data.attributes import COLOR_RGB, VALUES
 from trifeature.data.settings import RenderSettings as RenderSettings  # noqa: PLC0414 - also found here
 from trifeature.data.shapes import SIGNED_DISTANCES
@@ -155,6 +156,7 @@ def render(
     settings = settings or RenderSettings()
     table = _check_attributes(attributes)
     numbers = _check_copies(copies, len(table))
+    require_room(len(table), settings)
     poses = draw_poses(table, numbers, seed=seed, settings=settings)
     target = torch.device(device)
     images = torch.empty(
@@ -165,6 +167,21 @@ def render(
         if progress is not None:
             progress(part.stop)
     return images
+
+
+def require_room(count: int, settings: RenderSettings) -> None:
+    """Refuse images that do not fit into memory.
+
+    Counted are the images themselves and, for a chunk of them, six planes of samples.
+
+    Raises:
+        InputError: see `trifeature.checks.require_memory`.
+    """
+    canvas = settings.canvas
+    chunk = min(count, CHUNK["cpu"]) * (canvas * settings.oversample) ** 2
+    needed = 3 * count * canvas**2 + 6 * 4 * chunk
+    what = f"rendering {count:,} images of {canvas} px"
+    require_memory(what, needed, "fewer images, or a smaller canvas")
 
 
 def _check_attributes(attributes: npt.ArrayLike) -> IntArray:

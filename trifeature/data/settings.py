@@ -8,18 +8,16 @@ S pixels along the canvas.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+from trifeature.checks import require_flag, require_number, require_whole, settings_from
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.pairs import PairRule, chance_match_rate, make_map
 from trifeature.errors import InputError
 from trifeature.presets import get_preset
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,27 +51,20 @@ class RenderSettings:
     oversample: int = 1
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int | float)
-                or not math.isfinite(value)
-            ):
-                raise InputError(f"{one.name} must be a finite number, not {value!r}")
-        _require_range("canvas", self.canvas, 32, 4096)
-        _require_range("max_angle", self.max_angle, 0, 45)
-        _require_range("background", self.background, 0, 1)
-        _require_range("oversample", self.oversample, 1, 8)
-        for name in ("canvas", "oversample"):
-            if not isinstance(getattr(self, name), int):
-                raise InputError(f"{name} must be a whole number, not {getattr(self, name)}")
+        def check(name: str, low: float, high: float, why: str = "") -> None:
+            value = require_number(name, getattr(self, name), low, high, why=why)
+            object.__setattr__(self, name, value)
+
+        for name, least, most in (("canvas", 32, 4096), ("oversample", 1, 8)):
+            object.__setattr__(self, name, require_whole(name, getattr(self, name), least, most))
+        check("max_angle", 0, 45)
+        check("background", 0, 1)
         turn = math.radians(self.max_angle)
         largest = self.canvas / (math.cos(turn) + math.sin(turn))
-        _require_range("box", self.box, 8, largest, f"so that it can turn inside {self.canvas} px")
-        _require_range("period", self.period, 2, self.box)
-        _require_range("grain", self.grain, 0.5, self.period)
-        _require_range("line", self.line, 0.25, self.period)
+        check("box", 8, largest, f"so that it can turn inside {self.canvas} px")
+        check("period", 2, self.box)
+        check("grain", 0.5, self.period)
+        check("line", 0.25, self.period)
 
     @classmethod
     def for_canvas(cls, canvas: int) -> RenderSettings:
@@ -99,13 +90,6 @@ class RenderSettings:
             period=10 * scale,
             grain=max(scale, 0.5),
             line=3 * scale,
-        )
-
-
-def _require_range(name: str, value: float, low: float, high: float, why: str = "") -> None:
-    if not low <= value <= high:
-        raise InputError(
-            f"{name} must be from {low:g} to {high:g}{' ' + why if why else ''}, not {value:g}"
         )
 
 
@@ -150,11 +134,14 @@ class DatasetSettings:
 
     def __post_init__(self) -> None:
         for attribute, count in self.counts.items():
-            _require_whole(attribute + "s", count, 2, len(VALUES[attribute]))
+            self._set(attribute + "s", require_whole, count, 2, len(VALUES[attribute]))
         for name in ("copies", "test_copies", "train_pairs", "probe_pairs", "test_pairs"):
-            _require_whole(name, getattr(self, name), 1, 10_000_000)
-        _require_whole("seed", self.seed, 0, 2**63 - 1)
-        _require_whole("held_out", self.held_out, 1, math.prod(self.counts.values()) - 1)
+            self._set(name, require_whole, getattr(self, name), 1, 10_000_000)
+        for name in ("balanced", "validation"):
+            self._set(name, require_flag, getattr(self, name))
+        self._set("seed", require_whole, self.seed, 0, 2**63 - 1)
+        most = math.prod(self.counts.values()) - 1
+        self._set("held_out", require_whole, self.held_out, 1, most)
         reserved = self.held_out * (2 if self.validation else 1)
         if reserved >= math.prod(self.counts.values()):
             raise InputError(f"held_out {self.held_out} leaves no combination to train on")
@@ -163,10 +150,14 @@ class DatasetSettings:
         object.__setattr__(self, "synergy_map", _spell(partners, self.rule))
         if self.match_rate is not None:
             chance = chance_match_rate(self.rule, self.counts)
-            if not chance - 1e-9 <= self.match_rate <= 1:
-                raise InputError(
-                    f"match_rate must be from {chance:g} (chance) to 1, not {self.match_rate:g}"
-                )
+            rate = require_number("match_rate", self.match_rate)
+            if not chance - 1e-9 <= rate <= 1:
+                raise InputError(f"match_rate must be from {chance:g} (chance) to 1, not {rate:g}")
+            object.__setattr__(self, "match_rate", rate)
+
+    def _set(self, name: str, check: Callable[..., Any], *arguments: Any) -> None:
+        """Replace a setting by its validated value."""
+        object.__setattr__(self, name, check(name, *arguments))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -185,6 +176,13 @@ class DatasetSettings:
         sizes = dict.fromkeys(self.rule.tasks, unique)
         return sizes | {"share": self.counts[self.rule.shared], "synergy": 2}
 
+    @property
+    def images(self) -> int:
+        """How many images the data set has."""
+        combinations = math.prod(self.counts.values())
+        kept = combinations - self.held_out * (2 if self.validation else 1)
+        return kept * self.copies + self.held_out * self.test_copies
+
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back."""
         return asdict(self)
@@ -193,30 +191,18 @@ class DatasetSettings:
     def from_json(cls, content: Mapping[str, Any]) -> DatasetSettings:
         """Read what `to_json` wrote.
 
+        A missing key stands for its default: settings from before a setting existed are read.
+
         Raises:
-            InputError: a key is missing, unknown or of the wrong kind.
+            InputError: a key is unknown or of the wrong kind, or a value out of range.
         """
-        try:
-            rule = {**content["rule"], "synergy": tuple(content["rule"]["synergy"])}
-            nested = {
-                "rule": _from_entries(PairRule, rule),
-                "render": _from_entries(RenderSettings, content["render"]),
-            }
-            return _from_entries(cls, {**content, **nested})
-        except (AttributeError, KeyError, TypeError) as problem:
-            raise InputError(f"the data set's settings cannot be read: {problem}") from None
-
-
-def _from_entries(kind: Callable[..., T], entries: Mapping[str, Any]) -> T:
-    """Construct a dataclass of which no field is left to its default."""
-    if missing := inspect.signature(kind).parameters.keys() - entries.keys():
-        raise KeyError(*sorted(missing))
-    return kind(**entries)
-
-
-def _require_whole(name: str, value: int, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InputError(f"{name} must be a whole number from {low} to {high}, not {value}")
+        if not isinstance(content, Mapping):
+            raise InputError(f"the data set's settings must be a JSON object, not {content!r}")
+        nested = {
+            "rule": settings_from(PairRule, content.get("rule", {}), "the pairing rule"),
+            "render": settings_from(RenderSettings, content.get("render", {}), "the renderer"),
+        }
+        return settings_from(cls, {**content, **nested}, "the data set")
 
 
 def _spell(partners: tuple[int, ...], rule: PairRule) -> str:

@@ -179,22 +179,30 @@ def result_rows(path: Path) -> list[Row]:
 def missing(plans: Iterable[Plan], rows: Iterable[Row]) -> list[Plan]:
     """The plans whose last epoch, or another asked for, has no row yet.
 
-    Plans of the same key are one, probed at every epoch that any of them asks for.
+    Plans of the same key are one, probed at every epoch that any of them asks for. A run that must
+    be trained again for a missing epoch is probed at its recorded epochs too.
     """
-    have: dict[str, set[int]] = {}
+    by_key: dict[str, list[Row]] = {}
     for row in rows:
-        have.setdefault(row["key"], set()).add(row["epoch"])
+        by_key.setdefault(row["key"], []).append(row)
     unique: dict[str, Plan] = {}
     for plan in plans:
         same = unique.setdefault(plan.key, plan)
         epochs = (*same.probe_epochs, *plan.probe_epochs)
         unique[plan.key] = replace(same, probe_epochs=epochs)
-    return [p for key, p in unique.items() if not set(p.probe_epochs) <= have.get(key, set())]
+    lacking = []
+    for key, plan in unique.items():
+        have = {row["epoch"] for row in rows_of(plan, by_key.get(key, []))}
+        if not set(plan.probe_epochs) <= have:
+            lacking.append(replace(plan, probe_epochs=(*plan.probe_epochs, *have)))
+    return lacking
 
 
 def rows_of(plan: Plan, rows: Iterable[Row]) -> list[Row]:
-    """The rows of one plan by epoch; the latest where an epoch was written twice."""
-    by_epoch = {row["epoch"]: row for row in rows if row["key"] == plan.key}
+    """The rows of one plan by epoch, all of its latest training."""
+    own = [row for row in rows if row["key"] == plan.key]
+    latest = own[-1].get("training") if own else None
+    by_epoch = {row["epoch"]: row for row in own if row.get("training") == latest}
     return [by_epoch[epoch] for epoch in sorted(by_epoch)]
 
 

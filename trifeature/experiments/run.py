@@ -1,20 +1,26 @@
-"""Carry out a plan: train it, probe it, return its rows with their provenance."""
+"""Carry out a plan: train it, probe it, return its rows with their provenance.
+
+All rows of a plan come from one training. Where a finished run lacks a probed epoch that is asked
+for now, the weights of that epoch are probed if they were kept; otherwise the run is trained again
+and every row is new.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import torch
 
 from trifeature.comm.methods import Method
-from trifeature.comm.run_folder import CHECKPOINT, METRICS, WEIGHTS, RunFolder
+from trifeature.comm.run_folder import METRICS, RunFolder, TrainingError
 from trifeature.comm.settings import RunSettings
-from trifeature.comm.training import Backend, Report, load_run, train
+from trifeature.comm.training import Backend, Report, new_method, train
 from trifeature.data.dataset import Dataset, DatasetSettings, build, with_match_rate
 from trifeature.data.storage import load
-from trifeature.errors import InputError
+from trifeature.errors import InputError, NotFiniteError
 from trifeature.experiments.plan import ROW_FORMAT, Plan, Row
 from trifeature.files import append_row, read_rows
 from trifeature.probes.augmentation import i_nce
@@ -22,6 +28,7 @@ from trifeature.probes.interactions import accuracies, probe
 from trifeature.provenance import provenance
 
 PROBES: Final = "probes.jsonl"
+Notice = Callable[[str], None]
 
 
 def obtain(
@@ -48,7 +55,9 @@ def carry_out(
     device: torch.device | str = "cpu",
     backend: Backend | None = None,
     report: Report | None = None,
+    notice: Notice | None = None,
     keep_weights: bool = True,
+    keep_epoch_weights: bool = False,
 ) -> list[Row]:
     """Train and probe one plan, continuing where its folder left off.
 
@@ -59,84 +68,118 @@ def carry_out(
         device: Where to train and probe.
         backend: How steps are taken, see `trifeature.comm.training.Backend`.
         report: Called with the training's progress.
+        notice: Called with a line on what takes unexpected time: another process to wait for, or
+            a run that is trained again.
         keep_weights: Leave the trained weights and checkpoints; else only metrics and rows.
+        keep_epoch_weights: Leave the weights of every probed epoch too.
 
     Returns:
-        One row for each probed epoch.
+        One row for each probed epoch, all of one training.
+
+    Raises:
+        InputError: the folder holds something else, or a file is damaged.
+        TrainingError: training diverged.
     """
     target, how = torch.device(device), backend or Backend()
+    say: Notice = notice or (lambda _: None)
     data = how.each(obtain, plan.data, source, target)
-    probes = folder / PROBES
-    RunFolder.open(folder, data, plan.run, how)
 
-    def evaluate(method: Method, epoch: int) -> None:
-        if epoch in plan.probe_epochs and epoch not in _probed(probes):
-            append_row(probes, _probe_row(plan, method, data, epoch))
+    def wait() -> None:
+        say(f"waiting for another process that uses {folder}")
 
-    while how.once(_to_train, plan, folder):
-        train(
-            data,
-            plan.run,
-            folder,
-            device=target,
-            backend=how,
-            evaluate=evaluate,
-            report=report,
-        )
-    origin = _provenance(plan, target, how.processes)
-    rows = how.once(_conclude, plan, folder, data, target, keep_weights=keep_weights)
+    with RunFolder.open(folder, data, plan.run, how, wait) as run:
+        work = _Work(plan, run, data, target, keep_epoch_weights)
+        if how.once(work.must_train, say):
+            train(
+                data,
+                plan.run,
+                run,
+                device=target,
+                backend=how,
+                evaluate=work.evaluate,
+                report=report,
+            )
+        origin = _provenance(plan, target, how.processes)
+        rows = how.once(work.conclude, keep_weights=keep_weights)
     return [origin | row for row in rows]
 
 
-def _to_train(plan: Plan, folder: Path) -> bool:
-    """Whether a plan's run is to be trained; if it ended without a probe asked for now, anew.
+class _Work:
+    """The run of one plan in its folder."""
 
-    It forgets the training then, but not the probes: it will repeat itself exactly.
-    """
-    if not RunFolder(folder).finished:
+    def __init__(
+        self, plan: Plan, run: RunFolder, data: Dataset, device: torch.device, keep: bool
+    ) -> None:
+        self.plan, self.run, self.data, self.device, self.keep = plan, run, data, device, keep
+
+    @property
+    def probed(self) -> dict[int, Row]:
+        """The rows of this training by epoch."""
+        training = self.run.training
+        rows = read_rows(self.run.path / PROBES)
+        return {row["epoch"]: row for row in rows if row.get("training") == training}
+
+    def must_train(self, say: Notice) -> bool:
+        """True if the run must be trained; one that lacks an epoch's probe starts over."""
+        finished = self.run.finished
+        passed = self.plan.run.epochs if finished else self.run.checkpoint_epoch()
+        lost = [
+            epoch
+            for epoch in self.plan.probe_epochs
+            if epoch <= passed and epoch not in self.probed and not self._kept(epoch)
+        ]
+        if not lost:
+            return not finished
+        previous = self.run.start_over()
+        epochs = ", ".join(map(str, lost))
+        say(
+            f"{self.plan.describe()}: epoch {epochs} was not probed and its weights were not kept, "
+            f"so the run is trained again; the training before is kept in {previous}"
+        )
         return True
-    if set(plan.probe_epochs[:-1]) <= _probed(folder / PROBES):
-        return False
-    for name in (WEIGHTS, CHECKPOINT, METRICS):
-        (folder / name).unlink(missing_ok=True)
-    return True
 
+    def _kept(self, epoch: int) -> bool:
+        """Whether the weights of an epoch are there, or need no training."""
+        return epoch in (0, self.plan.run.epochs) or self.run.weights_of(epoch).exists()
 
-def _conclude(
-    plan: Plan, folder: Path, data: Dataset, device: torch.device, *, keep_weights: bool
-) -> list[Row]:
-    """The rows of a finished run."""
-    rows = _probes_of_finished(plan, folder, data, device)
-    seconds = read_rows(folder / METRICS)[-1]["seconds"] if plan.run.epochs else 0.0
-    if not keep_weights:
-        for file in folder.glob("*.safetensors"):
-            file.unlink()
-    return [{"seconds": seconds} | row for row in rows]
+    def evaluate(self, method: Method, epoch: int) -> None:
+        """Probe an epoch that is asked for, once."""
+        if epoch not in self.plan.probe_epochs or epoch in self.probed:
+            return
+        if self.keep and 0 < epoch < self.plan.run.epochs:
+            self.run.write_weights(method, epoch, self.run.weights_of(epoch))
+        started, last = time.monotonic(), epoch == self.plan.run.epochs
+        try:
+            measured = probe(method, self.data, probing=self.plan.probing, alone=last).row()
+            if last:
+                measured["i_nce"] = i_nce(method, self.data)
+            if last and self.plan.official:
+                official = probe(method, self.data, probing="paper")
+                measured["official"] = accuracies(official.tasks)
+        except NotFiniteError as problem:
+            raise TrainingError(
+                f"{self.plan.describe()} has diverged by epoch {epoch} ({problem}): a smaller "
+                "learning rate or a larger temperature may help"
+            ) from None
+        row = {"epoch": epoch, "training": self.run.training, **measured}
+        seconds = round(time.monotonic() - started, 3)
+        append_row(self.run.path / PROBES, row | {"probe_seconds": seconds})
 
-
-def _probed(path: Path) -> set[int]:
-    return {row["epoch"] for row in read_rows(path)}
-
-
-def _probe_row(plan: Plan, method: Method, data: Dataset, epoch: int) -> Row:
-    """The measured part of a row."""
-    started = time.monotonic()
-    last = epoch == plan.run.epochs
-    measured = probe(method, data, probing=plan.probing, alone=last).row()
-    if last:
-        measured["i_nce"] = i_nce(method, data)
-    if last and plan.official:
-        measured["official"] = accuracies(probe(method, data, probing="paper").tasks)
-    return {"epoch": epoch, **measured, "probe_seconds": round(time.monotonic() - started, 3)}
-
-
-def _probes_of_finished(plan: Plan, folder: Path, data: Dataset, device: torch.device) -> list[Row]:
-    """The probed epochs of a finished run; its last one is probed now if it was not."""
-    path = folder / PROBES
-    if plan.run.epochs not in _probed(path):
-        method = load_run(folder, data, device)
-        append_row(path, _probe_row(plan, method, data, plan.run.epochs))
-    return [row for row in read_rows(path) if row["epoch"] in plan.probe_epochs]
+    def conclude(self, *, keep_weights: bool) -> list[Row]:
+        """The rows of a finished run; epochs whose weights were kept are probed now."""
+        for epoch in self.plan.probe_epochs:
+            if epoch not in self.probed:
+                method = new_method(self.plan.run, self.data, self.device)
+                if epoch:
+                    last = epoch == self.plan.run.epochs
+                    self.run.load_weights(method, None if last else epoch)
+                self.evaluate(method.eval(), epoch)
+        probed, epochs = self.probed, self.plan.run.epochs
+        seconds = read_rows(self.run.path / METRICS)[-1]["seconds"] if epochs else 0.0
+        if not keep_weights:
+            for file in self.run.path.glob("*.safetensors"):
+                file.unlink()
+        return [{"seconds": seconds} | probed[epoch] for epoch in self.plan.probe_epochs]
 
 
 def _provenance(plan: Plan, device: torch.device, processes: int) -> Row:

@@ -33,6 +33,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trifeature.checks import require_number, require_whole
 from trifeature.comm.methods import Method
 from trifeature.comm.networks import decayed
 from trifeature.comm.run_folder import TrainingError
@@ -140,14 +141,10 @@ class FineTuning:
     def __post_init__(self) -> None:
         check_name("supervised loss", self.loss, SUPERVISED_LOSSES)
         for name, low in _LEAST.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise InputError(f"{name} must be a whole number ≥ {low}, not {value!r}")
+            object.__setattr__(self, name, require_whole(name, getattr(self, name), low))
         for name in ("learning_rate", "temperature"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"{name} must be positive, not {getattr(self, name)}")
-        if not 0 <= self.weight_decay < math.inf:
-            raise InputError(f"weight_decay must be ≥ 0, not {self.weight_decay}")
+            object.__setattr__(self, name, require_number(name, getattr(self, name), above=0))
+        require_number("weight_decay", self.weight_decay, 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from trifeature.errors import InputError
-from trifeature.samples import as_array
+from trifeature.checks import as_array
+from trifeature.errors import InputError, NotFiniteError
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -43,7 +43,7 @@ def as_features(features: Features) -> Tensor:
         raise InputError(f"features must be [samples, features], not {tuple(points.shape)}")
     points = points if points.dtype == torch.float64 else points.float()
     if not bool(points.isfinite().all()):
-        raise InputError("features must be finite")
+        raise NotFiniteError("features are not finite")
     return points
 
 

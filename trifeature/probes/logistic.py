@@ -25,6 +25,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from trifeature.checks import as_array
 from trifeature.errors import InputError
 from trifeature.probes._lbfgs import Problems, minimize
 from trifeature.probes.inputs import (
@@ -35,7 +36,6 @@ from trifeature.probes.inputs import (
     as_codes,
     as_features,
 )
-from trifeature.samples import as_array
 
 # --------------------------------------------------------------------------- fitted models
 

@@ -1,0 +1,227 @@
+"""A run's folder: nothing lost, nothing silent, whatever happens to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import TINY_DATA, tiny_run
+
+from trifeature.comm import run_folder, training
+from trifeature.comm.run_folder import (
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    WEIGHTS,
+    RunFolder,
+    TrainingError,
+)
+from trifeature.comm.tensor_files import read_tensors
+from trifeature.comm.training import load_run, new_method, train
+from trifeature.data.dataset import Dataset, build, preset
+from trifeature.errors import InputError
+from trifeature.files import locked, read_rows
+
+RUN = tiny_run(epochs=1)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return build(TINY_DATA)
+
+
+@pytest.fixture
+def folder(data: Dataset, tmp_path: Path) -> Path:
+    train(data, RUN, tmp_path / "run")
+    return tmp_path / "run"
+
+
+# --------------------------------------------------------------------------- flipped bits
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, CHECKPOINT])
+def test_no_flipped_bit_is_read_as_a_number(name: str, folder: Path) -> None:
+    """Every value, type, shape, name and note is under the digest."""
+    path = folder / name
+    whole = path.read_bytes()
+    expected, note = read_tensors(path)
+    random = np.random.default_rng(0)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    places = [*random.integers(0, header, 40), *random.integers(header, len(whole), 40)]
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(random.integers(8))
+        path.write_bytes(damaged)
+        with contextlib.suppress(InputError):
+            found, other = read_tensors(path)
+            assert other == note
+            assert found.keys() == expected.keys()
+            assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_a_sign_that_flipped_in_the_weights_is_refused(folder: Path, data: Dataset) -> None:
+    path = folder / WEIGHTS
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 0x80
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"weights.safetensors is damaged: .*digest"):
+        load_run(folder, data)
+
+
+# --------------------------------------------------------------------------- kills and locks
+
+
+def test_what_a_kill_left_of_the_first_file_is_tidied(data: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / f".{CONFIG}.part-123").write_text('{"run": {')
+    train(data, RUN, folder)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [CONFIG, METRICS, CHECKPOINT, WEIGHTS]
+    )
+
+
+def test_what_a_kill_left_of_later_files_is_tidied(data: Dataset, folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    (folder / f".{WEIGHTS}.part-99").write_bytes(b"half")
+    train(data, RUN, folder)
+    assert (folder / WEIGHTS).exists()
+    assert not list(folder.glob(".*"))
+
+
+def test_a_folder_with_one_leftover_and_something_else_is_refused(
+    data: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / f".{CONFIG}.part-1").write_text("")
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="is not a run"):
+        train(data, RUN, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_second_process_waits_and_nothing_is_written_twice(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads hold two locks as two processes would."""
+    monkeypatch.setattr("trifeature.files.PATIENCE", 0.01)
+    folder = tmp_path / "run"
+    waiting, ended = threading.Event(), threading.Event()
+
+    def second() -> None:
+        with RunFolder.open(folder, data, RUN, on_wait=waiting.set) as run:
+            train(data, RUN, run)
+        ended.set()
+
+    with RunFolder.open(folder, data, RUN) as run:
+        other = threading.Thread(target=second)
+        other.start()
+        assert waiting.wait(10)
+        assert not ended.is_set()
+        train(data, RUN, run)
+    other.join(20)
+    assert ended.is_set()
+    assert len(read_rows(folder / METRICS)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]  # no lock is left
+
+
+def test_a_lock_where_nothing_can_be_written_is_an_error_at_once() -> None:
+    if not Path("/proc/self").exists():
+        pytest.skip("needs /proc")
+    with pytest.raises(OSError, match=r"/proc/\.x\.lock"), locked(Path("/proc/.x.lock")):
+        pass
+
+
+# --------------------------------------------------------------------------- numbers
+
+
+def test_weights_that_are_not_finite_never_become_a_checkpoint(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One step of a whole epoch, at a rate that float32 cannot hold: its loss is still finite."""
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
+    run = replace(RUN, batch_size=64, learning_rate=1e38, schedule="constant")
+    for folder in (None, tmp_path / "run"):
+        with pytest.raises(TrainingError, match="weights or gradients are not finite after step 1"):
+            train(data, run, folder)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [CONFIG]
+
+
+def test_a_gradient_that_is_not_finite_in_the_last_step_of_an_epoch_is_noticed(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
+    steps, true = iter(range(100)), training.Backend.backward
+
+    def backward(self: training.Backend, loss: torch.Tensor, parameters: Any) -> None:
+        learned = list(parameters)
+        true(self, loss, learned)
+        if next(steps) == 2:  # the last of the first epoch
+            for parameter in learned:
+                if parameter.grad is not None:
+                    parameter.grad.fill_(np.inf)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Backend, "backward", backward)
+        with pytest.raises(TrainingError, match="not finite after step 3"):
+            train(data, tiny_run(), tmp_path)
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize("key", ["run", "data"])
+def test_a_configuration_of_another_form_names_file_and_key(
+    key: str, folder: Path, data: Dataset
+) -> None:
+    content = json.loads((folder / CONFIG).read_text())
+    del content[key]
+    (folder / CONFIG).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=f"config.json is damaged: it lacks '{key}'"):
+        load_run(folder, data)
+
+
+def test_deeply_nested_json_is_one_line(folder: Path, data: Dataset) -> None:
+    (folder / CONFIG).write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"config\.json is damaged"):
+        load_run(folder, data)
+
+
+# --------------------------------------------------------------------------- memory
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_made(data: Dataset) -> None:
+    with pytest.raises(InputError, match=r"a network of .* parameters .* of memory are free"):
+        new_method(RUN.change(width=10**8), data)
+    with pytest.raises(InputError, match=r"rendering 1,000,000,300 images of 32 px needs"):
+        build(preset("quick", copies=10**7))
+
+
+def test_a_batch_is_measured_against_the_memory_there_is(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trifeature.checks.available_memory", lambda: 10**5)
+    monkeypatch.setattr(training, "new_method", None)
+    with pytest.raises(InputError, match=r"a batch of 8 samples needs .*: a smaller batch size"):
+        train(data, RUN)
+
+
+# --------------------------------------------------------------------------- starting over
+
+
+def test_starting_over_keeps_what_was_there(folder: Path, data: Dataset) -> None:
+    with RunFolder.open(folder, data, RUN) as run:
+        first, weights = run.training, (folder / WEIGHTS).read_bytes()
+        previous = run.start_over()
+        assert run.training != first
+        assert not run.finished
+        train(data, RUN, run)
+    assert (previous / WEIGHTS).read_bytes() == weights
+    assert RunFolder(previous).training == first
+    assert (
+        load_run(previous, data).state_dict().keys() == load_run(folder, data).state_dict().keys()
+    )
