@@ -302,12 +302,12 @@ def test_an_empty_batch_gives_an_empty_result() -> None:
 
 @pytest.mark.parametrize("views", PRESETS.values(), ids=PRESETS)
 def test_view_sets_survive_json(views: ViewSet) -> None:
-    assert ViewSet.from_dict(json.loads(json.dumps(asdict(views)))) == views
+    assert ViewSet.from_json(json.loads(json.dumps(views.to_json()))) == views
 
 
 def test_a_view_set_refuses_unknown_settings() -> None:
     with pytest.raises(InputError, match="unknown setting of a view set 'flip_chance'"):
-        ViewSet.from_dict({"flip_chance": 0.5})
+        ViewSet.from_json({"flip_chance": 0.5})
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Augmentations of each kind of modality: draw the parameters, then apply them.
 
-A set of views is a frozen dataclass that says which random transforms make a view; an ablation is
-another value. It draws parameters for many samples at once and applies them, two steps, so that a
-draw can be printed, replayed and tested.
+The settings of an augmentation are a frozen dataclass; an ablation is another value of it. Drawing
+the parameters of many samples and applying them are two steps, so that a draw can be printed,
+indexed, replayed and tested. Settings are read, written and compared without torch.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Parameters(Protocol):
-    """What was drawn for N samples."""
+    """The parameters drawn for N samples."""
 
     def __len__(self) -> int:
-        """N."""
+        """The number of samples, N."""
 
     def __getitem__(self, index: Any) -> Parameters:
         """The parameters of some samples, by a slice or an index tensor."""
@@ -32,7 +32,7 @@ class Views(Protocol):
     """Which random transforms make a view of an item of one kind."""
 
     kind: ClassVar[str]
-    """The kind of modality that it is for, see `trifeature.modality`."""
+    """Kind of the modalities that they augment, see `trifeature.modality`."""
 
     def draw(
         self,
@@ -41,13 +41,13 @@ class Views(Protocol):
         generator: torch.Generator,
         device: torch.device | str | None = None,
     ) -> Parameters:
-        """Draw the parameters of `count` items of a shape, each independent of the others."""
+        """Draw the parameters of `count` items of a shape, independently of each other."""
 
     def apply(self, items: Tensor, parameters: Any) -> Tensor:
-        """Apply drawn parameters to items [N, *shape]; float32, the items are left as they are."""
+        """Apply drawn parameters to items [N, *shape]: float32; does not modify the items."""
 
     def unique(self) -> Views:
-        """The "unique" augmentation of FactorCL: the same without what hides most of an item."""
+        """FactorCL's "unique" augmentation: without the transforms that remove parts of an item."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `views_from_json` reads back."""

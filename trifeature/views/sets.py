@@ -27,8 +27,8 @@ class ViewSet:
     """Which random transforms make a view, in the order in which they are applied.
 
     An ablation is another value: `replace(ALL, crop_scale=None)`. The defaults are those of
-    CoMM (Dufumier et al. 2025), whose jitter has half of SimCLR's strength. To save one, use
-    `dataclasses.asdict`; `from_dict` reads it back.
+    CoMM (Dufumier et al. 2025), whose jitter has half of SimCLR's strength. Images have any number
+    of channels; saturation, hue and grayscale have an effect on three channels only.
 
     Attributes:
         crop_scale: Least and largest area of the crop, as fractions of the image; None: no crop.
@@ -37,12 +37,13 @@ class ViewSet:
         contrast: Factor uniform in 1 ± this (but never below 0).
         saturation: Factor uniform in 1 ± this (but never below 0).
         hue: Shift uniform in ± this, as a fraction of the color wheel, at most 0.5.
-        jitter_probability: How often a sample's colors are jittered, in random order of the four.
-        grayscale_probability: How often a sample loses its colors.
+        jitter_probability: Probability that a sample's colors are jittered: brightness, contrast,
+            saturation and hue in random order.
+        grayscale_probability: Probability that a sample loses its colors.
         blur_sigma: Least and largest standard deviation of the Gaussian blur, in pixels of the
-            result: scale it with the canvas (these are for 224 pixels).
-        blur_probability: How often a sample is blurred.
-        flip_probability: How often a sample is mirrored left to right.
+            result. It should grow with the image; the default is for 224 pixels.
+        blur_probability: Probability that a sample is blurred.
+        flip_probability: Probability that a sample is mirrored left to right.
         mean: Subtracted from the channels at the end, a number for each channel; None, with `std`,
             for no normalization. ImageNet's, the default, serve images of any number of channels,
             see `trifeature.views.images.normalization`.
@@ -113,28 +114,23 @@ class ViewSet:
         return replace(self, crop_scale=None)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary that `from_json` reads back."""
+        """A plain dictionary that `from_json` reads back, without `kind`."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> ViewSet:
-        """Read what `to_json` wrote."""
-        return cls.from_dict(content)
-
-    @classmethod
-    def from_dict(cls, settings: Mapping[str, object]) -> ViewSet:
-        """The `ViewSet` of a dictionary, such as `dataclasses.asdict` or JSON gives.
+        """Read what `to_json` wrote.
 
         Args:
-            settings: Values by name; a name left out has its default, lists become tuples.
+            content: Settings by name; a missing one has its default, lists become tuples.
 
         Raises:
             InputError: a name is unknown or a value is out of range.
 
-        >>> ViewSet.from_dict({"crop_scale": [0.2, 1.0], "hue": 0}).crop_scale
+        >>> ViewSet.from_json({"crop_scale": [0.2, 1.0], "hue": 0}).crop_scale
         (0.2, 1.0)
         """
-        return cls(**known_settings(cls, "setting of a view set", settings))
+        return cls(**known_settings(cls, "setting of a view set", content))
 
 
 def _check_number(name: str, value: object, least: float, most: float) -> None:
