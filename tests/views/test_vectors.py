@@ -198,11 +198,11 @@ def test_numbers_of_numpy_become_plain_ones() -> None:
     [
         ({"noise": -0.1}, "noise must be at least 0, not -0.1"),
         ({"noise": float("nan")}, "noise must be at least 0, not nan"),
-        ({"noise_probability": 1.5}, "noise_probability must be at least 0 and at most 1, not 1.5"),
+        ({"noise_probability": 1.5}, "noise_probability must be from 0 to 1, not 1.5"),
         ({"drop_probability": "0.5"}, "drop_probability must be a number, not '0.5'"),
         ({"drop": 0.5}, "drop must be two numbers, least and largest, not 0.5"),
         ({"drop": (0.1, 0.2, 0.3)}, "drop must be two numbers, least and largest"),
-        ({"drop": (0.0, 1.5)}, "each number of drop must be at least 0 and at most 1, not 1.5"),
+        ({"drop": (0.0, 1.5)}, "each number of drop must be from 0 to 1, not 1.5"),
         ({"drop": (0.5, 0.2)}, "drop must not fall: 0.5 is above 0.2"),
     ],
 )
