@@ -122,9 +122,9 @@ def exercise_1_2(answer: Any) -> str:
     """Independent sources that are redundant about Y."""
     table, atoms = _table(answer)
     x1x2 = table.sum(2)
-    product = x1x2.sum(1, keepdim=True) * x1x2.sum(0, keepdim=True)
-    ratio = torch.where(x1x2 > 0, x1x2 / product.clamp_min(1e-300), torch.ones(()).double())
-    shared = float((x1x2 * ratio.log2()).sum())
+    product = x1x2.sum(1, keepdims=True) * x1x2.sum(0, keepdims=True)
+    ratio = np.divide(x1x2, product, out=np.ones_like(x1x2), where=x1x2 > 0)
+    shared = float((x1x2 * np.log2(ratio)).sum())
     if shared > 1e-6:
         raise Wrong(
             f"your sources share {shared:.3f} bits with one another; wanted are independent ones, "
