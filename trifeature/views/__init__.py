@@ -8,7 +8,6 @@ indexed, replayed and tested. Settings are read, written and compared without to
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
 from trifeature.errors import InputError, check_name
@@ -88,24 +87,6 @@ def views_from_json(content: Mapping[str, Any]) -> Any:
     rest = dict(content)
     kind = check_name("kind of views", str(rest.pop("kind", "image")), VIEW_KINDS)
     return VIEW_KINDS[kind].from_json(rest)
-
-
-def known_settings(views: type[Any], words: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings in JSON as arguments of a dataclass of views: lists become tuples.
-
-    Args:
-        views: The dataclass.
-        words: What an error calls one of its settings ("setting of vector views").
-        content: Settings by name.
-
-    Raises:
-        InputError: the dataclass has no such setting.
-    """
-    names = [field.name for field in fields(views)]
-    return {
-        check_name(words, str(name), names): tuple(value) if isinstance(value, list) else value
-        for name, value in content.items()
-    }
 
 
 # The package's own kinds register themselves, and import the names above.

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from trifeature.checks import settings_from
 from trifeature.errors import InputError
-from trifeature.views import known_settings, register_views
+from trifeature.views import register_views
 
 if TYPE_CHECKING:
     import torch
@@ -130,7 +131,7 @@ class ViewSet:
         >>> ViewSet.from_json({"crop_scale": [0.2, 1.0], "hue": 0}).crop_scale
         (0.2, 1.0)
         """
-        return cls(**known_settings(cls, "setting of a view set", content))
+        return settings_from(cls, content, "a view set")
 
 
 def _check_number(name: str, value: object, least: float, most: float) -> None:

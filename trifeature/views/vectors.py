@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from trifeature.checks import require_number, require_whole
+from trifeature.checks import require_number, require_whole, settings_from
 from trifeature.errors import InputError
-from trifeature.views import known_settings, register_views
+from trifeature.views import register_views
 
 if TYPE_CHECKING:
     import torch
@@ -118,7 +118,7 @@ class VectorViews:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> VectorViews:
         """Read what `to_json` wrote."""
-        return cls(**known_settings(cls, "setting of vector views", content))
+        return settings_from(cls, content, "vector views")
 
 
 register_views(VectorViews)
