@@ -20,9 +20,11 @@ from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
 from trifeature.files import read_json, read_rows
 from trifeature.probes.interactions import Probing
+from trifeature.views import Views
 
 ROW_FORMAT: Final = 1
-ALIASES: Final = Path(__file__).with_name("aliases.json")
+KEYS: Final = Path(__file__).with_name("keys.json")
+"""Values that keys leave out, and keys of an earlier kind; scripts/keys.py writes it."""
 Row = dict[str, Any]
 
 
@@ -69,10 +71,9 @@ class Plan:
         """
         content = {
             "format": ROW_FORMAT,
-            "data": differences(self.data.to_json(), DatasetSettings().to_json()),
             "method": self.run.method,
-            "run": differences(self.run.to_json(), RunSettings(self.run.method).to_json()),
             "probing": self.probing,
+            **differences(self.data, self.run),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -130,34 +131,69 @@ def make_plan(
 # --------------------------------------------------------------------------- keys
 
 
-def differences(content: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """What of settings, as JSON, differs from the defaults, by dotted name.
+def differences(data: DatasetSettings, run: RunSettings) -> dict[str, Any]:
+    """The settings that are not at their reference value, by dotted name.
 
-    >>> differences({"a": 1, "b": {"c": 2, "d": 3}}, {"a": 1, "b": {"c": 2, "d": 4}})
-    {'b.d': 3}
+    The reference is the default that a setting had when keys were introduced, kept in a file: a
+    default that changes later changes no key either, so rows from before and after it never mix.
+    A setting that is younger has its present default as reference.
+    """
+    reference = _reference(run)
+    given = flat({"data": data.to_json(), "run": run.to_json()})
+    return {name: value for name, value in given.items() if value != reference.get(name)}
+
+
+def flat(content: Any, name: str = "") -> dict[str, Any]:
+    """Settings, as JSON holds them, by dotted name; a list of objects also has its length.
+
+    >>> flat({"epochs": 4.0, "views": [{"hue": 0.1, "crop": (0.4, 1)}]})
+    {'epochs': 4, 'views': 1, 'views.0.hue': 0.1, 'views.0.crop': [0.4, 1]}
     """
     found: dict[str, Any] = {}
-    for name, value in content.items():
-        default = defaults.get(name)
-        if isinstance(value, Mapping) and isinstance(default, Mapping):
-            found |= {f"{name}.{key}": one for key, one in differences(value, default).items()}
-        elif _plain(value) != _plain(default):
-            found[name] = value
+    if isinstance(content, Mapping):
+        parts = dict(content)
+    elif isinstance(content, list | tuple) and any(isinstance(x, Mapping) for x in content):
+        found[name] = len(content)
+        parts = dict(enumerate(content))
+    else:
+        return {name: _plain(content)}
+    for key, part in parts.items():
+        found |= flat(part, f"{name}.{key}" if name else str(key))
     return found
 
 
 def _plain(value: Any) -> Any:
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+    """A value in the one way that JSON writes it: 1 for 1.0, lists for tuples."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _reference(run: RunSettings) -> dict[str, Any]:
+    """The reference value of every setting, for a run of this method and these kinds of views."""
+    kept = _keys()["reference"]
+
+    def of(views: Views) -> dict[str, Any]:
+        usual = {**type(views)().to_json(), **kept["views"].get(views.kind, {})}
+        return {name: value for name, value in usual.items() if name != "kind"}
+
+    default = RunSettings(run.method)
+    now = default.to_json() | {"views": [of(views) for views in run.views]}
+    then = kept["run"] | {"options": kept["options"].get(run.method, {})}
+    if run.light.kind != default.light.kind:
+        now["light"] = then["light"] = of(run.light)
+    earlier = flat({"data": kept["data"], "run": then})
+    return flat({"data": DatasetSettings().to_json(), "run": now}) | earlier | {"run.views": 1}
 
 
 @functools.cache
-def _aliases() -> dict[str, str]:
-    return read_json(ALIASES)
+def _keys() -> dict[str, Any]:
+    return read_json(KEYS)
 
 
 def current_key(key: str) -> str:
     """Today's key of a run, also for rows recorded before keys left defaults out."""
-    return _aliases().get(key, key)
+    return str(_keys()["aliases"].get(key, key))
 
 
 # --------------------------------------------------------------------------- finding rows

@@ -1,0 +1,197 @@
+"""Keys of plans: rows recorded earlier are found, and go on being found as settings are added."""
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_runs import tiny_run
+
+from trifeature.comm import settings as run_settings
+from trifeature.comm.settings import OPTIONS, RunSettings, run_preset
+from trifeature.data import settings as data_settings
+from trifeature.data.dataset import DatasetSettings, preset
+from trifeature.data.pairs import PairRule
+from trifeature.data.render import RenderSettings
+from trifeature.experiments import plan as plans
+from trifeature.experiments.catalog import EXPERIMENTS
+from trifeature.experiments.plan import Plan, missing, result_rows, rows_of
+from trifeature.views import VIEW_KINDS, views_from_json
+from trifeature.views.sets import ALL, LIGHT, ViewSet
+from trifeature.views.vectors import VectorViews
+
+FIGURES = Path(__file__).parents[2] / "figures"
+RECORDED = 68
+"""How many plans of the quick preset have rows in `figures/`, by the code that recorded them."""
+
+
+def every_plan() -> dict[str, Plan]:
+    """The plans of every experiment on the quick preset by key."""
+    every = [p for e in EXPERIMENTS.values() for p in e.plans("quick")]
+    return {plan.key: plan for plan in every}
+
+
+def found() -> int:
+    """How many plans find their last row."""
+    rows = [row for name in ("quick", "demo") for row in result_rows(FIGURES / f"{name}.jsonl")]
+    return sum(
+        any(row["epoch"] == plan.run.epochs for row in rows_of(plan, rows))
+        for plan in every_plan().values()
+    )
+
+
+def test_every_recorded_plan_finds_its_rows() -> None:
+    assert found() == RECORDED
+    rows = result_rows(FIGURES / "quick.jsonl")
+    recorded = [plan for plan in every_plan().values() if rows_of(plan, rows)]
+    assert missing(recorded, rows) == []
+    for plan in recorded:
+        for row in rows_of(plan, rows):
+            assert (row["method"], row["seed"], row["biased"], row["setting"]) == (
+                plan.run.method,
+                plan.run.seed,
+                plan.biased,
+                plan.setting,
+            )
+
+
+def test_an_earlier_key_stands_for_one_plan() -> None:
+    aliases = json.loads(plans.KEYS.read_text())["aliases"]
+    assert all(re.fullmatch("[0-9a-f]{16}", key) for pair in aliases.items() for key in pair)
+    assert len(set(aliases.values())) == len(aliases)
+    assert not aliases.keys() & set(aliases.values())
+    every = [p for e in EXPERIMENTS.values() for name in ("quick", "fast") for p in e.plans(name)]
+    assert {plan.key for plan in every} <= set(aliases.values())
+
+
+# --------------------------------------------------------------------------- settings that come
+
+
+def grown(kind: type[Any]) -> type[Any]:
+    """A class of settings with one more field."""
+
+    @dataclass(frozen=True)
+    class Grown(kind):  # type: ignore[misc]  # a class that is known at run time only
+        added_later: float = 0.25
+
+    Grown.__name__ = Grown.__qualname__ = kind.__name__
+    return Grown
+
+
+class Future:
+    """The package as it would be if every class of settings had one more field."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.views = {kind: grown(views) for kind, views in VIEW_KINDS.items()}
+        self.run, self.data = grown(RunSettings), grown(DatasetSettings)
+        self.rule, self.render = grown(PairRule), grown(RenderSettings)
+        self.options = {name: grown(options) for name, options in OPTIONS.items()}
+        for name in OPTIONS:
+            patch.setitem(run_settings.OPTIONS, name, self.options[name])
+        for kind, views in self.views.items():
+            patch.setitem(VIEW_KINDS, kind, views)
+        patch.setattr(plans, "RunSettings", lambda name: self.of_run(RunSettings(name)))
+        patch.setattr(plans, "DatasetSettings", lambda: self.of_data(DatasetSettings()))
+
+    def of(self, plan: Plan, **added: float) -> Plan:
+        """The same plan in that package."""
+        return replace(plan, data=self.of_data(plan.data), run=self.of_run(plan.run, **added))
+
+    def of_data(self, data: DatasetSettings) -> Any:
+        nested = {
+            "rule": self.rule(**vars(data.rule)),
+            "render": self.render(**vars(data.render)),
+        }
+        return self.data(**vars(data) | nested)
+
+    def of_run(self, run: RunSettings, **added: float) -> Any:
+        def of_views(views: Any) -> Any:
+            return self.views[views.kind](**vars(views))
+
+        nested = {
+            "options": self.options[run.method](**vars(run.options)),
+            "views": tuple(of_views(views) for views in run.views),
+            "light": of_views(run.light),
+        }
+        return self.run(**vars(run) | nested | added)
+
+
+def test_a_field_more_in_every_class_of_settings_loses_no_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = every_plan()
+    future = Future(monkeypatch)
+    after = [future.of(plan) for plan in before.values()]
+    assert "added_later" in json.dumps([after[0].run.to_json(), after[0].data.to_json()])
+    assert [plan.key for plan in after] == list(before)
+    changed = future.of(next(iter(before.values())), added_later=0.5)
+    assert changed.key not in before
+
+
+def test_a_default_that_changes_later_changes_no_key_and_shares_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = every_plan()
+    usual = Plan("quick", preset("quick"), RunSettings(), (0,)).key
+
+    @dataclass(frozen=True)
+    class Changed(RunSettings):
+        weight_decay: float = 0.05
+
+    monkeypatch.setattr(plans, "RunSettings", Changed)
+    assert list(every_plan()) == list(before)
+    assert Plan("quick", preset("quick"), Changed(), (0,)).key != usual
+
+
+# --------------------------------------------------------------------------- settings that came
+
+
+def test_settings_written_before_a_field_existed_are_read_with_its_default() -> None:
+    run = run_preset("quick", epochs=2, seed=4).to_json()
+    for name in ("precision", "warmup", "light"):
+        content = {key: value for key, value in run.items() if key != name}
+        read = RunSettings.from_json(content)
+        assert getattr(read, name) == getattr(RunSettings(), name)
+        assert (read.epochs, read.seed) == (2, 4)
+    data = preset("quick", seed=4).to_json()
+    del data["validation"], data["rule"]["distinct_unique"], data["render"]["oversample"]
+    settings = DatasetSettings.from_json(data)
+    assert settings.validation is settings.rule.distinct_unique is False
+    assert settings.render.oversample == 1
+    assert settings.seed == 4
+    assert views_from_json({"hue": 0.2}) == ViewSet(hue=0.2)
+
+
+# --------------------------------------------------------------------------- what differs
+
+
+def key(**changes: Any) -> str:
+    run = tiny_run()
+    return Plan("quick", preset("quick"), replace(run, **changes), ()).key
+
+
+def test_views_count_by_their_number_and_by_what_each_is() -> None:
+    one = replace(ALL, hue=0.2)
+    views = [(ALL,), (ALL, ALL), (one,), (one, ALL), (ALL, one), (one, one), (VectorViews(),)]
+    keys = [key(views=some) for some in views]
+    keys += [key(light=ALL), key(light=VectorViews()), key(views=(ALL, VectorViews()))]
+    assert len(set(keys)) == len(keys)
+
+
+def test_equal_settings_have_equal_keys_however_their_numbers_are_written() -> None:
+    assert key(weight_decay=0.0) == key(weight_decay=0)
+    light = (LIGHT, replace(LIGHT, flip_probability=0.0))
+    assert key(light=light[0]) == key(light=light[1])
+    assert key(views=(replace(ALL, hue=0),)) == key(views=(replace(ALL, hue=0.0),))
+
+
+def test_every_field_of_every_class_of_settings_has_a_reference() -> None:
+    """The file is written anew when a setting is added: `python scripts/keys.py`."""
+    reference = json.loads(plans.KEYS.read_text())["reference"]
+    assert reference["options"].keys() >= OPTIONS.keys() & {"comm", "cross", "cross+self"}
+    for name, kind in {"data": data_settings.DatasetSettings, "run": RunSettings}.items():
+        names = {field.name for field in dataclasses.fields(kind)}
+        assert names - {"method", "options", "views"} <= reference[name].keys()
