@@ -30,7 +30,7 @@ from trifeature.comm.training import load_run, new_method
 from trifeature.data.dataset import Dataset, build
 from trifeature.data.render import render
 from trifeature.errors import check_name
-from trifeature.experiments.executor import execute
+from trifeature.experiments.execute import execute
 from trifeature.experiments.plan import Plan, Row, make_plan, result_rows, rows_of
 from trifeature.files import read_json, read_rows, write_json
 from trifeature.probes.interactions import probe
@@ -227,7 +227,7 @@ def main() -> None:
     names = [check_name("network", name, KINDS) for name in arguments.names or KINDS]
     WEIGHTS.mkdir(exist_ok=True)
     rows = arguments.runs / "rows.jsonl"
-    execute([KINDS[name].plan() for name in names], runs=arguments.runs, rows=rows, jobs=1)
+    execute([KINDS[name].plan() for name in names], runs=arguments.runs, rows=rows)
     for name in names:
         measured = keep(name, arguments.runs, read_rows(RECORDED))["measured"]
         size = (WEIGHTS / f"{name}.safetensors").stat().st_size / 1000

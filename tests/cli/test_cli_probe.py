@@ -29,7 +29,7 @@ from trifeature.comm.settings import OPTIONS, CoMMOptions, Options, RunSettings,
 from trifeature.comm.training import Progress
 from trifeature.data import storage
 from trifeature.data.dataset import preset
-from trifeature.experiments import executor
+from trifeature.experiments import execute as execution
 from trifeature.experiments.catalog import EXPERIMENTS
 from trifeature.experiments.plan import Plan, Row, control_of, missing
 from trifeature.extra import accelerate
@@ -188,7 +188,7 @@ def carried(monkeypatch: pytest.MonkeyPatch, undrawn: None) -> list[Carried]:
         rest["report"](Progress(1.0, 1, {"loss": 4.0}, 0.0))
         return [measured(plan, epoch) for epoch in plan.probe_epochs]
 
-    monkeypatch.setattr(executor, "carry_out", carry_out)
+    monkeypatch.setattr(execution, "carry_out", carry_out)
     return calls
 
 

@@ -14,7 +14,6 @@ from trifeature.cli.common import (
     PrecisionOption,
     bold,
     guarded,
-    read_execution,
     say,
 )
 from trifeature.cli.runs import (
@@ -25,7 +24,6 @@ from trifeature.cli.runs import (
     JobsOption,
     PresetOption,
     ProbingOption,
-    measured,
     name_files,
     read_precision,
     read_probing,
@@ -38,10 +36,10 @@ from trifeature.experiments.ablation import curves_of_rows
 from trifeature.experiments.base import Experiment, results
 from trifeature.experiments.catalog import EXPERIMENTS, most_valuable_first
 from trifeature.experiments.drawing import as_latex, as_text, draw, table
-from trifeature.experiments.executor import default_jobs, expected_seconds
+from trifeature.experiments.execute import expected_seconds
 from trifeature.experiments.plan import Plan, Row, missing, result_rows
-from trifeature.extra.accelerate import ChooseBackend
-from trifeature.extra.ray_executor import Cluster, execute_on_ray
+from trifeature.extra.pool import default_jobs
+from trifeature.extra.ray_executor import Cluster, RayExecutor
 from trifeature.files import write_atomically
 from trifeature.plots import interaction_curves, save
 from trifeature.presets import get_preset
@@ -109,29 +107,17 @@ def reproduce(
             plans, result_rows(file), jobs or default_jobs(pick_device(device), len(plans))
         )
         return
-    if cluster is None:
-        _, outcome = run_plans(
-            plans,
-            out,
-            rows=file,
-            device=device,
-            jobs=jobs,
-            time_budget=time_budget,
-            keep_weights=keep_weights,
-            execution=execution,
-        )
-    else:
-        outcome = execute_on_ray(
-            plans,
-            cluster,
-            runs=out,
-            rows=file,
-            device=device,
-            time_budget=time_budget,
-            keep_weights=keep_weights,
-            backend=ChooseBackend(read_execution(execution)),
-            on_rows=lambda plan, new: say(f"{plan.describe()}: {measured(new)}"),
-        )
+    _, outcome = run_plans(
+        plans,
+        out,
+        rows=file,
+        device=device if cluster is None else None,
+        jobs=jobs,
+        executor=None if cluster is None else RayExecutor(cluster, device),
+        time_budget=time_budget,
+        keep_weights=keep_weights,
+        execution=execution,
+    )
     words = f"{len(outcome.finished)} runs done, {outcome.skipped} had their rows"
     left = f", {len(outcome.left)} left for want of time" if outcome.left else ""
     say(f"{words}{left}; rows: {bold(file)}")

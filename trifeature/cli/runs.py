@@ -26,10 +26,11 @@ from trifeature.experiments.ablation import (
     plans_of,
     untrained_rows,
 )
-from trifeature.experiments.executor import BackendOf, Outcome, execute
+from trifeature.experiments.execute import BackendOf, Event, Executor, Outcome, execute
 from trifeature.experiments.plan import Plan, Row, result_rows
 from trifeature.extra.accelerate import ChooseBackend
 from trifeature.extra.distributed import Distributed, current, own_device
+from trifeature.extra.pool import Pool
 from trifeature.plots import interaction_curves, save
 from trifeature.presets import get_preset
 from trifeature.probes.interactions import PROBINGS, Probing
@@ -114,6 +115,7 @@ def run_plans(
     source: Path | None = None,
     device: str | None = None,
     jobs: int | None = None,
+    executor: Executor | None = None,
     time_budget: float | None = None,
     keep_weights: bool = True,
     execution: str | None = None,
@@ -122,7 +124,7 @@ def run_plans(
     target, file = own_device(pick_device(device)), rows or out / ROWS
     how = read_execution(execution)
     group = current()
-    if how is not None:
+    if how is not None and executor is None:
         how.require(target)
     if how is not None and how.compiled and group.size > 1:
         raise InputError("distributed training supports only --execution plain")
@@ -132,15 +134,18 @@ def run_plans(
     with several_bars() as bars:
         tasks: dict[str, TaskID] = {}
 
-        def on_progress(plan: Plan, progress: Progress) -> None:
+        def show(plan: Plan, event: Event) -> None:
+            if isinstance(event, str):
+                say(escape(event))
+                return
+            if isinstance(event, Progress):
+                losses = " ".join(f"{name} {value:.2f}" for name, value in event.terms.items())
+                epoch = event.epoch
+            else:
+                losses, epoch = measured(event), float(plan.run.epochs)
             if plan.key not in tasks:
                 tasks[plan.key] = bars.add_task(plan.describe(), total=plan.run.epochs, losses="")
-            losses = " ".join(f"{name} {value:.2f}" for name, value in progress.terms.items())
-            bars.update(tasks[plan.key], completed=progress.epoch, losses=losses)
-
-        def on_rows(plan: Plan, new: list[Row]) -> None:
-            if plan.key in tasks:
-                bars.update(tasks[plan.key], completed=plan.run.epochs, losses=measured(new))
+            bars.update(tasks[plan.key], completed=epoch, losses=losses)
 
         outcome = execute(
             plans,
@@ -148,13 +153,12 @@ def run_plans(
             rows=file,
             source=source,
             device=target,
-            jobs=jobs,
+            executor=executor or Pool(jobs),
             time_budget=time_budget,
             keep_weights=keep_weights,
             backend=backend,
             process=Distributed(group),
-            on_progress=on_progress,
-            on_rows=on_rows,
+            callback=show,
         )
     if outcome.skipped:
         say(f"{outcome.skipped} finished before: their rows are kept")

@@ -2,7 +2,7 @@
 
 Ray places the tasks, waits for room and starts a task again whose worker or node has died
 (https://docs.ray.io/en/latest/ray-core/fault-tolerance.html); nothing here schedules. The process
-that calls `execute_on_ray` alone writes rows.
+that calls `trifeature.experiments.execute.execute` alone writes rows.
 
 What the nodes need: this version of trifeature, installed. A run works in the folder of the same
 absolute path on its node. Where all nodes share that folder, a run that is started again continues
@@ -16,11 +16,10 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -28,14 +27,7 @@ import torch
 import trifeature
 from trifeature.comm.run_folder import TrainingError
 from trifeature.errors import InputError
-from trifeature.experiments.executor import (
-    BackendOf,
-    Job,
-    OnRows,
-    Outcome,
-    Work,
-    plain_backend,
-)
+from trifeature.experiments.execute import Callback, Queue, Runner
 from trifeature.experiments.plan import Plan, Row
 
 RETRIES: Final = 5
@@ -120,56 +112,46 @@ def make_request(
     return request
 
 
-def execute_on_ray(
-    plans: Sequence[Plan],
-    cluster: Cluster,
-    *,
-    runs: Path,
-    rows: Path,
-    source: Path | None = None,
-    device: str | None = None,
-    time_budget: float | None = None,
-    keep_weights: bool = True,
-    backend: BackendOf = plain_backend,
-    on_rows: OnRows | None = None,
-) -> Outcome:
-    """Hand the plans that have no rows yet to a Ray cluster and append their rows as each ends.
+@dataclass(frozen=True)
+class RayExecutor:
+    """The executor on an existing cluster, see `trifeature.experiments.execute.Executor`.
 
-    Without a time budget Ray is given all of them at once, so that nodes that join are used. With
-    one it is given only as many as the cluster can hold, the next as each ends; and a run that
-    Ray starts, or starts again, too late to end in time is left (by the nodes' clocks).
+    Without a time budget Ray is given all runs at once, so that nodes that join are used. With one
+    it is given only as many as the cluster can hold, the next as each ends; and a run that Ray
+    starts, or starts again, too late to end in time is left (by the nodes' clocks).
 
-    Args:
-        plans: In the order of their value.
+    Attributes:
         cluster: Where, and what each run asks for. A connection that is there already is used and
             left open.
-        runs: Folder of the runs' folders, on every node.
-        rows: JSON lines to append to, here.
-        source: Folder of the data set of all plans, on every node; each run renders its own when
-            not given.
         device: See `make_request`.
-        time_budget: Seconds. Nothing is started that is not expected to end within it.
-        keep_weights: See `trifeature.experiments.run.carry_out`.
-        backend: Chooses how steps are taken.
-        on_rows: Called with a plan and its rows when it has ended.
-
-    Raises:
-        InputError: Ray is not installed, no cluster answers, or it cannot hold a run.
-        InputError, TrainingError, OSError: a run failed, or its workers died more than `RETRIES`
-            times; rows of finished ones are kept, the other runs are canceled.
     """
-    ray = _import_ray()
-    work = Work(plans, rows, time_budget, on_rows)
-    if not work.todo:
-        return work.outcome()
-    with _connected(ray, cluster.address):
-        request = make_request(cluster, device, _nodes(ray))
-        place = None if source is None else source.absolute()
-        do = Job(runs.absolute(), place, request.device, keep_weights, backend)
-        submit = _submitter(ray, do, request, work)
-        limit = None if time_budget is None else lambda: _room(ray, request)
-        _dispatch(ray, submit, limit, work)
-    return work.outcome()
+
+    cluster: Cluster = Cluster()
+    device: str | None = None
+
+    def __call__(
+        self,
+        queue: Queue,
+        runner: Runner,
+        callback: Callback | None = None,  # noqa: ARG002 - Ray's tasks report no progress
+    ) -> Iterator[tuple[Plan, list[Row]]]:
+        """Hand a queue's plans to Ray. The runner's folders are the nodes', its device is Ray's.
+
+        Raises:
+            InputError: Ray is not installed, no cluster answers, or it cannot hold a run.
+            InputError, TrainingError, OSError: a run failed, or its workers died more than
+                `RETRIES` times; the other runs are canceled.
+        """
+        ray = _import_ray()
+        if not queue.todo:
+            return
+        with _connected(ray, self.cluster.address):
+            request = make_request(self.cluster, self.device, _nodes(ray))
+            source = None if runner.source is None else runner.source.absolute()
+            there = replace(
+                runner, runs=runner.runs.absolute(), source=source, device=request.device
+            )
+            yield from _tasks(ray, queue, there, request)
 
 
 def _import_ray() -> Any:
@@ -229,25 +211,39 @@ def _room(ray: Any, request: Request) -> int:
 # --------------------------------------------------------------------------- the runs
 
 
-def _submitter(ray: Any, do: Job, request: Request, work: Work) -> Callable[[Plan], Any]:
-    """A function that hands a plan to Ray and returns the reference of its result."""
+def _tasks(
+    ray: Any, queue: Queue, runner: Runner, request: Request
+) -> Iterator[tuple[Plan, list[Row]]]:
+    """Keep Ray supplied and yield what ends; however this is left, nothing keeps running."""
     task = ray.remote(
         num_cpus=request.cpus,
         num_gpus=request.gpus,
         max_retries=RETRIES,
         retry_exceptions=False,  # what a run itself raises it would raise again
     )(_carry_out)
-
-    def submit(plan: Plan) -> Any:
-        latest = time.time() + work.spare(plan)
-        named = task.options(name=plan.describe())
-        return named.remote(do, plan, request.cpus, (trifeature.__version__, plan.key), latest)
-
-    return submit
+    running: dict[Any, Plan] = {}
+    try:
+        while True:
+            room = _room(ray, request) if queue.limited else math.inf
+            while len(running) < room and (plan := next(queue, None)) is not None:
+                latest, version = time.time() + queue.slack(plan), trifeature.__version__
+                named = task.options(name=plan.describe())
+                reference = named.remote(runner, plan, request.cpus, (version, plan.key), latest)
+                running[reference] = plan
+            if not running:
+                return
+            (ready,), _ = ray.wait(list(running), num_returns=1)
+            plan = running.pop(ready)
+            rows = _result(ray, ready, plan)
+            if rows is not None:
+                yield plan, rows
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=True)
 
 
 def _carry_out(
-    do: Job, plan: Plan, threads: int, expected: tuple[str, str], latest: float
+    runner: Runner, plan: Plan, threads: int, expected: tuple[str, str], latest: float
 ) -> _Result:
     """What a node does: a plan's rows, or why there are none; None if it was too late to start.
 
@@ -262,31 +258,9 @@ def _carry_out(
         return None
     torch.set_num_threads(threads)
     try:
-        return do(plan, None)
+        return runner(plan)
     except (InputError, TrainingError, OSError) as problem:
         return problem
-
-
-def _dispatch(
-    ray: Any, submit: Callable[[Plan], Any], limit: Callable[[], int] | None, work: Work
-) -> None:
-    """Keep Ray supplied and record what ends; however this is left, nothing keeps running."""
-    running: dict[Any, Plan] = {}
-    try:
-        while True:
-            room = math.inf if limit is None else limit()
-            while len(running) < room and (plan := work.take()) is not None:
-                running[submit(plan)] = plan
-            if not running:
-                return
-            (ready,), _ = ray.wait(list(running), num_returns=1)
-            plan = running.pop(ready)
-            rows = _result(ray, ready, plan)
-            if rows is not None:
-                work.record(plan, rows)
-    finally:
-        for reference in running:
-            ray.cancel(reference, force=True)
 
 
 def _result(ray: Any, reference: Any, plan: Plan) -> list[Row] | None:

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 import torch
-from test_executor import SECONDS, make, measured, row_of
+from planned_runs import SECONDS, make, measured, row_of
 
 import trifeature
 from trifeature.cli import comm_probe_main
 from trifeature.comm.run_folder import METRICS, TrainingError
 from trifeature.errors import InputError
-from trifeature.experiments import executor
-from trifeature.experiments.executor import execute
+from trifeature.experiments import execute as execution
+from trifeature.experiments.execute import Outcome, execute
 from trifeature.experiments.plan import Plan, Row
 from trifeature.extra import ray_executor
-from trifeature.extra.ray_executor import Cluster, Request, execute_on_ray, make_request
+from trifeature.extra.ray_executor import Cluster, RayExecutor, Request, make_request
 from trifeature.files import append_row, read_rows
 
 CPU_NODE, GPU_NODE = {"CPU": 4.0, "memory": 1e9}, {"CPU": 8.0, "GPU": 2.0}
@@ -228,7 +228,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
             raise InputError("unlucky")
         return [row_of(plan)]
 
-    monkeypatch.setattr(executor, "carry_out", carry_out)
+    monkeypatch.setattr(execution, "carry_out", carry_out)
     return ray
 
 
@@ -243,14 +243,14 @@ def test_missing_runs_are_handed_over_at_once_and_their_rows_written_here(
     rows = tmp_path / "rows.jsonl"
     append_row(rows, row_of(make(1)))
     told: list[int] = []
-    outcome = execute_on_ray(
+    outcome = execute(
         [make(n) for n in range(4)],
-        Cluster(),
+        executor=RayExecutor(),
         runs=Path("runs"),
         rows=rows,
-        on_rows=lambda plan, _: told.append(plan.run.seed),
+        callback=lambda plan, _: told.append(plan.run.seed),
     )
-    assert outcome == executor.Outcome([make(0), make(2), make(3)], skipped=1, left=[])
+    assert outcome == Outcome([make(0), make(2), make(3)], skipped=1, left=[])
     assert keys(rows) == [make(n).key for n in (1, 0, 2, 3)]
     assert (told, fake.waiting, fake.canceled) == ([0, 2, 3], [3, 2, 1], [])
     retried = {"max_retries": ray_executor.RETRIES, "retry_exceptions": False}
@@ -261,8 +261,8 @@ def test_nothing_missing_needs_no_cluster(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "ray", FakeRay(connected=False))
     rows = tmp_path / "rows.jsonl"
     append_row(rows, row_of(make(1)))
-    outcome = execute_on_ray([make(1)], Cluster("nowhere"), runs=tmp_path, rows=rows)
-    assert outcome == executor.Outcome([], skipped=1, left=[])
+    outcome = execute([make(1)], executor=RayExecutor(Cluster("nowhere")), runs=tmp_path, rows=rows)
+    assert outcome == Outcome([], skipped=1, left=[])
 
 
 def test_with_a_time_budget_no_more_are_handed_over_than_run_at_once(
@@ -270,7 +270,9 @@ def test_with_a_time_budget_no_more_are_handed_over_than_run_at_once(
 ) -> None:
     plans = [make(n) for n in range(5)]
     rows = tmp_path / "rows.jsonl"
-    outcome = execute_on_ray(plans, Cluster(), runs=tmp_path, rows=rows, time_budget=SECONDS / 2)
+    outcome = execute(
+        plans, executor=RayExecutor(), runs=tmp_path, rows=rows, time_budget=SECONDS / 2
+    )
     # Two were under way before it was known that a run takes longer than there is time.
     assert (outcome.finished, outcome.left) == (plans[:2], plans[2:])
     assert fake.waiting == [2, 1]
@@ -280,7 +282,7 @@ def test_with_a_time_budget_no_more_are_handed_over_than_run_at_once(
 def test_a_run_that_ray_starts_too_late_is_left(fake: FakeRay, tmp_path: Path) -> None:
     fake.late = 0.2
     rows = tmp_path / "rows.jsonl"
-    outcome = execute_on_ray([make(0)], Cluster(), runs=tmp_path, rows=rows, time_budget=0.1)
+    outcome = execute([make(0)], executor=RayExecutor(), runs=tmp_path, rows=rows, time_budget=0.1)
     assert (outcome.finished, outcome.left) == ([], [make(0)])
     assert fake.waiting == [1]
     assert not rows.exists()
@@ -290,7 +292,7 @@ def test_a_run_that_fails_is_raised_and_the_others_canceled(fake: FakeRay, tmp_p
     rows = tmp_path / "rows.jsonl"
     plans = [make(n) for n in (0, 13, 1, 2)]
     with pytest.raises(InputError, match=r"^unlucky$"):
-        execute_on_ray(plans, Cluster(), runs=tmp_path, rows=rows)
+        execute(plans, executor=RayExecutor(), runs=tmp_path, rows=rows)
     assert keys(rows) == [plans[0].key]
     assert fake.canceled == [plan.describe() for plan in plans[2:]]
 
@@ -301,7 +303,7 @@ def test_ctrl_c_cancels_what_is_under_way(fake: FakeRay, tmp_path: Path) -> None
 
     rows = tmp_path / "rows.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        execute_on_ray([make(0), make(1)], Cluster(), runs=tmp_path, rows=rows, on_rows=stop)
+        execute([make(0), make(1)], executor=RayExecutor(), runs=tmp_path, rows=rows, callback=stop)
     assert fake.canceled == [make(1).describe()]
     assert keys(rows) == [make(0).key]
 
@@ -323,7 +325,7 @@ def test_what_ray_raises_becomes_one_line_unless_it_is_a_defect(
 ) -> None:
     fake.died = raised
     with pytest.raises(kind, match=message):
-        execute_on_ray([make(0)], Cluster(), runs=tmp_path, rows=tmp_path / "rows.jsonl")
+        execute([make(0)], executor=RayExecutor(), runs=tmp_path, rows=tmp_path / "rows.jsonl")
 
 
 def test_a_node_with_another_version_is_refused_before_it_trains(
@@ -335,7 +337,7 @@ def test_a_node_with_another_version_is_refused_before_it_trains(
 
     monkeypatch.setattr(fake, "get", get)
     with pytest.raises(InputError, match=r"another trifeature .*\(0\.0\.9, here"):
-        execute_on_ray([make(0)], Cluster(), runs=tmp_path, rows=tmp_path / "rows.jsonl")
+        execute([make(0)], executor=RayExecutor(), runs=tmp_path, rows=tmp_path / "rows.jsonl")
 
 
 # --------------------------------------------------------------------------- a real cluster
@@ -383,14 +385,18 @@ def test_a_node_that_is_killed_loses_no_run_and_rows_equal_the_local_ones(
 
     killer = threading.Thread(target=kill)
     killer.start()
-    outcome = execute_on_ray(
-        plans, Cluster(cluster.address), runs=runs, rows=rows, keep_weights=False
+    outcome = execute(
+        plans,
+        executor=RayExecutor(Cluster(cluster.address)),
+        runs=runs,
+        rows=rows,
+        keep_weights=False,
     )
     killer.join()
     assert seen == [False]  # both nodes were at work on their first run
     assert {plan.key for plan in outcome.finished} == {plan.key for plan in plans}
     assert sorted(keys(rows)) == sorted(plan.key for plan in plans)
-    execute(plans, runs=tmp_path / "local", rows=local, jobs=1, keep_weights=False)
+    execute(plans, runs=tmp_path / "local", rows=local, keep_weights=False)
     assert measured(rows) == measured(local)
 
 
@@ -402,7 +408,7 @@ def test_failures_and_stops_free_the_cluster(cluster: Any, tmp_path: Path) -> No
     long = make(1, epochs=10**6)
     bad = make(0, loss="L_3")
     with pytest.raises(InputError, match=r"^unknown loss 'L_3'"):
-        execute_on_ray([bad, long], Cluster(), runs=tmp_path / "runs", rows=rows)
+        execute([bad, long], executor=RayExecutor(), runs=tmp_path / "runs", rows=rows)
     assert not rows.exists()
 
     def stop() -> None:
@@ -411,6 +417,6 @@ def test_failures_and_stops_free_the_cluster(cluster: Any, tmp_path: Path) -> No
 
     threading.Thread(target=stop).start()
     with pytest.raises(KeyboardInterrupt):
-        execute_on_ray([long], Cluster(), runs=tmp_path / "stopped", rows=rows)
+        execute([long], executor=RayExecutor(), runs=tmp_path / "stopped", rows=rows)
     until(lambda: ray.available_resources().get("CPU") == 1.0)
     ray.shutdown()
