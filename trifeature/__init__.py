@@ -1,3 +1,85 @@
-"""Trifeature pairs with known redundancy, uniqueness and synergy, and models that learn them."""
+"""Trifeature pairs with known redundancy, uniqueness and synergy, and models that learn them.
+
+    import trifeature as tf
+
+    data = tf.build(tf.preset("quick", match_rate=1.0))
+    method = tf.train(data, tf.run_preset("quick"))
+    print(tf.probe(method, data).row())
+
+Every name is imported when it is first used, so `import trifeature` itself costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 __version__ = "0.1.0"
+
+_MODULES: Final[dict[str, tuple[str, ...]]] = {
+    "errors": ("InputError",),
+    "samples": ("Samples", "Task"),
+    "modality": ("Modality", "Kind", "register_kind"),
+    "data.settings": ("DatasetSettings", "preset"),
+    "data.dataset": ("Dataset", "build", "with_pairs"),
+    "data.storage": ("generate", "load"),
+    "comm.settings": ("Options", "RunSettings", "run_preset"),
+    "comm.methods": ("Method", "register_method"),
+    "comm.encoders": ("register_encoder",),
+    "comm.training": ("load_run", "new_method", "train"),
+    "probes.interactions": ("probe",),
+    "probes.logistic": ("LogisticProbe",),
+    "pid": ("atoms_of_columns", "broja", "estimate"),
+}
+"""The public names by the module that each is defined in."""
+
+_PACKAGES: Final = ("comm", "data", "experiments", "extra", "pid", "plots", "probes", "views")
+
+_PLACES: Final = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_PLACES)]  # noqa: PLE0604 - they are all strings
+
+if TYPE_CHECKING:
+    from trifeature.comm.encoders import register_encoder as register_encoder
+    from trifeature.comm.methods import Method as Method
+    from trifeature.comm.methods import register_method as register_method
+    from trifeature.comm.settings import Options as Options
+    from trifeature.comm.settings import RunSettings as RunSettings
+    from trifeature.comm.settings import run_preset as run_preset
+    from trifeature.comm.training import load_run as load_run
+    from trifeature.comm.training import new_method as new_method
+    from trifeature.comm.training import train as train
+    from trifeature.data.dataset import Dataset as Dataset
+    from trifeature.data.dataset import build as build
+    from trifeature.data.dataset import with_pairs as with_pairs
+    from trifeature.data.settings import DatasetSettings as DatasetSettings
+    from trifeature.data.settings import preset as preset
+    from trifeature.data.storage import generate as generate
+    from trifeature.data.storage import load as load
+    from trifeature.errors import InputError as InputError
+    from trifeature.modality import Kind as Kind
+    from trifeature.modality import Modality as Modality
+    from trifeature.modality import register_kind as register_kind
+    from trifeature.pid import atoms_of_columns as atoms_of_columns
+    from trifeature.pid import broja as broja
+    from trifeature.pid import estimate as estimate
+    from trifeature.probes.interactions import probe as probe
+    from trifeature.probes.logistic import LogisticProbe as LogisticProbe
+    from trifeature.samples import Samples as Samples
+    from trifeature.samples import Task as Task
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name in _PACKAGES:
+        return import_module(f"trifeature.{name}")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'trifeature' has no attribute {name!r}")
+    value = getattr(import_module(f"trifeature.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted({*globals(), *_PLACES})

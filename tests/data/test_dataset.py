@@ -25,6 +25,8 @@ from trifeature.data.dataset import (
     plan_pairs,
     preset,
     summarize,
+    with_match_rate,
+    with_pairs,
 )
 from trifeature.data.pairs import PairRule, label
 from trifeature.data.render import RenderSettings, render
@@ -334,3 +336,38 @@ def test_the_summary_counts_what_was_drawn(tiny: Dataset) -> None:
             counted = [pairs.labels[task].tolist().count(value) for value in range(classes)]
             assert entry["labels"][task] == counted
     assert json.loads(json.dumps(summary)) == summary
+
+
+# --------------------------------------------------------------------------- pairs of one's own
+
+
+def test_own_pairs_have_the_labels_of_what_they_show(tiny: Dataset) -> None:
+    images = np.array([[0, 5], [7, 7], [3, 1]])
+    own = with_pairs(tiny, images)
+    shown = tiny.tables["train"].attributes[images]
+    assert own.pairs["train"].labels["unique2"].tolist() == shown[:, 1, 1].tolist()
+    partners = tiny.settings.partners
+    match = [partners[first[1]] == second[2] for first, second in shown]
+    assert own.pairs["train"].labels["synergy"].tolist() == [int(m) for m in match]
+    assert own.pairs["test"] is tiny.pairs["test"]
+
+
+def test_own_pairs_make_another_data_set_for_a_runs_folder(tiny: Dataset) -> None:
+    one, other = (with_pairs(tiny, [[0, k], [1, 2]]).samples().origin for k in (1, 2))
+    assert one != other
+    assert tiny.samples().origin == tiny.settings.to_json()
+    assert with_match_rate(with_pairs(tiny, [[0, 1], [1, 2]]), 1.0).own_pairs == {}
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        ([[0, 1, 2]], r"pairs must be whole numbers \[P, 2\]"),
+        ([[0.5, 1.0]], "pairs must be whole numbers"),
+        ([[0, 10**6]], "pairs must name images 0 to"),
+        (np.zeros((0, 2), int), "at least one pair"),
+    ],
+)
+def test_pairs_that_cannot_be_are_refused(tiny: Dataset, images: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        with_pairs(tiny, images)

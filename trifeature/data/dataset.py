@@ -12,8 +12,9 @@ N images, S pixels along the canvas.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -25,11 +26,13 @@ from trifeature.data.pairs import (
     Pairs,
     all_combinations,
     draw_pairs,
+    label,
     split_combinations,
 )
 from trifeature.data.render import render, require_room
 from trifeature.data.settings import DatasetSettings as DatasetSettings  # noqa: PLC0414 - also found here
 from trifeature.data.settings import preset as preset  # noqa: PLC0414 - also found here
+from trifeature.errors import InputError, check_name
 from trifeature.modality import Modality
 from trifeature.pid import Atoms
 from trifeature.samples import Samples, SampleSet, Task
@@ -75,12 +78,14 @@ class Dataset:
         tables: What the images of `train` and of `test` show.
         pairs: The pairs and labels of `train`, `probe` and `test`.
         images: uint8 [N, 3, S, S] for `train` and `test`.
+        own_pairs: Digest of the pairs of each set that `with_pairs` replaced.
     """
 
     settings: DatasetSettings
     tables: Mapping[Split, ImageTable]
     pairs: Mapping[PairSet, Pairs]
     images: Mapping[Split, Tensor]
+    own_pairs: Mapping[PairSet, str] = field(default_factory=dict)
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data set with its images on another device."""
@@ -106,7 +111,8 @@ class Dataset:
                 for name, pairs in self.pairs.items()
             },
             tasks_of(self.settings),
-            self.settings.to_json(),
+            self.settings.to_json()
+            | ({"own_pairs": dict(self.own_pairs)} if self.own_pairs else {}),
             self._truth,
         )
 
@@ -217,13 +223,44 @@ def build(
     return Dataset(settings, tables, plan_pairs(settings, tables), images)
 
 
+def with_pairs(dataset: Dataset, images: npt.ArrayLike, pair_set: PairSet = "train") -> Dataset:
+    """The same images with pairs of one's own in one of the sets.
+
+    Args:
+        dataset: Whose images are paired.
+        images: int [P, M], rows of `dataset.tables` of the set's split.
+        pair_set: Which pairs to replace.
+
+    Raises:
+        InputError: not [P, M] whole numbers, or an image that does not exist.
+    """
+    check_name("set of pairs", pair_set, PAIR_SETS)
+    table, rule = dataset.tables[SPLIT_OF[pair_set]], dataset.settings.rule
+    chosen = np.asarray(images)
+    if chosen.ndim != 2 or chosen.shape[1] != rule.modalities or chosen.dtype.kind not in "iu":
+        raise InputError(
+            f"pairs must be whole numbers [P, {rule.modalities}], not {chosen.dtype} "
+            f"{list(chosen.shape)}"
+        )
+    if chosen.size == 0 or chosen.min() < 0 or chosen.max() >= len(table.copies):
+        raise InputError(f"pairs must name images 0 to {len(table.copies) - 1}, at least one pair")
+    chosen = chosen.astype(np.int64)
+    labels = label(table.attributes, chosen, rule, dataset.settings.partners)
+    pairs = {**dataset.pairs, pair_set: Pairs(chosen, labels, len(chosen))}
+    digest = hashlib.sha256(chosen.tobytes()).hexdigest()
+    return replace(dataset, pairs=pairs, own_pairs={**dataset.own_pairs, pair_set: digest})
+
+
 def with_match_rate(dataset: Dataset, match_rate: float | None) -> Dataset:
     """The same images, probe and test pairs, with training pairs of another match rate."""
     settings = replace(dataset.settings, match_rate=match_rate)
     if settings == dataset.settings:
         return dataset
     train = plan_pairs(settings, dataset.tables)["train"]
-    return replace(dataset, settings=settings, pairs={**dataset.pairs, "train": train})
+    own = dict(dataset.own_pairs)
+    own.pop("train", None)
+    pairs = {**dataset.pairs, "train": train}
+    return replace(dataset, settings=settings, pairs=pairs, own_pairs=own)
 
 
 def summarize(dataset: Dataset) -> dict[str, dict[str, Any]]:
