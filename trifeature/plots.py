@@ -13,6 +13,8 @@ import numpy as np
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.dataset import PAIR_SETS, SPLIT_OF, Dataset, PairSet
 from trifeature.data.render import render
+from trifeature.errors import InputError
+from trifeature.pid import ATOM_NAMES, Atoms
 from trifeature.report import Summary
 
 if TYPE_CHECKING:  # Matplotlib is loaded where something is drawn, see `_drawing`
@@ -23,6 +25,9 @@ Row = Mapping[str, Any]
 
 # Okabe & Ito's colors, told apart by color-blind readers too.
 CURVE_COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Four of them for the PID atoms, with hatches for readers and printers without color.
+ATOM_COLORS: Final = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00")
+ATOM_HATCHES: Final = ("", "//", "\\\\", "xx")
 MARKERS: Final = "osD^vP*"
 INTERACTIONS: Final = {"R": "Redundancy R", "U": "Uniqueness U", "S": "Synergy S"}
 EITHER_IMAGE: Final = {
@@ -492,3 +497,54 @@ def _draw_bounds(axes: Axes, curve: Curve, name: str) -> None:
         own = look | shape if "marker" in look else look
         style = "--" if curve.control else "-"
         axes.plot(epochs, mean, color=color, linestyle=style, label=f"_{estimate}", **own)
+
+
+def atom_bars(panels: Mapping[str, Sequence[Atoms]]) -> Figure:
+    """Bars of the four PID atoms: one panel per key, one group of bars per decomposition.
+
+    Args:
+        panels: Title -> decompositions. A group is named by its measure, or by its sources where
+            several groups have the same measure.
+
+    Raises:
+        InputError: Nothing to draw.
+    """
+    if not panels or not all(panels.values()):
+        raise InputError("nothing to draw: a panel needs at least one decomposition")
+    from matplotlib.figure import Figure  # noqa: PLC0415 - see `_drawing`
+
+    figure = Figure(figsize=(max(4.5, 1.0 + 2.3 * len(panels)), 3.3), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axis, (title, results) in zip(axes, panels.items(), strict=True):
+        _draw_atoms(axis, results)
+        axis.set_title(f"{title}:\nbits about {results[0].target}", fontsize="medium")
+    axes[0].set_ylabel("bits")
+    # Inside a panel the legend would hide a bar.
+    drawn, names = axes[0].get_legend_handles_labels()
+    figure.legend(drawn, names, loc="outside lower center", ncols=4, fontsize="small")
+    return figure
+
+
+def _draw_atoms(axis: Axes, results: Sequence[Atoms]) -> None:
+    width = 0.8 / len(ATOM_NAMES)
+    for i, name in enumerate(ATOM_NAMES):
+        places = [group + (i - 1.5) * width for group in range(len(results))]
+        axis.bar(
+            places,
+            [atoms.value(name) for atoms in results],
+            width,
+            yerr=[atoms.gap / 2 for atoms in results],
+            color=ATOM_COLORS[i],
+            hatch=ATOM_HATCHES[i],
+            edgecolor="white",
+            label=name,
+        )
+    axis.axhline(0.0, color="black", linewidth=0.8)
+    axis.set_xticks(range(len(results)), _group_names(results))
+
+
+def _group_names(results: Sequence[Atoms]) -> list[str]:
+    measures = [atoms.measure for atoms in results]
+    if len(set(measures)) == len(results):
+        return measures
+    return [" + ".join(atoms.sources) for atoms in results]

@@ -1,11 +1,19 @@
-"""Numbers as people read them: mean ± spread with n, tables as text and LaTeX."""
+"""Numbers as people read them: mean ± spread with n, tables as text and LaTeX; rows of atoms."""
 
 from __future__ import annotations
 
+import csv
+import io
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from trifeature.errors import InputError
+from trifeature.pid import ATOM_NAMES, Atoms, Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Row = Mapping[str, Any]
 COLUMNS: Final = ("R", "U1", "U2", "S", "S_auc", "S_balanced")
@@ -78,3 +86,118 @@ def compare(treated: Sequence[Row], control: Sequence[Row], column: str = "S") -
     error = (a.standard_error**2 + b.standard_error**2) ** 0.5
     ratio = f"{difference / error:.1f} standard errors, " if error > 0 else ""
     return f"{difference:+.1f} ± {error:.1f} points ({ratio}n = {a.n} and {b.n})"
+
+
+# --------------------------------------------------------------------------- rows of PID atoms
+
+
+def atom_rows(results: Iterable[Atoms], **labels: str) -> list[dict[str, Any]]:
+    """One row per atom: labels, sources, target, measure, atom, bits, low, high, converged.
+
+    Args:
+        results: Decompositions.
+        labels: Further columns, the same in every row.
+
+    >>> row = atom_rows([Atoms(1.0, 0.0, 0.0, 0.0, 1.0)], name="RDN")[0]
+    >>> row["name"], row["target"], row["atom"], row["bits"]
+    ('RDN', 'Y', 'redundancy', 1.0)
+    """
+    return [
+        {
+            **labels,
+            **_variables(atoms),
+            "atom": name,
+            "bits": atoms.value(name),
+            "low": interval.low,
+            "high": interval.high,
+            "converged": atoms.converged,
+        }
+        for atoms in results
+        for name, interval in atoms.intervals.items()
+    ]
+
+
+def wide_rows(results: Iterable[Atoms], **labels: str) -> list[dict[str, Any]]:
+    """One row per decomposition: labels, sources, target, measure, R, U1, U2, S, total.
+
+    Args:
+        results: Decompositions.
+        labels: Further columns, the same in every row.
+    """
+    return [
+        {
+            **labels,
+            **_variables(atoms),
+            **dict(zip(("R", "U1", "U2", "S"), atoms.values, strict=True)),
+            "total": atoms.total,
+        }
+        for atoms in results
+    ]
+
+
+def estimate_rows(estimate: Estimate, **labels: str) -> list[dict[str, Any]]:
+    """One row per atom of an estimate from samples.
+
+    Args:
+        estimate: Made by `trifeature.pid.estimate`.
+        labels: Further columns, the same in every row.
+
+    Returns:
+        Rows of labels, sources, target, measure, atom, bits (corrected), low, high, plug_in,
+        p_value, samples and needed.
+    """
+    return [
+        {
+            **labels,
+            **_variables(estimate.plug_in),
+            "atom": name,
+            "bits": estimate.corrected[name],
+            "low": estimate.intervals[name].low,
+            "high": estimate.intervals[name].high,
+            "plug_in": estimate.plug_in.value(name),
+            "p_value": estimate.p_values[name],
+            "samples": estimate.samples,
+            "needed": estimate.needed,
+        }
+        for name in ATOM_NAMES
+    ]
+
+
+def _variables(atoms: Atoms) -> dict[str, str]:
+    source1, source2 = atoms.sources
+    return {
+        "source1": source1,
+        "source2": source2,
+        "target": atoms.target,
+        "measure": atoms.measure,
+    }
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """The rows as CSV with a header line, numbers in full precision.
+
+    Text that a spreadsheet would execute as a formula begins with an apostrophe.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _inert(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if formula else value
+
+
+def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """The rows as a pandas data frame.
+
+    Raises:
+        InputError: pandas is not installed.
+    """
+    try:
+        import pandas as pd  # noqa: PLC0415 - optional: only this function needs it
+    except ImportError:
+        raise InputError("a data frame needs pandas: pip install pandas") from None
+    return pd.DataFrame([dict(row) for row in rows])

@@ -22,8 +22,8 @@ from trifeature.comm.losses import comm_terms, info_nce
 from trifeature.data.dataset import plan_images, plan_pairs, preset
 from trifeature.data.pairs import PairRule
 from trifeature.errors import InputError
-from trifeature.pid import Atoms, Pairs, broja, example, gallery_table, samples_needed
-from trifeature.pid.tables import as_table
+from trifeature.pid import Atoms, PairedFeatures, broja, example, gallery_table, samples_needed
+from trifeature.pid.tables import Array, as_table, entropy
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def check(function: Callable[[Any], str]) -> Callable[[Any], Verdict]:
     return checked
 
 
-def _table(answer: Any) -> tuple[Tensor, Atoms]:
+def _table(answer: Any) -> tuple[Array, Atoms]:
     """An answer as a joint table and its atoms."""
     try:
         table = as_table(answer)
@@ -122,9 +122,8 @@ def exercise_1_2(answer: Any) -> str:
     """Independent sources that are redundant about Y."""
     table, atoms = _table(answer)
     x1x2 = table.sum(2)
-    product = x1x2.sum(1, keepdims=True) * x1x2.sum(0, keepdims=True)
-    ratio = np.divide(x1x2, product, out=np.ones_like(x1x2), where=x1x2 > 0)
-    shared = float((x1x2 * np.log2(ratio)).sum())
+    separate = entropy(x1x2.sum(1)) + entropy(x1x2.sum(0))
+    shared = float(separate - entropy(x1x2, 2))
     if shared > 1e-6:
         raise Wrong(
             f"your sources share {shared:.3f} bits with one another; wanted are independent ones, "
@@ -478,8 +477,8 @@ def exercise_5_1(answer: Any) -> str:
     one, other = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
     words = np.array(["rain", "dry", "rain", "snow", "dry", "rain"])
     found = _returned(answer(one, other, words))
-    if not isinstance(found, Pairs):
-        raise Wrong(f"a Pairs is wanted, and this is a {type(found).__name__}.")
+    if not isinstance(found, PairedFeatures):
+        raise Wrong(f"a PairedFeatures is wanted, and this is a {type(found).__name__}.")
     if found.modality1.shape != one.shape or found.modality2.shape != other.shape:
         raise Wrong("the two feature matrices were exchanged or reshaped.")
     classes = found.target.tolist()

@@ -17,7 +17,14 @@ from torch import Tensor
 
 from trifeature.comm.losses import info_nce
 from trifeature.data.pairs import PairRule
-from trifeature.pid import Atoms, Pairs, Training, dual_atoms, gallery_table, samples_needed
+from trifeature.pid import (
+    Atoms,
+    PairedFeatures,
+    Training,
+    dual_atoms,
+    gallery_table,
+    samples_needed,
+)
 
 
 def exercise_1_1() -> Any:
@@ -143,13 +150,13 @@ def exercise_4_3() -> Callable[[Sequence[float], Sequence[float]], bool]:
     return learned
 
 
-def exercise_5_1() -> Callable[[Any, Any, Any], Pairs]:
+def exercise_5_1() -> Callable[[Any, Any, Any], PairedFeatures]:
     """`np.unique` numbers the words in the order of the alphabet."""
 
-    def as_pairs(features1: Any, features2: Any, labels: Any) -> Pairs:
+    def as_pairs(features1: Any, features2: Any, labels: Any) -> PairedFeatures:
         _, numbers = np.unique(labels, return_inverse=True)
         one, other = (torch.as_tensor(x, dtype=torch.float32) for x in (features1, features2))
-        return Pairs(one, other, torch.as_tensor(numbers))
+        return PairedFeatures(one, other, torch.as_tensor(numbers))
 
     return as_pairs
 

@@ -25,7 +25,7 @@ from trifeature.comm.losses import info_nce
 from trifeature.data.dataset import build as build_dataset
 from trifeature.data.dataset import preset, with_match_rate
 from trifeature.data.pairs import PairRule
-from trifeature.pid import Pairs, gallery_table
+from trifeature.pid import PairedFeatures, gallery_table
 
 REPOSITORY = Path(__file__).parents[2]
 COURSE = REPOSITORY / "docs" / "course"
@@ -153,10 +153,10 @@ def of(rows: list[dict[str, Any]], method: str, *, last: bool = True) -> list[di
     return [r for r in rows if r["method"] == method and (r["epoch"] == 4 or not last)]
 
 
-def numbered(one: Any, other: Any, words: Any, first: int) -> Pairs:
+def numbered(one: Any, other: Any, words: Any, first: int) -> PairedFeatures:
     _, codes = np.unique(words, return_inverse=True)
     left, other = (torch.as_tensor(x, dtype=torch.float32) for x in (one, other))
-    return Pairs(left, other, torch.as_tensor(codes + first))
+    return PairedFeatures(left, other, torch.as_tensor(codes + first))
 
 
 WRONG: list[tuple[str, Any, str]] = [
@@ -245,13 +245,13 @@ WRONG: list[tuple[str, Any, str]] = [
     ),
     ("exercise_4_3", lambda t, c: errors_apart(t, c) > 1, "1.6 standard"),
     ("exercise_4_3", lambda t, c: errors_apart(t, c) > 3, "2.3 standard"),
-    ("exercise_5_1", lambda a, b, w: (a, b, w), "a Pairs is wanted"),
+    ("exercise_5_1", lambda a, b, w: (a, b, w), "a PairedFeatures is wanted"),
     ("exercise_5_1", lambda a, b, w: numbered(b, a, w, 0), "exchanged"),
     ("exercise_5_1", lambda a, b, w: numbered(a, b, w, 1), "from 0 without gaps"),
     ("exercise_5_1", lambda a, b, w: numbered(a, b, w == "rain", 0), "equal words"),
     (
         "exercise_5_1",
-        lambda a, b, w: Pairs(
+        lambda a, b, w: PairedFeatures(
             torch.tensor(a), torch.tensor(b), torch.tensor(np.unique(w, return_inverse=True)[1])
         ),
         "float32",

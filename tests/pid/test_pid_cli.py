@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from trifeature.pid.cli import app
+from trifeature.cli.pid import app
 
 runner = CliRunner()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from trifeature.pid.cli import app
+from trifeature.cli.pid import app
 
 PAGE = (Path(__file__).parents[2] / "docs" / "pid.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ trifeature pid (.+)$", PAGE, re.MULTILINE)

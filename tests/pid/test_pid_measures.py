@@ -1,15 +1,27 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 from pid_random_tables import dirichlet, joint_tables
+from typer.testing import CliRunner
 
+from trifeature.cli.pid import app
 from trifeature.errors import InputError
 from trifeature.pid.gallery import gallery_table
-from trifeature.pid.maxent import Pairs, largest_support, maximum_entropy
-from trifeature.pid.measures import MEASURES, compare, decompose
+from trifeature.pid.maxent import PairwiseMarginals, largest_support, maximum_entropy
+from trifeature.pid.measures import (
+    MEASURES,
+    Fitted,
+    compare,
+    decompose,
+    mmi_redundancy,
+    register_measure,
+)
 
 Array = NDArray[np.float64]
 
@@ -57,7 +69,7 @@ def test_measures_part_where_the_literature_says(name: str) -> None:
 @settings(max_examples=30, deadline=None)
 def test_every_measure_shares_out_the_same_informations(p: Array) -> None:
     results = compare(p)
-    assert tuple(results) == MEASURES
+    assert list(results) == list(MEASURES)
     for name, atoms in results.items():
         assert atoms.measure == name
         assert sum(atoms.values) == pytest.approx(atoms.total, abs=1e-9)
@@ -74,6 +86,64 @@ def test_broja_redundancy_is_at_most_the_least_information(p: Array) -> None:
     assert results["I_min"].redundancy <= results["MMI"].redundancy + 1e-9
 
 
+@given(joint_tables(largest=4))
+@settings(max_examples=20, deadline=None)
+def test_the_gap_of_a_fit_covers_its_error_and_says_whether_it_converged(p: Array) -> None:
+    for measure in ("I_ccs", "I_dep"):
+        exact = decompose(p, measure)
+        assert exact.converged
+        assert exact.gap < 1e-9
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("trifeature.pid.maxent.SWEEPS", 15)
+            rough = decompose(p, measure)
+        error = abs(rough.redundancy - exact.redundancy)
+        assert error <= (rough.gap + exact.gap) / 2
+        assert rough.converged or error < 1e-9
+
+
+def test_a_fit_that_was_stopped_is_not_converged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trifeature.pid.maxent.SWEEPS", 2)
+    for measure in ("I_ccs", "I_dep"):
+        atoms = decompose(dirichlet(3, 3, 3), measure)
+        assert not atoms.converged
+        assert atoms.gap > 1e-9
+
+
+def test_closed_formulas_are_exact() -> None:
+    for measure in ("I_min", "MMI", "I_sx"):
+        atoms = decompose(dirichlet(3, 3, 3), measure)
+        assert (atoms.gap, atoms.converged) == (0, True)
+
+
+@pytest.fixture
+def own_measure() -> Iterator[str]:
+    register_measure("half", lambda p: Fitted(mmi_redundancy(p) / 2, 1e-3))
+    yield "half"
+    del MEASURES["half"]
+
+
+def test_a_registered_measure_is_known_everywhere(own_measure: str) -> None:
+    atoms = decompose(gallery_table("RDN"), own_measure)
+    assert atoms.values == pytest.approx((0.5, 0.5, 0.5, -0.5))
+    assert (atoms.gap, atoms.converged, atoms.measure) == (1e-3, False, "half")
+    assert "half" in compare(gallery_table("RDN"))
+    result = CliRunner().invoke(app, ["show", "RDN", "--measure", "half", "--format", "json"])
+    assert [row["bits"] for row in json.loads(result.stdout)] == pytest.approx(atoms.values)
+
+
+@pytest.mark.parametrize("name", ["", "all", "BROJA"])
+def test_names_that_are_taken_cannot_be_registered(name: str) -> None:
+    with pytest.raises(InputError, match="choose another name"):
+        register_measure(name, mmi_redundancy)
+
+
+@pytest.mark.parametrize("value", ["much", None, float("nan"), (1.0, -1.0), (1.0, 2.0, 3.0)])
+def test_what_a_measure_returns_is_checked(value: object, own_measure: str) -> None:
+    register_measure(own_measure, lambda _: value)  # type: ignore[arg-type,return-value]
+    with pytest.raises(InputError, match="measure 'half' must return a"):
+        decompose(gallery_table("RDN"), own_measure)
+
+
 def test_an_unknown_measure_is_named() -> None:
     with pytest.raises(InputError, match="did you mean 'I_min'"):
         decompose(gallery_table("XOR"), "Imin")
@@ -82,7 +152,7 @@ def test_an_unknown_measure_is_named() -> None:
 @given(joint_tables(largest=3))
 @settings(max_examples=30, deadline=None)
 def test_maximum_entropy_keeps_the_pairwise_marginals(p: Array) -> None:
-    found = maximum_entropy(Pairs.of(p))
+    found = maximum_entropy(PairwiseMarginals.of(p))
     assert found.error < 1e-9
     own = -float((p[p > 0] * np.log2(p[p > 0])).sum())
     assert found.entropy_bound >= own - 1e-9
@@ -92,14 +162,14 @@ def test_maximum_entropy_keeps_the_pairwise_marginals(p: Array) -> None:
 
 def test_the_support_drops_zeros_that_no_single_marginal_shows() -> None:
     # AND's marginals allow (1, 1, 0) one at a time, and exclude it together.
-    assert not largest_support(Pairs.of(gallery_table("AND")))[1, 1, 0]
-    assert largest_support(Pairs.of(gallery_table("XOR"))).all()
-    assert largest_support(Pairs.of(dirichlet(3, 3, 3))).all()
+    assert not largest_support(PairwiseMarginals.of(gallery_table("AND")))[1, 1, 0]
+    assert largest_support(PairwiseMarginals.of(gallery_table("XOR"))).all()
+    assert largest_support(PairwiseMarginals.of(dirichlet(3, 3, 3))).all()
 
 
 def test_marginals_of_no_table_are_refused() -> None:
     same, other = np.eye(2) / 2, (1 - np.eye(2)) / 2
     with pytest.raises(InputError, match="no joint table"):
-        maximum_entropy(Pairs(same, same, other))
+        maximum_entropy(PairwiseMarginals(same, same, other))
     with pytest.raises(InputError, match=r"disagree on p\(x1\)"):
-        maximum_entropy(Pairs(np.diag([0.3, 0.7]), same, other))
+        maximum_entropy(PairwiseMarginals(np.diag([0.3, 0.7]), same, other))

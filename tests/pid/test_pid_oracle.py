@@ -9,7 +9,7 @@ import pytest
 from pid_random_tables import dirichlet
 
 from trifeature.errors import InputError
-from trifeature.pid.bench import bench, dit_atoms
+from trifeature.extra.bench.pid import bench_tables, dit_atoms
 from trifeature.pid.gallery import GALLERY, Example
 from trifeature.pid.solver import broja
 
@@ -41,8 +41,8 @@ def test_random_tables_agree_with_dit(seed: int) -> None:
 @pytest.mark.slow  # Imports dit.
 @pytest.mark.filterwarnings("ignore")
 def test_the_bench_sets_both_side_by_side() -> None:
-    (row,) = bench([(2, 2, 2)])
+    (row,) = bench_tables([(2, 2, 2)])
     assert cast("float", row["gap"]) <= 1e-9
     assert cast("float", row["dit_difference"]) < 1e-5
     with pytest.raises(InputError, match="three sizes"):
-        bench([(2, 2)])  # type: ignore[list-item]
+        bench_tables([(2, 2)])  # type: ignore[list-item]

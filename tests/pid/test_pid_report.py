@@ -2,26 +2,18 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sys
 
 import pytest
-from rich.console import Console
 
+from trifeature.cli import common, pid
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES
 from trifeature.pid.gallery import gallery_table
 from trifeature.pid.measures import compare
-from trifeature.pid.report import (
-    atom_rows,
-    bar_figure,
-    csv_text,
-    data_frame,
-    json_text,
-    rich_table,
-    wide_rows,
-)
 from trifeature.pid.solver import broja
+from trifeature.plots import atom_bars
+from trifeature.report import atom_rows, csv_text, data_frame, wide_rows
 
 AND = broja(gallery_table("AND"), sources=("left", "right"), target="gate")
 
@@ -32,12 +24,16 @@ def test_every_row_names_sources_and_target() -> None:
         assert row["target"] == "gate"
 
 
-def test_json_and_csv_keep_full_precision() -> None:
+def test_csv_keeps_full_precision() -> None:
     rows = atom_rows([AND])
-    assert json.loads(json_text(rows)) == rows
     read = list(csv.DictReader(io.StringIO(csv_text(rows))))
     assert [float(row["bits"]) for row in read] == list(AND.values)
     assert csv_text([]).strip() == ""
+
+
+def test_csv_holds_nothing_that_a_spreadsheet_executes() -> None:
+    text = csv_text([{"name": "=1+1", "other": "-2", "bits": -0.5}])
+    assert text.splitlines()[1] == "'=1+1,'-2,-0.5"
 
 
 def test_pandas_gets_one_row_an_atom() -> None:
@@ -53,19 +49,24 @@ def test_without_pandas_the_error_says_what_to_install(monkeypatch: pytest.Monke
         data_frame(atom_rows([AND]))
 
 
-def test_the_terminal_table_fits_and_names_the_target() -> None:
-    console = Console(width=80, file=io.StringIO(), record=True)
-    console.print(rich_table(atom_rows([AND]), "AND"))
-    text = console.export_text()
+@pytest.mark.parametrize("width", [80, 50])
+def test_the_terminal_table_fits_and_names_the_target(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common.console, "width", width)
+    pid._print(atom_rows([AND]), pid.Format.table, "[AND]")
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= max(width, 60)
     assert "0.311278" in text
-    assert "target gate" in text
+    assert "[AND]" in text
+    assert "target gate" in " ".join(text.split())
     assert "…" not in text
     assert "-0.000000" not in text
 
 
 def test_bars_are_as_high_as_the_atoms() -> None:
     results = list(compare(gallery_table("PWUNQ")).values())
-    (axis,) = bar_figure({"PWUNQ": results}).axes
+    (axis,) = atom_bars({"PWUNQ": results}).axes
     heights = [bar.get_height() for bars in axis.containers for bar in getattr(bars, "patches", [])]
     wanted = [atoms.value(name) for name in ATOM_NAMES for atoms in results]
     assert heights == pytest.approx(wanted)
@@ -74,10 +75,10 @@ def test_bars_are_as_high_as_the_atoms() -> None:
 
 
 def test_bars_of_one_measure_are_told_apart_by_sources() -> None:
-    (axis,) = bar_figure({"AND": [AND, AND]}).axes
+    (axis,) = atom_bars({"AND": [AND, AND]}).axes
     assert [label.get_text() for label in axis.get_xticklabels()] == ["left + right"] * 2
 
 
 def test_nothing_cannot_be_drawn() -> None:
     with pytest.raises(InputError, match="nothing to draw"):
-        bar_figure({})
+        atom_bars({})

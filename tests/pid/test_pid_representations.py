@@ -8,7 +8,7 @@ from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES
 from trifeature.pid.gallery import example, gallery_table
 from trifeature.pid.representations import (
-    Pairs,
+    PairedFeatures,
     Training,
     class_entropy,
     discretized_atoms,
@@ -24,7 +24,7 @@ QUICK = Resampling(halvings=5, bootstraps=20, permutations=5)
 FAST = Training(steps=100, batch=128)
 
 
-def features(name: str, n: int, seed: int, noise: float = 0.2, width: int = 8) -> Pairs:
+def features(name: str, n: int, seed: int, noise: float = 0.2, width: int = 8) -> PairedFeatures:
     """Samples of a gallery table, every value of a source a blob of features."""
     table = example(name).table()
     rng = np.random.default_rng(seed)
@@ -35,7 +35,7 @@ def features(name: str, n: int, seed: int, noise: float = 0.2, width: int = 8) -
         centers = places.normal(size=(count, width))
         return torch.from_numpy(centers[x] + noise * rng.normal(size=(n, width))).float()
 
-    return Pairs(blobs(x1, table.shape[0]), blobs(x2, table.shape[1]), torch.from_numpy(y))
+    return PairedFeatures(blobs(x1, table.shape[0]), blobs(x2, table.shape[1]), torch.from_numpy(y))
 
 
 @pytest.mark.parametrize("name", ["XOR", "BOOM", "PROB2"])
@@ -55,10 +55,10 @@ def test_the_dual_finds_the_atoms_of_features(name: str) -> None:
 
 
 def test_features_that_say_nothing_have_no_atoms() -> None:
-    def noise(seed: int) -> Pairs:
+    def noise(seed: int) -> PairedFeatures:
         rng = torch.Generator().manual_seed(seed)
         one, other = torch.randn(2, 1000, 4, generator=rng)
-        return Pairs(one, other, torch.randint(0, 2, (1000,), generator=rng))
+        return PairedFeatures(one, other, torch.randint(0, 2, (1000,), generator=rng))
 
     found = dual_atoms(noise(0), noise(1), FAST)
     assert found.atoms.values == pytest.approx((0, 0, 0, 0), abs=0.05)
@@ -101,23 +101,25 @@ def test_bad_pairs_say_what_is_wrong() -> None:
     one = torch.zeros(4, 2)
     labels = torch.tensor([0, 1, 0, 1])
     with pytest.raises(InputError, match=r"got \(4, 2\), \(3, 2\), \(4,\)"):
-        Pairs(one, torch.zeros(3, 2), labels)
+        PairedFeatures(one, torch.zeros(3, 2), labels)
     with pytest.raises(InputError, match="class numbers"):
-        Pairs(one, one, labels.float())
+        PairedFeatures(one, one, labels.float())
     with pytest.raises(InputError, match="nan or infinity"):
-        Pairs(one * torch.nan, one, labels)
+        PairedFeatures(one * torch.nan, one, labels)
     with pytest.raises(InputError, match="do not fit 4 features"):
         k_means(one, 5, torch.Generator())
     with pytest.raises(InputError, match="lack"):
-        dual_atoms(Pairs(one, one, labels * 0), Pairs(one, one, labels))
+        dual_atoms(PairedFeatures(one, one, labels * 0), PairedFeatures(one, one, labels))
     with pytest.raises(InputError, match="one pair"):
-        Pairs(one[:1], one[:1], labels[:1]).split(0.5, torch.Generator())
+        PairedFeatures(one[:1], one[:1], labels[:1]).split(0.5, torch.Generator())
     with pytest.raises(InputError, match="no number of centers"):
-        discretized_atoms(Pairs(one, one, labels), Pairs(one, one, labels), counts=(9,))
+        discretized_atoms(
+            PairedFeatures(one, one, labels), PairedFeatures(one, one, labels), counts=(9,)
+        )
 
 
 def test_arrays_are_pairs_too() -> None:
-    pairs = Pairs(np.ones((3, 2)), np.ones((3, 1)), np.array([0, 1, 1]))  # type: ignore[arg-type]
+    pairs = PairedFeatures(np.ones((3, 2)), np.ones((3, 1)), np.array([0, 1, 1]))  # type: ignore[arg-type]
     assert len(pairs) == 3
     assert pairs.modality1.shape == (3, 2)
     assert class_entropy(pairs.target) == pytest.approx(0.918296, abs=1e-6)

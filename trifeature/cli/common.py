@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
@@ -174,16 +175,45 @@ def bold(path: Path) -> str:
     return f"[bold]{escape(str(path))}[/bold]"
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table with its first column to the left and numbers to the right, at its full width."""
-    table = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    caption: str = "",
+    text: Collection[str] = (),
+) -> None:
+    """Print a table, its first column to the left and numbers to the right.
+
+    Args:
+        title: Above the table.
+        columns: Names of the columns.
+        rows: Cells of each row.
+        caption: Below the table.
+        text: Columns of words: to the left, and wrapped where the window is narrow. The other
+            columns keep their full width; cells cut short would lose numbers.
+    """
+    table = Table(
+        title=escape(title),
+        title_justify="left",
+        title_style="bold",
+        caption=escape(caption) or None,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0) if text else (0, 1),
+    )
     for place, column in enumerate(columns):
-        table.add_column(escape(column), justify="left" if place == 0 else "right")
+        full = max(cell_len(cell) for cell in (column, *(row[place] for row in rows)))
+        table.add_column(
+            escape(column),
+            justify="left" if place == 0 or column in text else "right",
+            min_width=None if column in text else full,
+        )
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    # A table wider than the window runs over its edge: cells cut short would lose numbers.
+    # A table wider than the window runs over its edge.
     unbounded = console.options.update(max_width=1000)
-    needed = Measurement.get(console, unbounded, table).maximum
+    needed = Measurement.get(console, unbounded, table).minimum
     Console(width=max(console.width, needed), quiet=console.quiet).print(table)
 
 

@@ -25,6 +25,7 @@ from trifeature.cli.common import (
     say,
     show_version_option,
 )
+from trifeature.cli.pid import app as pid_app
 from trifeature.cli.playground import playground
 from trifeature.comm.training import pick_device
 from trifeature.data import storage
@@ -36,7 +37,6 @@ from trifeature.errors import InputError
 from trifeature.extra.bench.rendering import bench_rendering
 from trifeature.files import append_row
 from trifeature.pid import ATOM_NAMES
-from trifeature.pid.cli import app as pid_app
 from trifeature.plots import gallery as draw_gallery
 from trifeature.plots import save
 

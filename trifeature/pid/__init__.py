@@ -6,6 +6,10 @@
 'R 0.311278, S 0.500000, certified: True'
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval
 from trifeature.pid.bounds import (
     SynergyBounds,
@@ -14,15 +18,7 @@ from trifeature.pid.bounds import (
     synergy_bounds_of,
 )
 from trifeature.pid.gallery import GALLERY, Example, example, gallery_table
-from trifeature.pid.measures import MEASURES, compare, decompose
-from trifeature.pid.representations import (
-    Discretized,
-    DualAtoms,
-    Pairs,
-    Training,
-    discretized_atoms,
-    dual_atoms,
-)
+from trifeature.pid.measures import MEASURES, Fitted, compare, decompose, register_measure
 from trifeature.pid.samples import (
     Estimate,
     Resampling,
@@ -36,6 +32,16 @@ from trifeature.pid.samples import (
 )
 from trifeature.pid.solver import broja, broja_many
 
+if TYPE_CHECKING:
+    from trifeature.pid.representations import (
+        Discretized,
+        DualAtoms,
+        PairedFeatures,
+        Training,
+        discretized_atoms,
+        dual_atoms,
+    )
+
 __all__ = [
     "ATOM_NAMES",
     "GALLERY",
@@ -45,8 +51,9 @@ __all__ = [
     "DualAtoms",
     "Estimate",
     "Example",
+    "Fitted",
     "Interval",
-    "Pairs",
+    "PairedFeatures",
     "Resampling",
     "SampleSizeWarning",
     "SynergyBounds",
@@ -65,7 +72,25 @@ __all__ = [
     "gallery_table",
     "joint_counts",
     "read_columns",
+    "register_measure",
     "samples_needed",
     "synergy_bounds",
     "synergy_bounds_of",
 ]
+
+# Imported on first use: this module needs torch, which takes seconds to load.
+_REPRESENTATIONS = frozenset(
+    ("Discretized", "DualAtoms", "PairedFeatures", "Training", "discretized_atoms", "dual_atoms")
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _REPRESENTATIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from trifeature.pid import representations  # noqa: PLC0415 - see above
+
+    return getattr(representations, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

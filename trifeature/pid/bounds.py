@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from trifeature.errors import InputError
 from trifeature.pid.atoms import Atoms
-from trifeature.pid.maxent import Pairs, maximum_entropy
+from trifeature.pid.maxent import PairwiseMarginals, maximum_entropy
 from trifeature.pid.solver import broja
 from trifeature.pid.tables import TableLike, as_table, binary_entropy, entropy
 
@@ -65,7 +65,7 @@ def synergy_bounds(x1x2: TableLike, x1y: TableLike, x2y: TableLike) -> SynergyBo
     >>> round(bounds.lower, 9), round(bounds.upper, 9)
     (0.0, 1.0)
     """
-    pairs = Pairs(*(_as_pairwise(p) for p in (x1x2, x1y, x2y)))
+    pairs = PairwiseMarginals(*(_as_pairwise(p) for p in (x1x2, x1y, x2y)))
     return _bounds(pairs, support=None)
 
 
@@ -77,7 +77,7 @@ def synergy_bounds_of(p: TableLike, *, normalize: bool = False) -> SynergyBounds
     """
     table = as_table(p, normalize=normalize)
     full = table > 0
-    return _bounds(Pairs.of(table), full if full.all() else None)
+    return _bounds(PairwiseMarginals.of(table), full if full.all() else None)
 
 
 def _as_pairwise(p: TableLike) -> Array:
@@ -87,7 +87,7 @@ def _as_pairwise(p: TableLike) -> Array:
     return np.asarray(as_table(array[:, :, None])[:, :, 0])
 
 
-def _bounds(pairs: Pairs, support: NDArray[np.bool_] | None) -> SynergyBounds:
+def _bounds(pairs: PairwiseMarginals, support: NDArray[np.bool_] | None) -> SynergyBounds:
     largest = maximum_entropy(pairs, support)
     known = _unimodal_atoms(pairs)
     half = known.gap / 2
@@ -104,7 +104,7 @@ def _bounds(pairs: Pairs, support: NDArray[np.bool_] | None) -> SynergyBounds:
     )
 
 
-def _unimodal_atoms(pairs: Pairs) -> Atoms:
+def _unimodal_atoms(pairs: PairwiseMarginals) -> Atoms:
     """BROJA of any table with these unimodal marginals: R, U1, U2 and I_union are the same."""
     py = pairs.x1y.sum(0)
     given_y = np.divide(pairs.x1y, py, where=py > 0, out=np.zeros_like(pairs.x1y))
@@ -115,7 +115,7 @@ def _bits(p: Array) -> float:
     return float(entropy(p, p.ndim))
 
 
-def _disagreement(pairs: Pairs) -> float:
+def _disagreement(pairs: PairwiseMarginals) -> float:
     """Mean of -2 log2 sum_y sqrt(p(y | x1) p(y | x2)) over p(x1, x2), halved; bits.
 
     For every pair, KL(r, p(y | x1)) + KL(r, p(y | x2)) is at least minus twice the logarithm
@@ -136,7 +136,7 @@ def _given_source(pxy: Array) -> Array:
     return np.asarray(np.divide(pxy, px, where=px > 0, out=np.zeros_like(pxy)))
 
 
-def _least_entropy(pairs: Pairs) -> float:
+def _least_entropy(pairs: PairwiseMarginals) -> float:
     """A lower bound of the entropy of every joint table, bits.
 
     A coupling of two distributions has at least the entropy of their meet under majorization

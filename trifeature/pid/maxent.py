@@ -1,122 +1,161 @@
-"""The table of largest entropy among those with three given pairwise marginals.
+"""The joint table of maximum entropy with three given pairwise marginals.
 
-Its interactions are pairwise only, so it answers "what would the third-order part add?":
-I_ccs and I_dep are defined with it, and its information about Y is the least that any table
-with these marginals can have (the lower bound on synergy without joint labels).
+It has no third-order interaction. I_ccs and I_dep are defined with it, and its information about
+Y is the least of any table with these marginals (the lower bound on synergy without joint
+labels).
 
 Shape legend: N values of X1, M values of X2, K values of Y.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.optimize import linprog
-from scipy.special import xlogy
 
 from trifeature.errors import InputError
-from trifeature.pid.tables import LN2
+from trifeature.pid.tables import LN2, TINY, Array
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from scipy import sparse
 
+# Most sweeps of iterative proportional fitting.
 SWEEPS = 20_000
-# Largest absolute error of a fitted marginal.
+# The fit stops when no entry of a fitted marginal is off by more than this.
 FITTED = 1e-13
-# What two samples of one variable, or two roundings of one marginal, may differ by.
+# Largest accepted difference between two marginals of the same variable.
 CONSISTENT = 1e-9
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Three pairwise marginals: x1x2 [N, M], x1y [N, K], x2y [M, K]."""
+class PairwiseMarginals:
+    """Three pairwise marginals of one joint table.
+
+    Attributes:
+        x1x2: p(x1, x2), [N, M].
+        x1y: p(x1, y), [N, K].
+        x2y: p(x2, y), [M, K].
+    """
 
     x1x2: Array
     x1y: Array
     x2y: Array
 
     @classmethod
-    def of(cls, table: Array) -> Pairs:
-        """The pairwise marginals of a joint table [N, M, K]."""
+    def of(cls, table: Array) -> PairwiseMarginals:
+        """Return the pairwise marginals of a joint table [N, M, K]."""
         return cls(table.sum(2), table.sum(1), table.sum(0))
 
 
 @dataclass(frozen=True)
 class MaximumEntropy:
-    """The fitted table and what it certifies.
+    """The fitted table and how accurate it is.
 
     Attributes:
-        table: q[x1, x2, y] with the marginals wanted, to `error`.
-        entropy_bound: Upper bound of the largest entropy, in bits, valid before convergence.
-        error: Largest absolute error of a marginal.
+        table: q[x1, x2, y]; its pairwise marginals are those given, up to `error`.
+        entropy_bound: Upper bound of the maximum entropy in bits, valid for any iterate.
+        error: Largest absolute error of an entry of the pairwise marginals.
+        earlier: An earlier iterate, with an error at least ten times larger (the first iterate
+            if there is none).
+        earlier_error: Its error.
     """
 
     table: Array
     entropy_bound: float
     error: float
+    earlier: Array
+    earlier_error: float
+
+    def error_of(self, function: Callable[[Array], float]) -> float:
+        """Estimate the error that the fit leaves in a function of the table.
+
+        The change of the function since `earlier` is about its error there. It is reduced in
+        proportion to the error of the marginals, with a safety factor of ten.
+        """
+        change = abs(function(self.table) - function(self.earlier))
+        reduction = 10 * self.error / max(self.earlier_error, TINY)
+        return change * min(1.0, reduction) + self.error
 
 
-def maximum_entropy(pairs: Pairs, support: NDArray[np.bool_] | None = None) -> MaximumEntropy:
-    """Iterative proportional fitting on the largest support the marginals allow.
+def maximum_entropy(
+    marginals: PairwiseMarginals, support: NDArray[np.bool_] | None = None
+) -> MaximumEntropy:
+    """Fit by iterative proportional fitting on the largest support that the marginals allow.
 
     Args:
-        pairs: The three pairwise marginals, of one common table.
-        support: Where the table may be positive, if known; found by a linear program if not.
-            (Fitting towards a zero that only the marginals together enforce would converge
-            like 1 / sweeps.)
+        marginals: The three pairwise marginals, of one common table.
+        support: Where the table may be positive, if known; otherwise found by a linear program.
+            (Where the marginals exclude a cell only jointly, fitting without the support would
+            converge like 1 / sweeps.)
 
     Raises:
         InputError: No table has these three marginals.
     """
-    mask = largest_support(pairs) if support is None else support
-    wanted = ((pairs.x1x2, 2), (pairs.x1y, 1), (pairs.x2y, 0))
+    mask = largest_support(marginals) if support is None else support
+    wanted = ((marginals.x1x2, 2), (marginals.x1y, 1), (marginals.x2y, 0))
     q = mask / mask.sum()
     # log q is a sum of three pairwise terms, so its mean is the same under every table with
-    # these marginals. Under the one of largest entropy, minus that mean bounds the entropy.
+    # these marginals, the one of maximum entropy included. By Gibbs' inequality, minus this
+    # mean (of the normalized q) is an upper bound of that entropy.
     mean_log = -float(np.log(mask.sum()))
+    kept: list[tuple[float, Array]] = []  # an iterate for each tenfold reduction of the error
     for sweep in range(SWEEPS):
         for marginal, axis in wanted:
             factor = _ratio(marginal, q.sum(axis))
             q = q * np.expand_dims(factor, axis)
-            mean_log += float(xlogy(marginal, factor).sum())
-        if sweep % 10 == 0 and _error(q, pairs) < FITTED:
-            break
-    return MaximumEntropy(q, (float(np.log(q.sum())) - mean_log) / LN2, _error(q, pairs))
+            mean_log += float((marginal * np.log(np.where(marginal > 0, factor, 1.0))).sum())
+        if sweep < 100 or sweep % 10 == 0:
+            error = _error(q, marginals)
+            if not kept or error <= kept[-1][0] / 10:
+                kept.append((error, q))
+            if error < FITTED:
+                break
+    error = _error(q, marginals)
+    earlier = [one for one in kept if one[0] >= 10 * error] or kept[:1]
+    earlier_error, table = earlier[-1]
+    bound = (float(np.log(q.sum())) - mean_log) / LN2
+    return MaximumEntropy(q, bound, error, table, earlier_error)
 
 
 def _ratio(wanted: Array, present: Array) -> Array:
-    return np.divide(wanted, present, where=present > 0, out=np.zeros_like(wanted))
+    return np.asarray(wanted / np.maximum(present, TINY))
 
 
-def _error(q: Array, pairs: Pairs) -> float:
-    fitted = Pairs.of(q)
+def _error(q: Array, marginals: PairwiseMarginals) -> float:
+    fitted = PairwiseMarginals.of(q)
     return max(
-        float(np.abs(fitted.x1x2 - pairs.x1x2).max()),
-        float(np.abs(fitted.x1y - pairs.x1y).max()),
-        float(np.abs(fitted.x2y - pairs.x2y).max()),
+        float(np.abs(fitted.x1x2 - marginals.x1x2).max()),
+        float(np.abs(fitted.x1y - marginals.x1y).max()),
+        float(np.abs(fitted.x2y - marginals.x2y).max()),
     )
 
 
-def largest_support(pairs: Pairs) -> NDArray[np.bool_]:
-    """Where any table with these three marginals can be positive, [N, M, K].
+def largest_support(marginals: PairwiseMarginals) -> NDArray[np.bool_]:
+    """Return where some table with these three marginals is positive, [N, M, K].
 
     One linear program: among t, e >= 0 with t <= 1 and t + e a multiple of such a table,
-    maximize sum t; t is then 1 on the support and 0 elsewhere.
+    maximize sum t. Then t is 1 on the support and 0 elsewhere.
 
     Raises:
         InputError: No table has these marginals.
     """
-    _check_consistent(pairs)
-    allowed = (pairs.x1x2[:, :, None] > 0) & (pairs.x1y[:, None] > 0) & (pairs.x2y[None] > 0)
+    from scipy import sparse  # noqa: PLC0415 - slow to load
+    from scipy.optimize import linprog  # noqa: PLC0415
+
+    _require_consistent(marginals)
+    allowed = (
+        (marginals.x1x2[:, :, None] > 0) & (marginals.x1y[:, None] > 0) & (marginals.x2y[None] > 0)
+    )
     cells = np.flatnonzero(allowed)
-    constraints, marginals = _marginal_constraints(allowed.shape, cells, pairs)
+    constraints, sums = _marginal_constraints(allowed.shape, cells, marginals)
     n = len(cells)
     result = linprog(
         np.concatenate([-np.ones(n), np.zeros(n + 1)]),
-        A_eq=sparse.hstack([constraints, constraints, -marginals[:, None]]),
-        b_eq=np.zeros(len(marginals)),
+        A_eq=sparse.hstack([constraints, constraints, -sums[:, None]]),
+        b_eq=np.zeros(len(sums)),
         bounds=[(0, 1)] * n + [(0, None)] * (n + 1),
         method="highs",
     )
@@ -128,24 +167,27 @@ def largest_support(pairs: Pairs) -> NDArray[np.bool_]:
 
 
 def _marginal_constraints(
-    shape: tuple[int, ...], cells: NDArray[np.intp], pairs: Pairs
+    shape: tuple[int, ...], cells: NDArray[np.intp], marginals: PairwiseMarginals
 ) -> tuple[sparse.csr_array, Array]:
-    """Sparse 0/1 rows, one a pairwise marginal's entry, and the entries they sum to."""
+    """One sparse 0/1 row for each entry of a pairwise marginal, and the entries themselves."""
+    from scipy import sparse  # noqa: PLC0415 - slow to load
+
     N, M, K = shape
     x1, x2, y = np.unravel_index(cells, shape)
     rows = np.concatenate([x1 * M + x2, N * M + x1 * K + y, N * M + N * K + x2 * K + y])
     columns = np.tile(np.arange(len(cells)), 3)
     size = (N * M + N * K + M * K, len(cells))
     matrix = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=size)
-    return matrix, np.concatenate([pairs.x1x2.ravel(), pairs.x1y.ravel(), pairs.x2y.ravel()])
+    parts = (marginals.x1x2, marginals.x1y, marginals.x2y)
+    return matrix, np.concatenate([part.ravel() for part in parts])
 
 
-def _check_consistent(pairs: Pairs) -> None:
-    """The three marginals agree on p(x1), p(x2) and p(y)."""
+def _require_consistent(marginals: PairwiseMarginals) -> None:
+    """Require that the three marginals agree on p(x1), p(x2) and p(y)."""
     shared = {
-        "x1": (pairs.x1x2.sum(1), pairs.x1y.sum(1)),
-        "x2": (pairs.x1x2.sum(0), pairs.x2y.sum(1)),
-        "y": (pairs.x1y.sum(0), pairs.x2y.sum(0)),
+        "x1": (marginals.x1x2.sum(1), marginals.x1y.sum(1)),
+        "x2": (marginals.x1x2.sum(0), marginals.x2y.sum(1)),
+        "y": (marginals.x1y.sum(0), marginals.x2y.sum(0)),
     }
     for name, (one, other) in shared.items():
         if one.shape != other.shape or not np.allclose(one, other, rtol=0, atol=CONSISTENT):

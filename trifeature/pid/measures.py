@@ -1,8 +1,8 @@
-"""Other definitions of redundancy that people compare BROJA with, on two sources.
+"""Other definitions of redundancy, to compare with BROJA, for two sources.
 
-Each takes a joint table p[x1, x2, y] and returns four atoms in bits. They agree on the
-informations and on the bookkeeping, and differ in one number; the gallery's COPY, PWUNQ and W
-show where.
+A measure takes a joint table p[x1, x2, y] and returns the redundancy in bits; the mutual
+informations then fix the other three atoms. The measures agree on the informations and differ in
+this one number; COPY, PWUNQ and W of the gallery show where. `register_measure` adds a measure.
 
 Shape legend: N values of X1, M values of X2, K values of Y.
 """
@@ -10,19 +10,34 @@ Shape legend: N values of X1, M values of X2, K values of Y.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trifeature.errors import check_name
+from trifeature.errors import InputError, check_name
 from trifeature.pid.atoms import Atoms
-from trifeature.pid.maxent import Pairs, maximum_entropy
-from trifeature.pid.solver import broja
-from trifeature.pid.tables import TableLike, as_table
+from trifeature.pid.maxent import MaximumEntropy, PairwiseMarginals, maximum_entropy
+from trifeature.pid.solver import TIGHTEST, broja
+from trifeature.pid.tables import Array, TableLike, as_table
 
-Array = NDArray[np.float64]
 
-# Pointwise terms below this are rounding of zero, and a zero has no sign to agree with.
+class Fitted(NamedTuple):
+    """A redundancy found by a numerical fit.
+
+    Attributes:
+        redundancy: In bits.
+        gap: Width of the interval around `redundancy` in which the exact value is expected, bits.
+    """
+
+    redundancy: float
+    gap: float
+
+
+Measure: TypeAlias = Callable[[Array], float | Fitted]
+"""Takes p[x1, x2, y], float64 that sums to 1; returns the redundancy in bits, or `Fitted`."""
+
+# Local terms below this are rounding errors of zero, which has no sign.
 SIGN_FLOOR = 1e-9
 
 
@@ -40,7 +55,7 @@ def _specific_information(pxy: Array, py: Array) -> Array:
 
 
 def _pointwise_information(pxy: Array) -> Array:
-    """log2 p(x, y) / (p(x) p(y)), zero where p(x, y) is."""
+    """log2 p(x, y) / (p(x) p(y)); zero where p(x, y) is zero."""
     return _log2_ratio(pxy, pxy.sum(1, keepdims=True) * pxy.sum(0, keepdims=True), pxy > 0)
 
 
@@ -50,7 +65,7 @@ def _log2_ratio(above: Array, below: Array, where: NDArray[np.bool_]) -> Array:
 
 
 def mmi_redundancy(p: Array) -> float:
-    """Minimum mutual information (Barrett 2015): the less of the two informations, bits."""
+    """Minimum mutual information (Barrett 2015): the smaller of I(X1; Y) and I(X2; Y), bits."""
     return min(_information(p.sum(1)), _information(p.sum(0)))
 
 
@@ -62,41 +77,52 @@ def _joint_information(p: Array) -> float:
     return _information(p.reshape(-1, p.shape[2]))
 
 
-def i_ccs_redundancy(p: Array) -> float:
+def i_ccs_redundancy(p: Array) -> Fitted:
     """I_ccs of Ince (2017): common change in surprisal, bits.
 
     On the table of maximum entropy with p's pairwise marginals: the expected pointwise
     co-information, over outcomes where the local informations of either source, of both
     together and the co-information have the same sign.
     """
-    q = _pairwise_maxent(p)
+    return _fitted(_common_change, _pairwise_fit(p))
+
+
+def _common_change(q: Array) -> float:
     joint = _pointwise_information(q.reshape(-1, q.shape[2])).reshape(q.shape)
-    either1 = np.broadcast_to(_pointwise_information(q.sum(1))[:, None], q.shape)
-    either2 = np.broadcast_to(_pointwise_information(q.sum(0))[None], q.shape)
-    terms = np.stack([either1, either2, joint, either1 + either2 - joint])
+    source1 = np.broadcast_to(_pointwise_information(q.sum(1))[:, None], q.shape)
+    source2 = np.broadcast_to(_pointwise_information(q.sum(0))[None], q.shape)
+    terms = np.stack([source1, source2, joint, source1 + source2 - joint])
     signs = np.sign(np.where(np.abs(terms) < SIGN_FLOOR, 0.0, terms))
     agree = (signs == signs[0]).all(0)
     return float((q * terms[3] * agree).sum())
 
 
-def _pairwise_maxent(p: Array) -> Array:
+def _pairwise_fit(p: Array) -> MaximumEntropy:
     full = p > 0
-    return maximum_entropy(Pairs.of(p), full if full.all() else None).table
+    return maximum_entropy(PairwiseMarginals.of(p), full if full.all() else None)
 
 
-def i_dep_redundancy(p: Array) -> float:
+def _fitted(function: Callable[[Array], float], fit: MaximumEntropy) -> Fitted:
+    """A function of the fitted table, with an interval as wide as twice its estimated error."""
+    return Fitted(function(fit.table), 2 * fit.error_of(function))
+
+
+def i_dep_redundancy(p: Array) -> Fitted:
     """I_dep of James, Emenheiser and Crutchfield (2018), bits: I(X1; Y) - unique 1.
 
-    Unique 1 is the least that adding the dependency X1-Y brings to I(X1, X2; Y) anywhere in
-    the lattice of dependencies; for two sources three of its edges can be the least.
+    Unique 1 is the least increase of I(X1, X2; Y) that adding the dependency X1-Y brings
+    anywhere in the lattice of dependencies; for two sources three of its edges can be the least.
     """
     source1, source2 = _information(p.sum(1)), _information(p.sum(0))
     py = p.sum((0, 1))
     given_y = np.divide(p.sum(1), py, where=py > 0, out=np.zeros_like(p.sum(1)))
-    chain = given_y[:, None] * p.sum(0)[None]
-    unions = (_joint_information(chain), _joint_information(_pairwise_maxent(p)))
-    unique1 = min(source1, *(union - source2 for union in unions))
-    return source1 - unique1
+    chain = _joint_information(given_y[:, None] * p.sum(0)[None])
+
+    def redundancy(q: Array) -> float:
+        unique1 = min(source1, chain - source2, _joint_information(q) - source2)
+        return source1 - unique1
+
+    return _fitted(redundancy, _pairwise_fit(p))
 
 
 def i_sx_redundancy(p: Array) -> float:
@@ -105,20 +131,45 @@ def i_sx_redundancy(p: Array) -> float:
     The expected information that "X1 = x1 or X2 = x2" gives about Y = y.
     """
     p1y, p2y = p.sum(1)[:, None], p.sum(0)[None]
-    either_y = p1y + p2y - p
+    either_y = p1y + p2y - p  # P(X1 = x1 or X2 = x2, Y = y)
     either = either_y.sum(2, keepdims=True)
     ratio = _log2_ratio(either_y, either * p.sum((0, 1)), p > 0)
     return float((p * ratio).sum())
 
 
-REDUNDANCIES: dict[str, Callable[[Array], float]] = {
+MEASURES: dict[str, Measure | None] = {
+    "BROJA": None,  # solved by `broja`, with certified bounds
     "I_min": i_min_redundancy,
     "MMI": mmi_redundancy,
     "I_ccs": i_ccs_redundancy,
     "I_dep": i_dep_redundancy,
     "I_sx": i_sx_redundancy,
 }
-MEASURES = ("BROJA", *REDUNDANCIES)
+"""Registry of the measures by name; `register_measure` adds to it."""
+
+
+def register_measure(name: str, measure: Measure) -> None:
+    """Add a measure: `decompose`, `compare` and the command line then know its name.
+
+    Args:
+        name: A new name, or that of a measure registered before, which is replaced.
+        measure: Takes p[x1, x2, y], float64 that sums to 1; returns the redundancy in bits, or a
+            `Fitted` redundancy with its error.
+
+    Raises:
+        InputError: the name is empty, "all", or that of a built-in measure.
+
+    >>> register_measure("half of MMI", lambda p: mmi_redundancy(p) / 2)
+    >>> decompose([[[0.5, 0]], [[0, 0.5]]], "half of MMI").unique1
+    1.0
+    >>> del MEASURES["half of MMI"]
+    """
+    if not name or name == "all" or name in _BUILT_IN:
+        raise InputError(f"a measure cannot be called {name!r}: choose another name")
+    MEASURES[name] = measure
+
+
+_BUILT_IN = frozenset(MEASURES)
 
 
 def decompose(
@@ -131,18 +182,30 @@ def decompose(
 ) -> Atoms:
     """The four atoms of a joint table under any of `MEASURES`.
 
+    Args:
+        p: Joint table p[x1, x2, y], an array or a tensor.
+        measure: Name of the measure.
+        normalize: Divide `p` by its sum instead of requiring 1.
+        sources: Names of the sources, kept in the result.
+        target: Name of the target, kept in the result.
+
+    Returns:
+        The atoms. `gap` is 0 for closed formulas, and `converged` is False if the gap of BROJA or
+        of a fit is above 1e-9 bits.
+
     Raises:
-        InputError: `p` is no joint table, or the measure does not exist.
+        InputError: `p` is not a joint table, the measure does not exist, or it returned
+            something other than a finite number.
 
     >>> copy = [[[0.25, 0, 0, 0], [0, 0.25, 0, 0]], [[0, 0, 0.25, 0], [0, 0, 0, 0.25]]]
     >>> decompose(copy, "MMI").redundancy, round(decompose(copy).redundancy, 9)
     (1.0, 0.0)
     """
-    check_name("measure", measure, MEASURES)
-    if measure == "BROJA":
+    function = MEASURES[check_name("measure", measure, MEASURES)]
+    if function is None:
         return broja(p, normalize=normalize, sources=sources, target=target)
     table = as_table(p, normalize=normalize)
-    redundancy = REDUNDANCIES[measure](table)
+    redundancy, gap = _evaluated(measure, function, table)
     source1, source2 = _information(table.sum(1)), _information(table.sum(0))
     total = _joint_information(table)
     return Atoms(
@@ -151,10 +214,24 @@ def decompose(
         unique2=source2 - redundancy,
         synergy=total - source1 - source2 + redundancy,
         total=total,
+        gap=gap,
+        converged=gap <= TIGHTEST,
         measure=measure,
         sources=sources,
         target=target,
     )
+
+
+def _evaluated(name: str, measure: Measure, table: Array) -> Fitted:
+    found = measure(table)
+    try:
+        redundancy, gap = found if isinstance(found, tuple) else (found, 0.0)
+        result = Fitted(float(redundancy), float(gap))
+    except (TypeError, ValueError):
+        raise InputError(f"measure {name!r} must return a number, not {found!r}") from None
+    if not np.isfinite(result).all() or result.gap < 0:
+        raise InputError(f"measure {name!r} must return a finite number, not {found!r}")
+    return result
 
 
 def compare(
@@ -164,6 +241,6 @@ def compare(
     sources: tuple[str, str] = ("X1", "X2"),
     target: str = "Y",
 ) -> dict[str, Atoms]:
-    """The atoms under every measure, by its name; see `decompose`."""
+    """The atoms under every measure of `MEASURES`, by its name; see `decompose`."""
     table = as_table(p, normalize=normalize)
     return {name: decompose(table, name, sources=sources, target=target) for name in MEASURES}

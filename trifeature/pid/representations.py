@@ -49,7 +49,7 @@ DUAL_BIAS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PairedFeatures:
     """Features of both modalities and the target of n pairs.
 
     Attributes:
@@ -77,11 +77,13 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.target)
 
-    def take(self, index: Tensor) -> Pairs:
+    def take(self, index: Tensor) -> PairedFeatures:
         """The pairs at `index`."""
-        return Pairs(self.modality1[index], self.modality2[index], self.target[index])
+        return PairedFeatures(self.modality1[index], self.modality2[index], self.target[index])
 
-    def split(self, share: float, generator: torch.Generator) -> tuple[Pairs, Pairs]:
+    def split(
+        self, share: float, generator: torch.Generator
+    ) -> tuple[PairedFeatures, PairedFeatures]:
         """A random `share` of the pairs, and the others; at least one each.
 
         Raises:
@@ -153,8 +155,8 @@ class Discretized:
 
 
 def discretized_atoms(
-    train: Pairs,
-    test: Pairs,
+    train: PairedFeatures,
+    test: PairedFeatures,
     *,
     counts: Sequence[int] = (2, 3, 4, 6, 8, 12, 16, 24, 32),
     seed: int = 0,
@@ -185,7 +187,7 @@ def discretized_atoms(
 
 
 def _codes(
-    train: Pairs, test: Pairs, count: int, generator: torch.Generator
+    train: PairedFeatures, test: PairedFeatures, count: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Codes of the test pairs, [n] for either modality, from centers of the training pairs."""
     one = k_means(train.modality1, count, generator)
@@ -193,13 +195,15 @@ def _codes(
     return nearest(test.modality1, one), nearest(test.modality2, other)
 
 
-def _code_loss(train: Pairs, test: Pairs, count: int, generator: torch.Generator) -> float:
+def _code_loss(
+    train: PairedFeatures, test: PairedFeatures, count: int, generator: torch.Generator
+) -> float:
     """Cross-entropies (nats) on `test` from either code and from both, summed.
 
     All three count: codes may keep I(X1, X2; Y) and lose what a source tells alone. Codes that
     lose none of the three informations keep all four atoms.
     """
-    both = Pairs(
+    both = PairedFeatures(
         torch.cat([train.modality1, test.modality1]),
         torch.cat([train.modality2, test.modality2]),
         torch.cat([train.target, test.target]),
@@ -265,7 +269,9 @@ class DualAtoms:
     bias: Mapping[str, str] = field(default_factory=lambda: DUAL_BIAS)
 
 
-def dual_atoms(train: Pairs, test: Pairs, training: Training | None = None) -> DualAtoms:
+def dual_atoms(
+    train: PairedFeatures, test: PairedFeatures, training: Training | None = None
+) -> DualAtoms:
     """Probe informations and the dual's I_union of features; see the module's text.
 
     Three probes and one pair of experts, each stopped early on a fifth of the training pairs.
@@ -277,7 +283,7 @@ def dual_atoms(train: Pairs, test: Pairs, training: Training | None = None) -> D
     K = int(train.target.max()) + 1
     if int(test.target.max()) >= K:
         raise InputError("the test pairs hold a class that the training pairs lack")
-    views: tuple[Callable[[Pairs], Tensor], ...] = (
+    views: tuple[Callable[[PairedFeatures], Tensor], ...] = (
         lambda pairs: pairs.modality1,
         lambda pairs: pairs.modality2,
         lambda pairs: torch.cat([pairs.modality1, pairs.modality2], 1),
@@ -294,7 +300,9 @@ def dual_atoms(train: Pairs, test: Pairs, training: Training | None = None) -> D
     return DualAtoms(atoms, one, other, union, violation)
 
 
-def _standardized(train: Pairs, test: Pairs) -> tuple[Pairs, Pairs]:
+def _standardized(
+    train: PairedFeatures, test: PairedFeatures
+) -> tuple[PairedFeatures, PairedFeatures]:
     """Both with the training features' mean 0 and variance 1, as float32."""
 
     def scaled(part: Tensor, reference: Tensor) -> Tensor:
@@ -302,7 +310,7 @@ def _standardized(train: Pairs, test: Pairs) -> tuple[Pairs, Pairs]:
         return ((part - reference.mean(0)) / spread).float()
 
     one, other = (
-        Pairs(
+        PairedFeatures(
             scaled(pairs.modality1, train.modality1),
             scaled(pairs.modality2, train.modality2),
             pairs.target,
@@ -328,14 +336,18 @@ def _network(width: int, classes: int, plan: Training) -> nn.Sequential:
 
 
 def _probe_information(
-    train: Pairs, test: Pairs, view: Callable[[Pairs], Tensor], classes: int, plan: Training
+    train: PairedFeatures,
+    test: PairedFeatures,
+    view: Callable[[PairedFeatures], Tensor],
+    classes: int,
+    plan: Training,
 ) -> float:
     """H(Y) less the held-out cross-entropy of a probe, in bits: at most I(view; Y)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         probe = _network(view(train).shape[1], classes, plan)
 
-    def loss(pairs: Pairs) -> Tensor:
+    def loss(pairs: PairedFeatures) -> Tensor:
         return nn.functional.cross_entropy(probe(view(pairs)), pairs.target)
 
     _fit(probe, loss, train, plan)
@@ -344,7 +356,7 @@ def _probe_information(
 
 
 def _union_information(
-    train: Pairs, test: Pairs, classes: int, plan: Training
+    train: PairedFeatures, test: PairedFeatures, classes: int, plan: Training
 ) -> tuple[float, float]:
     """H(Y) plus the held-out dual value of the best experts, and their violation; bits."""
     with torch.random.fork_rng(devices=[]):
@@ -353,10 +365,10 @@ def _union_information(
             [_network(part.shape[1], classes, plan) for part in (train.modality1, train.modality2)]
         )
 
-    def values(pairs: Pairs) -> tuple[Tensor, Tensor]:
+    def values(pairs: PairedFeatures) -> tuple[Tensor, Tensor]:
         return experts[0](pairs.modality1), experts[1](pairs.modality2)
 
-    def loss(pairs: Pairs) -> Tensor:
+    def loss(pairs: PairedFeatures) -> Tensor:
         return -dual_value(*values(pairs), pairs.target)
 
     _fit(experts, loss, train, plan)
@@ -396,7 +408,12 @@ def _log_sums(expert1: Tensor, expert2: Tensor) -> Tensor:
     return product.clamp_min(1e-30).log() + top1 + top2.T
 
 
-def _fit(model: nn.Module, loss: Callable[[Pairs], Tensor], train: Pairs, plan: Training) -> None:
+def _fit(
+    model: nn.Module,
+    loss: Callable[[PairedFeatures], Tensor],
+    train: PairedFeatures,
+    plan: Training,
+) -> None:
     """Minimize the loss with Adam; keep the weights that did best on a held-back fifth."""
     generator = torch.Generator().manual_seed(plan.seed)
     inner, held_back = train.split(0.8, generator)

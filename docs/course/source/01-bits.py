@@ -16,7 +16,7 @@ import numpy as np
 
 import checks
 from trifeature.pid import GALLERY, broja, compare, example, gallery_table
-from trifeature.pid.report import bar_figure
+from trifeature.plots import atom_bars
 
 # %% [markdown]
 # ## A table says it all
@@ -78,7 +78,7 @@ print(f"H(Y) = {before:.3f} bits, {after:.3f} left: the sensor tells {before - a
 four = ("RDN", "UNQ1", "XOR", "AND")
 for name in four:
     print(f"{name:5} {example(name).sentence}")
-bar_figure({name: [broja(gallery_table(name))] for name in four})
+atom_bars({name: [broja(gallery_table(name))] for name in four})
 
 # %% [markdown]
 # They add up, always: R + U1 is what source 1 tells alone, R + U2 what source 2 tells alone, and
@@ -176,7 +176,7 @@ for name in ("RDNXOR", "AND"):
 p = gallery_table("AND")
 outputs = broja(p, target="output")
 inputs = broja(np.transpose(p, (1, 2, 0)), sources=("input 2", "output"), target="input 1")
-bar_figure({"AND": [outputs], "AND, turned": [inputs]})
+atom_bars({"AND": [outputs], "AND, turned": [inputs]})
 
 # %% [markdown]
 # ### 7. "The decomposition is unique"
@@ -188,7 +188,7 @@ bar_figure({"AND": [outputs], "AND, turned": [inputs]})
 
 # %%
 copy = compare(gallery_table("COPY"), target="both bits")
-bar_figure({"COPY": [copy["BROJA"], copy["I_min"]]})
+atom_bars({"COPY": [copy["BROJA"], copy["I_min"]]})
 
 # %% [markdown]
 # ### 8. "Synergy needs an XOR-like rule"

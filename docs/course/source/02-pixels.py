@@ -25,8 +25,7 @@ from trifeature.data.dataset import (
 from trifeature.data.pairs import PairRule
 from trifeature.data.truth import ground_truth, own_atoms
 from trifeature.pid import example
-from trifeature.pid.report import bar_figure
-from trifeature.plots import CURVE_COLORS, STYLE, gallery
+from trifeature.plots import CURVE_COLORS, STYLE, atom_bars, gallery
 
 plt.rcParams.update(STYLE)
 torch.set_num_threads(1)  # for images this small a second core mostly waits for the first
@@ -126,7 +125,7 @@ show_atoms(biased, "train")
 # %%
 rule, table = data.settings.rule, data.tables["train"].attributes
 before, after = (own_atoms(table, d.pairs["train"], rule) for d in (data, biased))
-bar_figure(
+atom_bars(
     {
         "unbiased pairs": [before["unique1"]],
         "biased pairs": [after["unique1"]],

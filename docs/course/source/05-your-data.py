@@ -20,7 +20,7 @@ import torch
 import checks
 from trifeature.pid import (
     ATOM_NAMES,
-    Pairs,
+    PairedFeatures,
     SampleSizeWarning,
     broja,
     discretized_atoms,
@@ -30,7 +30,7 @@ from trifeature.pid import (
     samples_needed,
     synergy_bounds_of,
 )
-from trifeature.pid.report import bar_figure
+from trifeature.plots import atom_bars
 
 torch.set_num_threads(1)  # for networks this small a second core mostly waits for the first
 
@@ -74,7 +74,7 @@ labels = {name: torch.tensor(mine[name]) for name in ("shared", "sound", "match"
 
 def halves(target):
     """Half of the pairs to fit on, half to read off, the same halves for every target."""
-    return Pairs(*features, target).split(0.5, torch.Generator().manual_seed(0))
+    return PairedFeatures(*features, target).split(0.5, torch.Generator().manual_seed(0))
 
 
 for name, matrix in zip(("microphone", "camera"), features, strict=True):
@@ -110,7 +110,7 @@ for name, target in labels.items():
         print("  clusters warn:", warning.message)
 
 # %%
-bar_figure({name: [dual.atoms] for name, dual in found.items()})
+atom_bars({name: [dual.atoms] for name, dual in found.items()})
 
 # %% [markdown]
 # Each result carries in `bias` in which direction it errs:
@@ -151,7 +151,7 @@ print(f"a table of 4 x 4 x 4 cells wants {samples_needed((4, 4, 4)):,} samples")
 
 # %%
 for n in (40, 200, 1000, 4000):
-    few = Pairs(features[0][:n], features[1][:n], labels["match"][:n])
+    few = PairedFeatures(features[0][:n], features[1][:n], labels["match"][:n])
     atoms = dual_atoms(*few.split(0.5, torch.Generator().manual_seed(0))).atoms
     R, U1, U2, S = atoms.values
     print(f"{n:4} pairs: R {R:+.2f}, U1 {U1:+.2f}, U2 {U2:+.2f}, S {S:+.2f}; ", end="")
@@ -185,7 +185,7 @@ print(f"S between {bounds.lower:.3f} and {bounds.upper:.3f} (truth {exact.synerg
 # # Exercises
 #
 # **5.1** Your labels are words, your features NumPy arrays of float64. Write what turns them into
-# `Pairs`: features as float32 tensors, each different word a class number from 0.
+# `PairedFeatures`: features as float32 tensors, each different word a class number from 0.
 
 
 # %% tags=["exercise"]

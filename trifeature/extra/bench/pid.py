@@ -1,4 +1,4 @@
-"""Our time and certified gap beside dit's, on the same random tables in one run."""
+"""Time and certified gap of the PID solver beside dit's, on the same random tables."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trifeature.errors import InputError
-from trifeature.pid.report import Row
 from trifeature.pid.solver import TIGHTEST, broja, broja_many
 
 Shape = tuple[int, int, int]
+Row = dict[str, Any]
 
 SHAPES: tuple[Shape, ...] = ((2, 2, 2), (4, 4, 4), (10, 10, 10), (20, 20, 20), (100, 100, 2))
-# Cells beyond which dit's cone program takes minutes.
+# Number of cells above which dit's cone program takes minutes.
 LARGEST_FOR_DIT = 1000
 
 
 def random_table(shape: Shape, seed: int = 0) -> NDArray[np.float64]:
-    """A table drawn from Dirichlet(1): dense, and hard for first-order methods."""
+    """Draw a table from Dirichlet(1): dense, and hard for first-order methods."""
     weights = np.random.default_rng(seed).exponential(size=shape)
     return np.asarray(weights / weights.sum())
 
@@ -35,7 +35,7 @@ def has_dit() -> bool:
 def dit_atoms(table: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """(R, U1, U2, S) in bits by dit's BROJA with `method="cone"`.
 
-    The default method is no oracle: on W it gives R = -0.415 for 0.252 (dit 2.3).
+    dit's default method is not reliable: on W it gives R = -0.415, where R is 0.252 (dit 2.3).
 
     Raises:
         InputError: dit or its cone solver is not installed.
@@ -53,15 +53,19 @@ def dit_atoms(table: NDArray[np.float64]) -> tuple[float, float, float, float]:
     return redundancy, unique1, unique2, synergy
 
 
-def bench(shapes: Sequence[Shape] = SHAPES, tolerance: float = TIGHTEST) -> list[Row]:
-    """Solve one random table of every shape, by us and (small ones, if installed) by dit.
+def bench_tables(shapes: Sequence[Shape] = SHAPES, tolerance: float = TIGHTEST) -> list[Row]:
+    """Solve one random table of every shape; small ones also with dit, if it is installed.
+
+    Args:
+        shapes: Sizes [N, M, K] of the tables.
+        tolerance: Requested width of the certified intervals, bits.
 
     Returns:
         Rows of table, seconds, gap (certified, bits), dit_seconds, dit_difference (largest
         difference of an atom, bits); the last two are None where dit was not run.
 
     Raises:
-        InputError: A shape that is not three positive sizes.
+        InputError: A shape is not three positive sizes.
     """
     for shape in shapes:
         if len(shape) != 3 or min(shape) < 1:
@@ -94,7 +98,7 @@ def _bench_row(shape: Shape, tolerance: float) -> Row:
 
 
 def bench_batch(count: int = 1000, shape: Shape = (10, 10, 2), tolerance: float = 1e-4) -> Row:
-    """Solve many random tables at once; one row as of `bench`, with the largest gap."""
+    """Solve many random tables in one batch; one row as of `bench_tables`, with the largest gap."""
     tables = np.stack([random_table(shape, seed) for seed in range(count)])
     begin = time.perf_counter()
     results = broja_many(tables, tolerance=tolerance)

@@ -1,22 +1,20 @@
-"""The command line `trifeature pid`: a thin shell over the functions of the same names."""
+"""The commands `trifeature pid ...`: a thin shell over the functions of `trifeature.pid`."""
 
 from __future__ import annotations
 
-import functools
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from trifeature import report
+from trifeature.cli.common import errors, guarded, print_json, print_table
 from trifeature.errors import InputError
-from trifeature.pid import report
 from trifeature.pid.atoms import Atoms
-from trifeature.pid.bench import bench, bench_batch, has_dit
 from trifeature.pid.bounds import synergy_bounds_of
 from trifeature.pid.gallery import GALLERY, example
 from trifeature.pid.measures import MEASURES, compare, decompose
@@ -28,26 +26,12 @@ from trifeature.pid.samples import (
     read_columns,
 )
 
-P = ParamSpec("P")
+Row = dict[str, Any]
 
 app = typer.Typer(
     no_args_is_help=True,
     help="What two sources tell about a target: redundant, unique and synergistic bits.",
 )
-
-
-def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """A mistake of the user's is one line on standard error and exit code 2."""
-
-    @functools.wraps(command)
-    def shell(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except InputError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(2) from None
-
-    return shell
 
 
 class Format(StrEnum):
@@ -69,20 +53,20 @@ SetOption = Annotated[
 
 
 @app.command()
-@one_line_errors
+@guarded
 def gallery(output: FormatOption = Format.table) -> None:
     """List the named distributions, their exact atoms (R, U1, U2, S in bits about Y)."""
-    rows: list[report.Row] = []
+    rows: list[Row] = []
     for entry in GALLERY.values():
         r, u1, u2, s = (float(value) for value in entry.atoms())
         parameters = " ".join(f"{k}={v:g}" for k, v in entry.parameters.items())
-        row: report.Row = {"name": entry.name, "target": "Y", "R": r, "U1": u1, "U2": u2, "S": s}
+        row: Row = {"name": entry.name, "target": "Y", "R": r, "U1": u1, "U2": u2, "S": s}
         rows.append({**row, "parameters": parameters, "teaches": entry.sentence})
     _print(rows, output, digits=3)
 
 
 @app.command()
-@one_line_errors
+@guarded
 def show(
     name: NameArgument,
     settings: SetOption = None,
@@ -101,7 +85,7 @@ def show(
 
 
 @app.command()
-@one_line_errors
+@guarded
 def measures(
     names: Annotated[list[str] | None, typer.Argument(help="Distributions to compare on.")] = None,
     output: FormatOption = Format.table,
@@ -118,7 +102,7 @@ def measures(
 
 
 @app.command()
-@one_line_errors
+@guarded
 def atoms(
     *,
     file: Annotated[Path, typer.Argument(help="A CSV file with a header line.")],
@@ -156,7 +140,7 @@ def atoms(
 
 
 @app.command()
-@one_line_errors
+@guarded
 def bounds(
     name: NameArgument,
     settings: SetOption = None,
@@ -166,7 +150,7 @@ def bounds(
     table = example(name).table(**_parameters(settings or []))
     found = synergy_bounds_of(table)
     exact = decompose(table)
-    row: report.Row = {
+    row: Row = {
         "name": name.upper(),
         "target": exact.target,
         "disagreement": found.disagreement,
@@ -178,13 +162,14 @@ def bounds(
 
 
 @app.command("bench")
-@one_line_errors
+@guarded
 def run_bench(output: FormatOption = Format.table) -> None:
     """Time and certified gap on random tables, beside dit's where it is installed."""
-    rows = [*bench(), bench_batch()]
-    _print(rows, output, digits=None)
+    from trifeature.extra.bench.pid import bench_batch, bench_tables, has_dit  # noqa: PLC0415
+
+    _print([*bench_tables(), bench_batch()], output, digits=None)
     if not has_dit():
-        typer.echo("for the comparison: pip install dit ecos", err=True)
+        _note("for the comparison: pip install dit ecos")
 
 
 def _parameters(settings: Sequence[str]) -> dict[str, float]:
@@ -201,28 +186,58 @@ def _parameters(settings: Sequence[str]) -> dict[str, float]:
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Warnings as one line each on standard error, after what raised them."""
+    """Print warnings as one line each on standard error, after the block that raised them."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SampleSizeWarning)
         yield
     for warning in caught:
-        typer.echo(f"warning: {warning.message}", err=True)
+        _note(f"warning: {warning.message}")
 
 
-def _print(
-    rows: Sequence[report.Row], output: Format, title: str = "", digits: int | None = 6
-) -> None:
-    if output is Format.table:
-        Console().print(report.rich_table(rows, title, digits))
+def _note(text: str) -> None:
+    errors.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print(rows: Sequence[Row], output: Format, title: str = "", digits: int | None = 6) -> None:
+    if output is Format.json:
+        print_json(rows)
+    elif output is Format.csv:
+        typer.echo(report.csv_text(rows), nl=False)
     else:
-        text = report.json_text(rows) if output is Format.json else report.csv_text(rows)
-        typer.echo(text.rstrip("\n"))
+        _print_rows(rows, title, digits)
+
+
+def _print_rows(rows: Sequence[Row], title: str, digits: int | None) -> None:
+    """Print rows as a table, numbers to `digits` decimals (None: 3 significant digits).
+
+    Columns that are the same in every row stand once, below the table: a terminal is narrow.
+    """
+    shared = [name for name in rows[0] if len(rows) > 1 and len({row[name] for row in rows}) == 1]
+    varying = [name for name in rows[0] if name not in shared]
+    print_table(
+        title,
+        varying,
+        [[_cell(row[name], digits) for name in varying] for row in rows],
+        caption=" · ".join(f"{name} {_cell(rows[0][name], digits)}" for name in shared),
+        text=[name for name in varying if not isinstance(rows[0][name], float)],
+    )
+
+
+def _cell(value: Any, digits: int | None) -> str:
+    if not isinstance(value, float):
+        return "-" if value is None else str(value)
+    if digits is None:
+        return f"{value:.3g}"
+    # Rounding of zero would print as -0.000000, which looks like a result.
+    return f"{value if abs(value) >= 0.5 * 10**-digits else 0.0:.{digits}f}"
 
 
 def _draw(panels: Mapping[str, Sequence[Atoms]], path: Path | None) -> None:
     if path is None:
         return
+    from trifeature.plots import atom_bars  # noqa: PLC0415 - Matplotlib is slow to load
+
     try:
-        report.bar_figure(panels).savefig(path, dpi=150)
+        atom_bars(panels).savefig(path, dpi=150)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot draw into {path}: {error}") from None

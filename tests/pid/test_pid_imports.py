@@ -1,0 +1,49 @@
+"""What `import trifeature.pid` loads, by the modules that a new process has loaded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+{statement}
+print(*sorted(name for name in sys.modules if "." not in name or name.startswith("scipy.")))
+"""
+
+
+def loaded(statement: str) -> set[str]:
+    program = PROGRAM.format(statement=statement)
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
+    return set(run.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import trifeature.pid",
+        "from trifeature.pid import broja, gallery_table; broja(gallery_table('AND'))",
+        "from trifeature.pid import compare; compare([[[0.3, 0.2], [0.1, 0.4]]], normalize=True)",
+        "from trifeature.pid import estimate; estimate([0, 1] * 200, [0, 1] * 200, [0, 1] * 200)",
+    ],
+)
+def test_tables_and_samples_need_neither_torch_nor_matplotlib_nor_scipy(statement: str) -> None:
+    """A process of a fifth of a second each."""
+    slow = {"torch", "matplotlib", "scipy", "pandas", "typer", "rich"}
+    assert loaded(statement) & slow == set()
+
+
+@pytest.mark.processes  # Loads torch.
+def test_representations_load_torch_when_first_used() -> None:
+    assert "torch" in loaded("from trifeature.pid import dual_atoms")
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    import trifeature.pid  # noqa: PLC0415
+
+    with pytest.raises(AttributeError, match="no attribute 'Pairs'"):
+        _ = trifeature.pid.Pairs
+    assert "PairedFeatures" in dir(trifeature.pid)
