@@ -1,4 +1,4 @@
-"""The one error a user's mistake raises, and the sentence that suggests the nearest right name."""
+"""The errors that are one line on the command line, and the hint at the nearest right name."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ class InputError(ValueError):
 
 class NotFiniteError(InputError):
     """Numbers that are infinite or undefined where finite ones are needed."""
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message names the run, the step and the cause."""
 
 
 def check_name(kind: str, name: str, options: Iterable[str]) -> str:

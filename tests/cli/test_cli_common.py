@@ -11,16 +11,14 @@ import typer
 from trifeature.cli.common import (
     BAD_INPUT,
     INTERRUPTED,
-    counting,
     fail,
     guarded,
     print_json,
     print_table,
     protect_bare_option,
-    several_bars,
 )
-from trifeature.comm.run_folder import TrainingError
-from trifeature.errors import InputError
+from trifeature.cli.progress import counting, several_bars
+from trifeature.errors import InputError, TrainingError
 
 Capture = pytest.CaptureFixture[str]
 
@@ -162,5 +160,5 @@ def test_progress_bars_leave_nothing_in_a_log(capsys: Capture) -> None:
         progress(1, 2)
         progress(2, 2)
     with several_bars() as bars:
-        bars.update(bars.add_task("a run", total=2, losses=""), completed=1, losses="L 4.1")
+        bars.update("key", "a run", 1.0, 2, "L 4.1")
     assert capsys.readouterr() == ("", "")

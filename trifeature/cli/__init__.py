@@ -1,6 +1,6 @@
 """The command line: a thin shell that checks arguments and calls functions that return data.
 
-The commands are imported where they are run: torch takes seconds, and `--version` needs none.
+What is slow to import is imported by the command that needs it, so help and errors are quick.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def _interruptible(run: Callable[[], None]) -> None:
 
 
 def _run_trifeature() -> None:
-    from trifeature.cli import data  # noqa: PLC0415 - see above
-    from trifeature.cli.common import protect_bare_option  # noqa: PLC0415
+    from trifeature.cli import data
+    from trifeature.cli.common import protect_bare_option
 
     data.app(
         args=protect_bare_option(sys.argv[1:], "--synergy-map", data.BARE), prog_name="trifeature"
@@ -41,7 +41,7 @@ def _run_trifeature() -> None:
 
 
 def _run_comm_probe() -> None:
-    from trifeature.cli import probe  # noqa: PLC0415 - see above
+    from trifeature.cli import probe
 
     probe.app(prog_name="comm-probe")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -13,32 +12,25 @@ from trifeature.cli.common import (
     ExecutionOption,
     JsonOption,
     PrecisionOption,
-    guarded,
     print_json,
     print_table,
     read_execution,
     say,
 )
-from trifeature.comm.methods import METHODS
-from trifeature.comm.settings import run_preset
-from trifeature.comm.training import pick_device
-from trifeature.data.dataset import build, preset
-from trifeature.errors import InputError, check_name
-from trifeature.extra.bench.reference import bench_reference, check_reference
-from trifeature.extra.bench.speedrun import FEWEST_SEEDS, bench_speedrun
-from trifeature.extra.bench.training import STEPS, bench_training
-from trifeature.files import append_row
+from trifeature.cli.options import RowsOption, refuse_unused
+from trifeature.comm.settings import OPTIONS, run_preset
+from trifeature.errors import check_name
+from trifeature.extra.settings import FEWEST_SEEDS, STEPS
 from trifeature.presets import get_preset
 
 HIDDEN: Final = ("bench", "versions", "commit", "execution", "method", "changes", "spread", "parts")
 
 
-@guarded
 def bench(
     preset_name: Annotated[
         str, typer.Option("--preset", help="quick, fast or paper: network and canvas.")
     ] = "quick",
-    method: Annotated[str, typer.Option(help=", ".join(METHODS))] = "comm",
+    method: Annotated[str, typer.Option(help=", ".join(OPTIONS))] = "comm",
     steps: Annotated[int | None, typer.Option(help=f"How many to time. [{STEPS}]", min=1)] = None,
     precision: PrecisionOption = None,
     execution: ExecutionOption = None,
@@ -58,11 +50,18 @@ def bench(
     seeds: Annotated[
         int | None, typer.Option(help=f"With --speedrun. [{FEWEST_SEEDS}]", min=1)
     ] = None,
-    rows: Annotated[Path | None, typer.Option(help="JSON lines to append to.")] = None,
+    rows: RowsOption = None,
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Time rendering, views, a training step in parts, a probing; or a run to a given quality."""
+    from trifeature.comm.training import pick_device
+    from trifeature.data.dataset import build, preset
+    from trifeature.extra.bench.reference import bench_reference, check_reference
+    from trifeature.extra.bench.speedrun import bench_speedrun
+    from trifeature.extra.bench.training import bench_training
+    from trifeature.files import append_row
+
     get_preset(preset_name)
     _check_together(
         speedrun,
@@ -104,7 +103,7 @@ def bench(
         )
         keep(row)
     else:
-        settings = run_preset(preset_name, method=check_name("method", method, METHODS), **changes)
+        settings = run_preset(preset_name, method=check_name("method", method, OPTIONS), **changes)
         count = STEPS if steps is None else steps
         if reference:
             check_reference(settings)
@@ -125,10 +124,10 @@ def _check_together(
     speedrun: bool, *, of_speedrun: Mapping[str, bool], of_step: Mapping[str, bool]
 ) -> None:
     """Refuse options that the kind of bench asked for would not heed."""
-    foreign = of_step if speedrun else of_speedrun
-    if useless := [name for name, given in foreign.items() if given]:
-        wrong = "cannot go with --speedrun" if speedrun else "can only go with --speedrun"
-        raise InputError(f"{' and '.join(useless)} {wrong}")
+    if speedrun:
+        refuse_unused(of_step, "cannot go with --speedrun")
+    else:
+        refuse_unused(of_speedrun, "can only go with --speedrun")
 
 
 def _say_seed(seed: int, reached: Mapping[str, float]) -> None:

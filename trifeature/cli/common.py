@@ -1,37 +1,28 @@
-"""What the commands share: errors as one line, progress bars, tables."""
+"""What the commands share: errors as one line, tables, JSON, CSV, the options of several."""
 
 from __future__ import annotations
 
 import functools
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
+from rich.text import Text
 
 import trifeature
-from trifeature.comm.run_folder import TrainingError
+from trifeature.cli.streams import CLOSED_PIPE, abandon_output, printable
 from trifeature.comm.settings import PRECISIONS
-from trifeature.errors import InputError, check_name
-from trifeature.extra.accelerate import Execution
-from trifeature.files import finite
+from trifeature.errors import InputError, TrainingError, check_name
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from trifeature.extra.accelerate import Execution
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,13 +36,25 @@ ExecutionOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
-console = Console(emoji=False)  # a port between colons is no picture
-errors = Console(stderr=True, emoji=False)
+
+class Output(Console):
+    """A console that leaves a closed pipe to `guarded`."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise again: Rich would exit with code 1."""
+        raise  # noqa: PLE0704 - called where the error is handled
+
+
+console = Output(emoji=False)  # a port between colons is no picture
+errors = Output(stderr=True, emoji=False)
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
 TRACEBACK: Final = "TRIFEATURE_TRACEBACK"
 """Set in the environment, errors show where they happened: for whoever mends the package."""
+
+
+# --------------------------------------------------------------------------- errors
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
@@ -66,8 +69,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
                 raise
             fail(str(problem))
         except OSError as problem:
-            place = f"{problem.filename}: " if problem.filename else ""
-            fail(f"{place}{problem.strerror or problem}")
+            _fail_of_system(problem)
         except KeyboardInterrupt:
             errors.print(
                 "\nstopped: what was finished is kept, and the same command goes on", style="yellow"
@@ -77,11 +79,25 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-EXECUTIONS: Final = {
-    "plain": Execution(),
-    "compiled": Execution(compiled=True),
-    "graphs": Execution(compiled=True, graphs=True),
-}
+def _fail_of_system(problem: OSError) -> NoReturn:
+    """One line for an error of the system; none where the reader of the output is gone."""
+    place = f"{problem.filename}: " if problem.filename else ""
+    if abandon_output():
+        if isinstance(problem, BrokenPipeError):
+            raise typer.Exit(CLOSED_PIPE) from None
+        place = "standard output: "
+    elif os.environ.get(TRACEBACK):
+        raise problem
+    fail(f"{place}{problem.strerror or problem}")
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line on standard error and exit with code 2."""
+    warn_red(" ".join(f"error: {message}".splitlines()))
+    raise typer.Exit(BAD_INPUT) from None
+
+
+# --------------------------------------------------------------------------- options
 
 
 def read_execution(name: str | None) -> Execution | None:
@@ -90,7 +106,14 @@ def read_execution(name: str | None) -> Execution | None:
     Raises:
         InputError: there is no such way.
     """
-    return None if name is None else EXECUTIONS[check_name("execution", name, EXECUTIONS)]
+    from trifeature.extra.accelerate import Execution
+
+    known = {
+        "plain": Execution(),
+        "compiled": Execution(compiled=True),
+        "graphs": Execution(compiled=True, graphs=True),
+    }
+    return None if name is None else known[check_name("execution", name, known)]
 
 
 def show_version(asked: bool) -> None:
@@ -109,12 +132,6 @@ def show_version_option(version: VersionOption = False) -> None:
     """The options of a command line itself: register it as an app's callback."""
 
 
-def fail(message: str) -> NoReturn:
-    """Print one line on standard error and exit with code 2."""
-    errors.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(BAD_INPUT) from None
-
-
 def protect_bare_option(arguments: Sequence[str], option: str, value: str) -> list[str]:
     """Give an option that stands without `=VALUE` its default value.
 
@@ -131,43 +148,22 @@ def protect_bare_option(arguments: Sequence[str], option: str, value: str) -> li
     ]
 
 
-@contextmanager
-def counting(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that counts: call what it yields with done and total.
-
-    As all bars here it shows on a terminal only: in a log it would be an empty line.
-    """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    bar = Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=errors,
-        transient=True,
-        disable=errors.quiet or not errors.is_terminal,
-    )
-    with bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-@contextmanager
-def several_bars() -> Iterator[Progress]:
-    """Progress bars for runs side by side, with losses and time left."""
-    columns = (
-        TextColumn("{task.description:34.34}"),
-        BarColumn(bar_width=24),
-        TextColumn("epoch {task.completed:6.2f} of {task.total}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[losses]}"),
-    )
-    hidden = errors.quiet or not errors.is_terminal
-    with Progress(*columns, console=errors, disable=hidden) as bar:
-        yield bar
+# --------------------------------------------------------------------------- output
 
 
 def say(text: str) -> None:
     """One line on standard output, never broken: what it names can be copied."""
-    console.print(text, highlight=False, soft_wrap=True)
+    console.print(printable(text), highlight=False, soft_wrap=True)
+
+
+def warn(text: str, style: str | None = None) -> None:
+    """One line on standard error."""
+    errors.print(printable(text), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def warn_red(text: str) -> None:
+    """One line on standard error, in red on a terminal: something is wrong."""
+    warn(text, style="red")
 
 
 def bold(path: Path) -> str:
@@ -185,38 +181,72 @@ def print_table(
 ) -> None:
     """Print a table, its first column to the left and numbers to the right.
 
+    On a terminal too narrow for the numbers each row is a block of lines. In a file a table that is
+    wider than a window runs over its edge. So no number is ever cut.
+
     Args:
         title: Above the table.
         columns: Names of the columns.
         rows: Cells of each row.
         caption: Below the table.
-        text: Columns of words: to the left, and wrapped where the window is narrow. The other
-            columns keep their full width; cells cut short would lose numbers.
+        text: Columns of words: to the left, and wrapped where the window is narrow.
     """
-    table = Table(
-        title=escape(title),
-        title_justify="left",
-        title_style="bold",
-        caption=escape(caption) or None,
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0) if text else (0, 1),
-    )
+    from rich.measure import Measurement
+
+    if title:
+        console.print(Text(printable(title), style="bold"), soft_wrap=True)
+    table = _table(columns, rows, text)
+    unbounded = console.options.update(max_width=10_000)
+    needed = Measurement.get(console, unbounded, table).minimum
+    if needed > console.width and console.is_terminal:
+        for row in rows:
+            _print_record(columns, row)
+    else:
+        width = max(console.width, needed)
+        Output(width=width, quiet=console.quiet, emoji=False).print(table)
+    if caption:
+        console.print(Text(printable(caption), style="italic"), soft_wrap=True)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], text: Collection[str]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0) if text else (0, 1))
     for place, column in enumerate(columns):
-        full = max(cell_len(cell) for cell in (column, *(row[place] for row in rows)))
+        cells = [printable(cell) for cell in (column, *(row[place] for row in rows))]
         table.add_column(
-            escape(column),
+            Text(cells[0]),
             justify="left" if place == 0 or column in text else "right",
-            min_width=None if column in text else full,
+            min_width=None if column in text else max(map(cell_len, cells)),
         )
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    # A table wider than the window runs over its edge.
-    unbounded = console.options.update(max_width=1000)
-    needed = Measurement.get(console, unbounded, table).minimum
-    Console(width=max(console.width, needed), quiet=console.quiet).print(table)
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
+
+
+def _print_record(columns: Sequence[str], row: Sequence[str]) -> None:
+    """A row as its first cell and a line for each other, which the terminal wraps."""
+    console.print(Text(printable(row[0]), style="bold"), soft_wrap=True)
+    for column, cell in zip(columns[1:], row[1:], strict=True):
+        console.print(Text(printable(f"  {column}: {cell}")), soft_wrap=True)
 
 
 def print_json(content: Any) -> None:
     """Print for programs: strict JSON on standard output, null for what is not `finite`."""
+    from trifeature.files import finite
+
     typer.echo(json.dumps(finite(content), indent=1, allow_nan=False))
+
+
+def csv_cell(value: Any) -> Any:
+    """A cell for `--format csv` that is safe to open: words that a spreadsheet would execute get an
+    apostrophe in front, control characters are spelled out.
+
+    >>> csv_cell("=1+1"), csv_cell(-0.5)
+    ("'=1+1", -0.5)
+    """
+    if not isinstance(value, str):
+        return value
+    return ("'" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else "") + printable(value)

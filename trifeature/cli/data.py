@@ -17,52 +17,36 @@ from trifeature.cli.common import (
     BAD_INPUT,
     JsonOption,
     bold,
-    counting,
-    errors,
-    guarded,
     print_json,
     print_table,
     say,
     show_version_option,
+    warn_red,
 )
+from trifeature.cli.datasets import default_folder, make
+from trifeature.cli.options import RowsOption, options_of, pick, with_options
 from trifeature.cli.pid import app as pid_app
 from trifeature.cli.playground import playground
-from trifeature.comm.training import pick_device
-from trifeature.data import storage
+from trifeature.cli.program import App
 from trifeature.data.attributes import ATTRIBUTES, VALUES
-from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.data.pairs import PairRule
-from trifeature.data.render import RenderSettings
+from trifeature.data.settings import DatasetSettings, RenderSettings, preset
 from trifeature.errors import InputError
-from trifeature.extra.bench.rendering import bench_rendering
-from trifeature.files import append_row
-from trifeature.pid import ATOM_NAMES
-from trifeature.plots import gallery as draw_gallery
-from trifeature.plots import save
 
-app = typer.Typer(
-    help="Trifeature pairs with known redundancy, uniqueness and synergy.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
+app = App("Trifeature pairs with known redundancy, uniqueness and synergy.")
 app.add_typer(pid_app, name="pid")
 app.command()(playground)
 app.callback()(show_version_option)
 
 BARE: Final = "auto"
-DATA: Final = Path("data")
-
-
-def default_folder(name: str, settings: DatasetSettings) -> Path:
-    """Where a data set goes when no folder is named."""
-    kind = "biased" if settings.match_rate is not None else "unbiased"
-    return DATA / f"{name}-{kind}-seed{settings.seed}"
 
 
 @app.command()
-@guarded
+@with_options(
+    *options_of(DatasetSettings, without=["match_rate", "synergy_map"]),
+    *options_of(PairRule, without=["synergy"]),
+    *options_of(RenderSettings),
+)
 def generate(
     out: Annotated[Path | None, typer.Argument(help="Folder to make; data/… by default.")] = None,
     preset_name: Annotated[
@@ -80,41 +64,12 @@ def generate(
     match_rate: Annotated[
         float | None, typer.Option(help="Share of training pairs that keep the map [default: 1].")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-    shapes: Annotated[int | None, typer.Option(help="The first so many shapes.")] = None,
-    textures: Annotated[int | None, typer.Option(help="The first so many textures.")] = None,
-    colors: Annotated[int | None, typer.Option(help="The first so many colors.")] = None,
-    held_out: Annotated[int | None, typer.Option(help="Combinations kept for testing.")] = None,
-    balanced: Annotated[
-        bool | None, typer.Option(help="Hold out every value equally often.")
-    ] = None,
-    validation: Annotated[
-        bool, typer.Option(help="Put the test combinations away; hold out training ones.")
-    ] = False,
-    copies: Annotated[int | None, typer.Option(help="Renders a training combination.")] = None,
-    test_copies: Annotated[int | None, typer.Option(help="Renders a test combination.")] = None,
-    train_pairs: Annotated[int | None, typer.Option(help="Pairs to learn from.")] = None,
-    probe_pairs: Annotated[int | None, typer.Option(help="Pairs to fit probes on.")] = None,
-    test_pairs: Annotated[int | None, typer.Option(help="Pairs to score probes on.")] = None,
-    shared: Annotated[str, typer.Option(help="Attribute that a pair shares.")] = "shape",
-    unique: Annotated[str, typer.Option(help="Attribute asked of each image.")] = "texture",
     synergy: Annotated[
         str, typer.Option(help="Attributes that the map links: of image 1, of the others.")
     ] = "texture,color",
-    modalities: Annotated[int, typer.Option(help="Images in a pair, 2 to 8.")] = 2,
-    distinct_unique: Annotated[
-        bool, typer.Option(help="Only pairs whose unique attributes differ (appendix B.5).")
-    ] = False,
-    canvas: Annotated[int | None, typer.Option(help="Side of an image, from 32 pixels.")] = None,
-    box: Annotated[float | None, typer.Option(help="Side of the shape's box.")] = None,
-    period: Annotated[float | None, typer.Option(help="Period of the textures.")] = None,
-    grain: Annotated[float | None, typer.Option(help="Cell of noise and rain.")] = None,
-    line: Annotated[float | None, typer.Option(help="Line width of the pluses.")] = None,
-    max_angle: Annotated[float | None, typer.Option(help="Largest rotation, degrees.")] = None,
-    background: Annotated[float | None, typer.Option(help="Gray level, 0 to 1.")] = None,
-    oversample: Annotated[int | None, typer.Option(help="Samples a pixel side.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a data set that is there.")] = False,
+    **changes: Any,
 ) -> None:
     """Render a data set into a folder: images, pairs, labels, settings, checksums.
 
@@ -123,44 +78,21 @@ def generate(
     """
     if synergy_map is None and match_rate is not None:
         raise InputError("--match-rate says how often the map is kept: add --synergy-map")
+    if synergy_map == "":
+        raise InputError("--synergy-map= names no map: leave out the = for one from the seed")
     if out is not None and re.fullmatch(
         r"identity|random:\d+|\w+=\w+(,\w+=\w+)*,?|.*\.json", str(out)
     ):
         raise InputError(f"to use the map {str(out)!r}, write --synergy-map={out}")
     first, _, others = synergy.partition(",")
-    changes = _given(
-        shapes=shapes,
-        textures=textures,
-        colors=colors,
-        held_out=held_out,
-        balanced=balanced,
-        copies=copies,
-        test_copies=test_copies,
-        train_pairs=train_pairs,
-        probe_pairs=probe_pairs,
-        test_pairs=test_pairs,
-    )
+    rate = 1.0 if match_rate is None else match_rate
     settings = preset(
         preset_name,
-        seed=seed,
-        validation=validation,
-        rule=PairRule(shared, unique, (first, others), modalities, distinct_unique),
-        render=_render_settings(
-            preset_name,
-            canvas,
-            **_given(
-                box=box,
-                period=period,
-                grain=grain,
-                line=line,
-                max_angle=max_angle,
-                background=background,
-                oversample=oversample,
-            ),
-        ),
-        match_rate=None if synergy_map is None else (1.0 if match_rate is None else match_rate),
+        rule=PairRule(synergy=(first, others), **pick(changes, PairRule)),
+        render=_render_settings(preset_name, **pick(changes, RenderSettings)),
+        match_rate=None if synergy_map is None else rate,
         synergy_map=synergy_map or BARE,
-        **changes,
+        **pick(changes, DatasetSettings),
     )
     made = make(out or default_folder(preset_name, settings), settings, device, overwrite)
     if made.reused:
@@ -169,27 +101,7 @@ def generate(
     say(bold(made.path))
 
 
-def make(
-    folder: Path, settings: DatasetSettings, device: str | None = None, overwrite: bool = False
-) -> storage.Generated:
-    """Generate with a progress bar."""
-    with counting("rendering and writing images") as progress:
-        return storage.generate(
-            folder,
-            settings,
-            overwrite=overwrite,
-            device=pick_device(device),
-            progress=progress,
-            on_wait=lambda: say(f"waiting for another process that writes {escape(str(folder))}"),
-        )
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """The options that were given."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _render_settings(name: str, canvas: int | None, **changes: Any) -> RenderSettings:
+def _render_settings(name: str, canvas: int | None = None, **changes: Any) -> RenderSettings:
     """The preset's, or those that fit the canvas, with single lengths changed."""
     base = preset(name).render if canvas is None else _for_canvas(canvas)
     return replace(base, **changes)
@@ -222,12 +134,13 @@ def _print_summary(settings: DatasetSettings, summary: dict[str, Any]) -> None:
 
 
 @app.command()
-@guarded
 def verify(path: Annotated[Path, typer.Argument(help="A data set's folder.")]) -> None:
     """Compare every file with the checksum it was written with; exit code 2 if one differs."""
+    from trifeature.data import storage
+
     problems = storage.verify(path)
     for problem in problems:
-        errors.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+        warn_red(problem)
     if problems:
         raise typer.Exit(BAD_INPUT)
     count = len(storage.read_manifest(path)["files"])
@@ -235,12 +148,13 @@ def verify(path: Annotated[Path, typer.Argument(help="A data set's folder.")]) -
 
 
 @app.command()
-@guarded
 def info(
     path: Annotated[Path, typer.Argument(help="A data set's folder.")],
     as_json: JsonOption = False,
 ) -> None:
     """Show a data set's settings, its map, what was drawn, and what there is to learn in bits."""
+    from trifeature.data import storage
+
     manifest = storage.read_manifest(path)
     truth = storage.read_truth(path)
     if as_json:
@@ -265,6 +179,8 @@ def info(
 
 def _print_truth(truth: Mapping[str, Any]) -> None:
     """The exact atoms of every task on each set of pairs, or why there are none."""
+    from trifeature.pid import ATOM_NAMES
+
     if truth["left_out"]:
         say(f"no exact atoms: {truth['left_out']}")
         return
@@ -288,24 +204,29 @@ def _sources(row: Mapping[str, Any]) -> list[str]:
 
 
 @app.command()
-@guarded
 def gallery(
     path: Annotated[
         Path | None, typer.Argument(help="A data set's folder; the preset when none is named.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Picture to write.")] = Path("gallery.png"),
     preset_name: Annotated[
-        str, typer.Option("--preset", help="Where no folder is named.")
-    ] = "paper",
+        str | None, typer.Option("--preset", help="Where no folder is named. [paper]")
+    ] = None,
 ) -> None:
     """Draw a labelled contact sheet of all attributes and of example pairs."""
+    from trifeature import plots
+    from trifeature.data import storage
+
     if out.suffix != ".png":
         raise InputError(f"the gallery is a PNG: name a file such as {out.with_suffix('.png')}")
+    if path is not None and preset_name is not None:
+        raise InputError("--preset is for the gallery of a preset: leave it out, or the folder")
     folder = path
     if folder is None:
-        settings = preset(preset_name, match_rate=1.0)
-        folder = make(default_folder(preset_name, settings), settings).path
-    for file in save(draw_gallery(storage.load(folder)), out, svg=False):
+        name = preset_name or "paper"
+        settings = preset(name, match_rate=1.0)
+        folder = make(default_folder(name, settings), settings).path
+    for file in plots.save(plots.gallery(storage.load(folder)), out, svg=False):
         say(bold(file))
 
 
@@ -317,15 +238,18 @@ def attributes() -> None:
 
 
 @app.command()
-@guarded
 def bench(
     canvas: Annotated[int, typer.Option(help="Side of an image.")] = 224,
     images: Annotated[int, typer.Option(help="How many to render.")] = 500,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
-    rows: Annotated[Path | None, typer.Option(help="JSON lines to append the row to.")] = None,
+    rows: RowsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Time the renderer on one core, or on a GPU."""
+    from trifeature.comm.training import pick_device
+    from trifeature.extra.bench.rendering import bench_rendering
+    from trifeature.files import append_row
+
     if images < 1:
         raise InputError(f"--images must be at least 1, not {images}")
     row = bench_rendering(_for_canvas(canvas), images, pick_device(device))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,10 +13,9 @@ from trifeature.cli.common import (
     ExecutionOption,
     PrecisionOption,
     bold,
-    guarded,
     say,
 )
-from trifeature.cli.runs import (
+from trifeature.cli.options import (
     FIGURES,
     ROWS,
     RUNS,
@@ -24,38 +23,33 @@ from trifeature.cli.runs import (
     JobsOption,
     PresetOption,
     ProbingOption,
-    name_files,
     read_precision,
-    read_probing,
-    run_plans,
+    refuse_unused,
 )
-from trifeature.comm.settings import Precision
-from trifeature.comm.training import pick_device
 from trifeature.errors import InputError, check_name
-from trifeature.experiments.ablation import curves_of_rows
-from trifeature.experiments.base import Experiment, results
-from trifeature.experiments.catalog import EXPERIMENTS, most_valuable_first
-from trifeature.experiments.drawing import as_latex, as_text, draw, table
-from trifeature.experiments.execute import expected_seconds
-from trifeature.experiments.plan import Plan, Row, missing, result_rows
-from trifeature.extra.pool import default_jobs
-from trifeature.extra.ray_executor import Cluster, RayExecutor
-from trifeature.files import write_atomically
-from trifeature.plots import interaction_curves, save
 from trifeature.presets import get_preset
 
+if TYPE_CHECKING:
+    from trifeature.comm.settings import Precision
+    from trifeature.experiments.base import Experiment
+    from trifeature.experiments.plan import Plan, Row
+    from trifeature.extra.ray_executor import Cluster
+
 EXECUTORS: Final = ("local", "ray")
+NAMES: Final = "fig4, fig5, fig7, table4, table5, table7"
+"""The experiments of the package, for the help; plugins add others."""
 
 
 def _experiments(name: str) -> list[Experiment]:
     """The named experiment, or all of them."""
+    from trifeature.experiments.catalog import EXPERIMENTS
+
     chosen = check_name("experiment", name, [*EXPERIMENTS, "all"])
     return list(EXPERIMENTS.values()) if chosen == "all" else [EXPERIMENTS[chosen]]
 
 
-@guarded
 def reproduce(
-    name: Annotated[str, typer.Argument(help=", ".join([*EXPERIMENTS, "all"]))],
+    name: Annotated[str, typer.Argument(help=f"{NAMES} or all.")],
     preset_name: PresetOption = "quick",
     seeds: Annotated[int | None, typer.Option(help="The paper has 5.", min=1)] = None,
     epochs: EpochsOption = None,
@@ -87,6 +81,13 @@ def reproduce(
     ] = None,
 ) -> None:
     """Run what a figure or table of the paper needs and has no rows yet."""
+    from trifeature.cli.runs import read_probing, run_plans
+    from trifeature.comm.training import pick_device
+    from trifeature.experiments.catalog import most_valuable_first
+    from trifeature.experiments.plan import result_rows
+    from trifeature.extra.pool import default_jobs
+    from trifeature.extra.ray_executor import RayExecutor
+
     get_preset(preset_name)
     cluster = _cluster(executor, ray_address, cpus_per_run, gpus_per_run, jobs)
     file = rows or FIGURES / f"{preset_name}.jsonl"
@@ -132,10 +133,13 @@ def _cluster(
     executor: str, address: str | None, cpus: int | None, gpus: float | None, jobs: int | None
 ) -> Cluster | None:
     """The Ray cluster that options describe; None to run here."""
+    from trifeature.extra.ray_executor import Cluster
+
     given = {"--ray-address": address, "--cpus-per-run": cpus, "--gpus-per-run": gpus}
     if check_name("executor", executor, EXECUTORS) == "local":
-        if useless := [name for name, value in given.items() if value is not None]:
-            raise InputError(f"{useless[0]} needs --executor ray")
+        refuse_unused(
+            {option: value is not None for option, value in given.items()}, "needs --executor ray"
+        )
         return None
     if jobs is not None:
         raise InputError("--jobs is for --executor local: Ray runs as many as the cluster holds")
@@ -144,6 +148,9 @@ def _cluster(
 
 def _print_plans(plans: Sequence[Plan], rows: list[Row], jobs: int) -> None:
     """What would run, and how long it should take by the rows of earlier runs."""
+    from trifeature.experiments.execute import expected_seconds
+    from trifeature.experiments.plan import missing
+
     todo = missing(plans, rows)
     for plan in todo:
         say(plan.describe())
@@ -165,6 +172,13 @@ def _draw_experiment(
     required: bool = False,
 ) -> None:
     """Draw a figure or table from rows and print it; if `required`, not where no row fits."""
+    from trifeature.cli.runs import name_files, read_probing
+    from trifeature.experiments.base import results
+    from trifeature.experiments.drawing import as_latex, as_text, draw, table
+    from trifeature.experiments.plan import result_rows
+    from trifeature.files import write_atomically
+    from trifeature.plots import save
+
     known = result_rows(rows)
     found = results(
         experiment,
@@ -189,11 +203,8 @@ def _draw_experiment(
         write_atomically(stem.with_suffix(suffix), content.encode())
 
 
-@guarded
 def figure(
-    name: Annotated[
-        str, typer.Argument(help=", ".join([*EXPERIMENTS, "all", "curves"]))
-    ] = "curves",
+    name: Annotated[str, typer.Argument(help=f"{NAMES}, all or curves.")] = "curves",
     preset_name: PresetOption = "quick",
     rows: Annotated[
         Path | None, typer.Option(help="JSON lines that runs wrote; the command's own by default.")
@@ -209,6 +220,11 @@ def figure(
     `curves` shows R, U and S against epochs of all rows of a file (by default `ablate`'s); the
     others are the paper's figures and tables (by default from figures/PRESET.jsonl).
     """
+    from trifeature.cli.runs import name_files
+    from trifeature.experiments.ablation import curves_of_rows
+    from trifeature.experiments.plan import result_rows
+    from trifeature.plots import interaction_curves, save
+
     default = RUNS / "ablate" / ROWS if name == "curves" else FIGURES / f"{preset_name}.jsonl"
     file = rows or default
     chosen = [] if name == "curves" else _experiments(name)

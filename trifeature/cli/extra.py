@@ -4,79 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trifeature.cli.common import (
-    DeviceOption,
-    JsonOption,
-    console,
-    counting,
-    guarded,
-    print_json,
-    print_table,
-)
-from trifeature.comm.encoders import ENCODERS
-from trifeature.comm.methods import METHODS, Method
-from trifeature.comm.settings import run_preset
-from trifeature.comm.training import Progress, load_run, pick_device
-from trifeature.data.dataset import Dataset, modalities_of, preset
-from trifeature.errors import check_name
-from trifeature.experiments.drawing import as_latex
-from trifeature.experiments.plan import Plan
-from trifeature.experiments.run import obtain, read_settings
-from trifeature.extra.complexity import REPETITIONS, table
-from trifeature.extra.complexity import complexity as measure_complexity
-from trifeature.extra.finetuning import (
-    SUPERVISED_LOSSES,
-    FineTuned,
-    FineTuning,
-    SupervisedLoss,
-)
-from trifeature.extra.finetuning import (
-    finetune as finetune_method,
-)
-from trifeature.files import append_row
+from trifeature.cli.common import DeviceOption, JsonOption, print_json, print_table, say
+from trifeature.cli.options import RowsOption, options_of, with_options
+from trifeature.cli.progress import counting
+from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, run_preset
+from trifeature.errors import InputError, check_name
+from trifeature.extra.settings import REPETITIONS, SUPERVISED_LOSSES, FineTuning
 from trifeature.presets import get_preset
-from trifeature.probes.interactions import letter
-from trifeature.provenance import provenance
 
-DEFAULTS: Final = FineTuning()
-RowsOption = Annotated[Path | None, typer.Option(help="JSON lines to append the numbers to.")]
+if TYPE_CHECKING:
+    from trifeature.comm.methods import Method
+    from trifeature.comm.training import Progress
+    from trifeature.data.dataset import Dataset
+    from trifeature.extra.finetuning import FineTuned
 
 
-@guarded
+@with_options(*options_of(FineTuning, help={"loss": " or ".join(SUPERVISED_LOSSES)}, defaults=True))
 def finetune(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     task: Annotated[
         list[str] | None,
         typer.Option(help="share, unique1, unique2, synergy; give it several times. [all]"),
     ] = None,
-    loss: Annotated[str, typer.Option(help=" or ".join(SUPERVISED_LOSSES))] = DEFAULTS.loss,
-    epochs: Annotated[int, typer.Option(help="The most.", min=1)] = DEFAULTS.epochs,
-    patience: Annotated[
-        int, typer.Option(help="Stop after so many epochs without a gain.", min=1)
-    ] = DEFAULTS.patience,
-    batch_size: Annotated[int, typer.Option(help="Pairs in a step.", min=2)] = DEFAULTS.batch_size,
-    learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = DEFAULTS.learning_rate,
-    seed: Annotated[int, typer.Option(help="Of the split, order and views.", min=0)] = 0,
     data: Annotated[
         Path | None, typer.Option("--data", help="Its data set; rendered again if not named.")
     ] = None,
     rows: RowsOption = None,
     device: DeviceOption = None,
     as_json: JsonOption = False,
+    **changes: Any,
 ) -> None:
     """Fine-tune a finished run on labels, one task at a time, with early stopping."""
-    settings = FineTuning(
-        loss=_supervised_loss(loss),
-        epochs=epochs,
-        patience=patience,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-    )
+    from trifeature.files import append_row
+    from trifeature.probes.interactions import letter
+
+    settings = FineTuning(**changes)
     method, dataset, origin = _open_run(run, data, device)
     known = dataset.settings.rule.tasks
     letters = {letter(name): name for name in known}  # as tables name them
@@ -93,16 +59,15 @@ def finetune(
         _print_finetuned(run, found)
 
 
-def _supervised_loss(name: str) -> SupervisedLoss:
-    """The loss that a name stands for."""
-    checked = check_name("supervised loss", name, SUPERVISED_LOSSES)
-    return next(loss for loss in SUPERVISED_LOSSES if loss == checked)
-
-
 def _open_run(
     run: Path, data: Path | None, device: str | None
 ) -> tuple[Method, Dataset, dict[str, Any]]:
     """A finished run's method and data set, and what its rows say of where they come from."""
+    from trifeature.comm.training import load_run, pick_device
+    from trifeature.experiments.plan import Plan
+    from trifeature.experiments.run import obtain, read_settings
+    from trifeature.provenance import provenance
+
     settings, data_settings = read_settings(run)
     target = pick_device(device)
     dataset = obtain(data_settings, data, target)
@@ -122,6 +87,8 @@ def _finetune_each(
     method: Method, dataset: Dataset, tasks: list[str], settings: FineTuning
 ) -> Iterator[FineTuned]:
     """Fine-tune a copy for each task, with a bar that counts epochs."""
+    from trifeature.extra.finetuning import finetune as finetune_method
+
     for task in tasks:
         with counting(f"{task}, {settings.loss}") as count:
 
@@ -133,6 +100,8 @@ def _finetune_each(
 
 def _print_finetuned(run: Path, found: list[FineTuned]) -> None:
     """A line for each task: test and validation accuracy before and after."""
+    from trifeature.probes.interactions import letter
+
     columns = ["task", "frozen", "fine-tuned", "validation: frozen", "fine-tuned", "best epoch"]
     lines = [
         [
@@ -145,23 +114,21 @@ def _print_finetuned(run: Path, found: list[FineTuned]) -> None:
     ]
     print_table(f"{run}, {found[0].settings.loss}: macro accuracy, %", columns, lines)
     fitted, validated, tested = found[0].pairs
-    console.print(
+    say(
         f"linear probe on {fitted:,} pairs; epoch and cost chosen on {validated:,} validation "
-        f"pairs; {tested:,} test pairs scored last",
-        highlight=False,
+        f"pairs; {tested:,} test pairs scored last"
     )
 
 
-@guarded
 def complexity(
     method: Annotated[
-        list[str] | None, typer.Option(help=", ".join(METHODS) + "; several times. [all]")
+        list[str] | None, typer.Option(help=", ".join(OPTIONS) + "; several times. [all]")
     ] = None,
     preset_name: Annotated[
         str, typer.Option("--preset", help="quick, fast or paper: network and canvas.")
     ] = "paper",
     encoder: Annotated[
-        str | None, typer.Option(help=", ".join(ENCODERS) + "; other than the preset's.")
+        str | None, typer.Option(help=", ".join(ENCODER_NAMES) + "; other than the preset's.")
     ] = None,
     batch: Annotated[int, typer.Option(help="Pairs in the forward pass.", min=1)] = 1,
     repetitions: Annotated[int, typer.Option(help="Passes to time.", min=1)] = REPETITIONS,
@@ -171,8 +138,18 @@ def complexity(
     latex: Annotated[bool, typer.Option(help="Print the table as LaTeX.")] = False,
 ) -> None:
     """FLOPs, MACs, parameters and forward latency of the methods (Table 8 of the paper)."""
+    from trifeature.comm.training import pick_device
+    from trifeature.data.dataset import modalities_of, preset
+    from trifeature.experiments.drawing import as_latex
+    from trifeature.extra.complexity import complexity as measure_complexity
+    from trifeature.extra.complexity import table
+    from trifeature.files import append_row
+    from trifeature.provenance import provenance
+
+    if latex and as_json:
+        raise InputError("--latex and --json each print the table: give one of them")
     get_preset(preset_name)
-    names = [check_name("method", name, METHODS) for name in dict.fromkeys(method or METHODS)]
+    names = [check_name("method", name, OPTIONS) for name in dict.fromkeys(method or OPTIONS)]
     data, target = preset(preset_name), pick_device(device)
     changes = {} if encoder is None else {"encoder": encoder}
     found = {}
@@ -198,7 +175,4 @@ def complexity(
     one = found[names[0]]
     title = f"{preset_name} preset, {len(one.shapes)} images of {one.shapes[0][-1]} px"
     print_table(f"{title}, batch {one.batch}, {one.device}", lines[0], lines[1:])
-    console.print(
-        "the paper's models have other, larger backbones and stand here for scale only",
-        highlight=False,
-    )
+    say("the paper's models have other, larger backbones and stand here for scale only")

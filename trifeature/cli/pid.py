@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from trifeature import report
-from trifeature.cli.common import errors, guarded, print_json, print_table
+from trifeature.cli.common import csv_cell, print_json, print_table, warn
+from trifeature.cli.program import App
 from trifeature.errors import InputError
 from trifeature.pid.atoms import Atoms
 from trifeature.pid.bounds import synergy_bounds_of
@@ -28,10 +29,7 @@ from trifeature.pid.samples import (
 
 Row = dict[str, Any]
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="What two sources tell about a target: redundant, unique and synergistic bits.",
-)
+app = App("What two sources tell about a target: redundant, unique and synergistic bits.")
 
 
 class Format(StrEnum):
@@ -53,7 +51,6 @@ SetOption = Annotated[
 
 
 @app.command()
-@guarded
 def gallery(output: FormatOption = Format.table) -> None:
     """List the named distributions, their exact atoms (R, U1, U2, S in bits about Y)."""
     rows: list[Row] = []
@@ -66,7 +63,6 @@ def gallery(output: FormatOption = Format.table) -> None:
 
 
 @app.command()
-@guarded
 def show(
     name: NameArgument,
     settings: SetOption = None,
@@ -85,7 +81,6 @@ def show(
 
 
 @app.command()
-@guarded
 def measures(
     names: Annotated[list[str] | None, typer.Argument(help="Distributions to compare on.")] = None,
     output: FormatOption = Format.table,
@@ -102,7 +97,6 @@ def measures(
 
 
 @app.command()
-@guarded
 def atoms(
     *,
     file: Annotated[Path, typer.Argument(help="A CSV file with a header line.")],
@@ -140,7 +134,6 @@ def atoms(
 
 
 @app.command()
-@guarded
 def bounds(
     name: NameArgument,
     settings: SetOption = None,
@@ -162,14 +155,13 @@ def bounds(
 
 
 @app.command("bench")
-@guarded
 def run_bench(output: FormatOption = Format.table) -> None:
     """Time and certified gap on random tables, beside dit's where it is installed."""
-    from trifeature.extra.bench.pid import bench_batch, bench_tables, has_dit  # noqa: PLC0415
+    from trifeature.extra.bench.pid import bench_batch, bench_tables, has_dit
 
     _print([*bench_tables(), bench_batch()], output, digits=None)
     if not has_dit():
-        _note("for the comparison: pip install dit ecos")
+        warn("for the comparison: pip install dit ecos")
 
 
 def _parameters(settings: Sequence[str]) -> dict[str, float]:
@@ -191,18 +183,15 @@ def _warnings_as_lines() -> Iterator[None]:
         warnings.simplefilter("always", SampleSizeWarning)
         yield
     for warning in caught:
-        _note(f"warning: {warning.message}")
-
-
-def _note(text: str) -> None:
-    errors.print(text, markup=False, highlight=False, soft_wrap=True)
+        warn(f"warning: {warning.message}")
 
 
 def _print(rows: Sequence[Row], output: Format, title: str = "", digits: int | None = 6) -> None:
     if output is Format.json:
         print_json(rows)
     elif output is Format.csv:
-        typer.echo(report.csv_text(rows), nl=False)
+        safe = [{name: csv_cell(cell) for name, cell in row.items()} for row in rows]
+        typer.echo(report.csv_text(safe), nl=False)
     else:
         _print_rows(rows, title, digits)
 
@@ -235,7 +224,7 @@ def _cell(value: Any, digits: int | None) -> str:
 def _draw(panels: Mapping[str, Sequence[Atoms]], path: Path | None) -> None:
     if path is None:
         return
-    from trifeature.plots import atom_bars  # noqa: PLC0415 - Matplotlib is slow to load
+    from trifeature.plots import atom_bars
 
     try:
         atom_bars(panels).savefig(path, dpi=150)

@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from trifeature.cli.common import console, guarded
-from trifeature.playground import write_page
+from trifeature.cli.common import bold, say
 
 
-@guarded
 def playground(
     out: Annotated[Path, typer.Argument(help="File to write, or a folder for its index.html.")],
     rows: Annotated[
@@ -22,6 +20,8 @@ def playground(
 
     One file with everything in it: no server and no network.
     """
+    from trifeature.playground import write_page
+
     path = write_page(out, rows)
     size = path.stat().st_size
-    console.print(f"[bold]{path}[/bold] ({size / 1000:,.0f} kB)", highlight=False)
+    say(f"{bold(path)} ({size / 1000:,.0f} kB)")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -14,21 +15,19 @@ from trifeature.cli.common import (
     DeviceOption,
     ExecutionOption,
     JsonOption,
-    PrecisionOption,
     VersionOption,
     bold,
     console,
     errors,
     fail,
-    guarded,
     print_json,
     print_table,
     say,
 )
-from trifeature.cli.data import default_folder, make
+from trifeature.cli.datasets import default_folder, make
 from trifeature.cli.experiments import figure, reproduce
 from trifeature.cli.extra import complexity, finetune
-from trifeature.cli.runs import (
+from trifeature.cli.options import (
     RUNS,
     DataOption,
     EpochsOption,
@@ -36,42 +35,22 @@ from trifeature.cli.runs import (
     PresetOption,
     ProbeAtOption,
     ProbingOption,
-    caption_of,
-    check_losses,
-    draw_curves,
-    name_files,
-    open_data,
-    print_groups,
-    print_interactions,
+    method_options,
+    options_of,
     read_epochs,
-    read_probing,
-    run_plans,
+    with_options,
 )
-from trifeature.comm.encoders import ENCODERS
-from trifeature.comm.losses import loss_names
-from trifeature.comm.methods import METHODS
-from trifeature.comm.settings import NEGATIVES, run_preset
-from trifeature.comm.training import load_run, new_method, pick_device
-from trifeature.data.dataset import preset
+from trifeature.cli.program import App
+from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, RunSettings, run_preset
+from trifeature.data.settings import preset
 from trifeature.errors import InputError, check_name
-from trifeature.experiments.ablation import DEMO_LOSSES, ablation, plans_of
-from trifeature.experiments.plan import Plan, control_of
-from trifeature.experiments.run import obtain, read_settings
-from trifeature.extra.distributed import follows, joined, launched
-from trifeature.files import append_row
-from trifeature.probes.interactions import probe
-from trifeature.provenance import provenance
 from trifeature.report import columns_for
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
 
 VIEW_SETS: Final = {"all": ALL, "all-without-crop": ALL_WITHOUT_CROP, "light": LIGHT}
 
-app = typer.Typer(
-    help="CoMM, its rivals and its ablations: how much redundancy, uniqueness and synergy each "
-    "learns.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+app = App(
+    "CoMM, its rivals and its ablations: how much redundancy, uniqueness and synergy each learns."
 )
 
 
@@ -81,6 +60,10 @@ def start(
     version: VersionOption = False,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Of the processes that torchrun starts the first alone speaks, and only `train` needs them."""
+    if "RANK" not in os.environ:
+        return
+    from trifeature.extra.distributed import follows, launched
+
     console.quiet = errors.quiet = follows()
     if launched() and context.invoked_subcommand != "train":
         fail(
@@ -90,33 +73,23 @@ def start(
 
 
 @app.command()
-@guarded
+@with_options(
+    *options_of(
+        RunSettings,
+        without=["method", "options", "views", "light", "epochs"],
+        help={"encoder": ", ".join(ENCODER_NAMES)},
+    ),
+    *method_options(),
+)
 def train(
     data: DataOption = None,
     preset_name: PresetOption = "quick",
-    method: Annotated[str, typer.Option(help=", ".join(METHODS))] = "comm",
-    loss: Annotated[str | None, typer.Option(help=", ".join(loss_names(2)) + " …")] = None,
-    seed: Annotated[int, typer.Option(help="Initialization, data order and views.", min=0)] = 0,
+    method: Annotated[str, typer.Option(help=", ".join(OPTIONS))] = "comm",
     epochs: EpochsOption = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pairs in a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of AdamW.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Of AdamW.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Of the loss.")] = None,
-    encoder: Annotated[str | None, typer.Option(help=", ".join(ENCODERS))] = None,
-    width: Annotated[int | None, typer.Option(help="Of tokens and fusion.")] = None,
-    fusion: Annotated[str | None, typer.Option(help="attention or linear.")] = None,
-    masking: Annotated[str | None, typer.Option(help="Absent tokens: remove or learned.")] = None,
-    unimodal: Annotated[str | None, typer.Option(help="Views in L_i: augmented or plain.")] = None,
-    negatives: Annotated[str | None, typer.Option(help=", ".join(NEGATIVES))] = None,
-    cross_self: Annotated[
-        str | None, typer.Option(help="Variant of cross+self: code or paper.")
-    ] = None,
-    head_norm: Annotated[bool | None, typer.Option(help="BatchNorm in the head.")] = None,
     views: Annotated[
         list[str] | None,
         typer.Option(help="all, all-without-crop or light; once, or once for each modality."),
     ] = None,
-    precision: PrecisionOption = None,
     execution: ExecutionOption = None,
     biased: Annotated[
         bool,
@@ -129,40 +102,35 @@ def train(
     probing: ProbingOption = "fixed",
     out: Annotated[Path, typer.Option(help="Folder of the runs' folders.")] = RUNS,
     device: DeviceOption = None,
+    **changes: Any,
 ) -> None:
     """Train one method on a data set's training pairs and probe it.
 
     Several processes train one network together: `torchrun --standalone --nproc-per-node 2
     .venv/bin/comm-probe train …`. The result differs by rounding only.
     """
+    from trifeature.cli.runs import (
+        check_losses,
+        open_data,
+        print_groups,
+        read_probing,
+        run_plans,
+    )
+    from trifeature.comm.training import new_method, pick_device
+    from trifeature.experiments.plan import Plan
+    from trifeature.extra.distributed import joined
+
     if data is not None and not biased:
         raise InputError("--unbiased is for the preset's data: the pairs of --data are as they are")
-    if loss is not None:
-        check_losses([loss], data, preset_name)
-    given = {
-        "loss": loss,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "temperature": temperature,
-        "encoder": encoder,
-        "width": width,
-        "fusion": fusion,
-        "masking": masking,
-        "unimodal": unimodal,
-        "negatives": negatives,
-        "cross_self": cross_self,
-        "head_norm": head_norm,
-        "precision": precision,
-        "views": _view_sets(views),
-    }
-    changes = {name: value for name, value in given.items() if value is not None}
-    run = run_preset(preset_name, method=method, seed=seed, **changes)
+    if "loss" in changes:
+        check_losses([changes["loss"]], data, preset_name)
+    given = {"epochs": epochs, "views": _view_sets(views)}
+    changes |= {name: value for name, value in given.items() if value is not None}
+    run = run_preset(preset_name, method=method, **changes)
     at, kind = read_epochs(probe_at, run.epochs), read_probing(probing)
     pick_device(device)
     with joined():
-        source, dataset = open_data(data, preset_name, biased=biased, seed=seed)
+        source, dataset = open_data(data, preset_name, biased=biased, seed=run.seed)
         plan = Plan(preset_name, dataset.settings, run, at, kind)
         new_method(run, dataset, pick_device("cpu"))  # settings that do not fit are refused first
         rows, _ = run_plans([plan], out, source=source, device=device, execution=execution)
@@ -178,7 +146,6 @@ def _view_sets(names: list[str] | None) -> tuple[ViewSet, ...] | None:
 
 
 @app.command()
-@guarded
 def ablate(
     loss: Annotated[
         list[str] | None,
@@ -199,6 +166,20 @@ def ablate(
     jobs: JobsOption = None,
 ) -> None:
     """Train CoMM with single terms of its loss and draw R, U and S against epochs."""
+    from trifeature.cli.runs import (
+        caption_of,
+        check_losses,
+        draw_curves,
+        name_files,
+        open_data,
+        print_interactions,
+        read_probing,
+        run_plans,
+    )
+    from trifeature.comm.training import pick_device
+    from trifeature.experiments.ablation import DEMO_LOSSES, ablation, plans_of
+    from trifeature.experiments.plan import Plan
+
     losses = list(dict.fromkeys(loss or DEMO_LOSSES))
     check_losses(losses, data, preset_name)
     first = run_preset(preset_name, **({} if epochs is None else {"epochs": epochs}))
@@ -230,7 +211,6 @@ def ablate(
 
 
 @app.command("probe")
-@guarded
 def probe_run(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     data: Annotated[
@@ -244,6 +224,12 @@ def probe_run(
     as_json: JsonOption = False,
 ) -> None:
     """Probe a finished run: R, U and S, from each image alone too, beside both controls."""
+    from trifeature.cli.runs import print_groups, read_probing
+    from trifeature.comm.training import load_run, new_method, pick_device
+    from trifeature.experiments.plan import Plan, control_of
+    from trifeature.experiments.run import obtain, read_settings
+    from trifeature.probes.interactions import probe
+
     kind = read_probing(probing)
     settings, data_settings = read_settings(run)
     target = pick_device(device)
@@ -278,7 +264,6 @@ def probe_run(
 
 
 @app.command()
-@guarded
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for runs, rows and picture.")] = RUNS / "demo",
     rows: Annotated[
@@ -288,6 +273,19 @@ def demo(
     jobs: JobsOption = None,
 ) -> None:
     """Train L_CoMM, L and ΣL_i on biased pairs, and L_CoMM on unbiased ones; draw the curves."""
+    from trifeature.cli.runs import (
+        caption_of,
+        draw_curves,
+        name_files,
+        print_interactions,
+        run_plans,
+    )
+    from trifeature.comm.training import pick_device
+    from trifeature.experiments.ablation import DEMO_LOSSES, ablation, plans_of
+    from trifeature.experiments.plan import Plan
+    from trifeature.files import append_row
+    from trifeature.provenance import provenance
+
     started = time.monotonic()
     pick_device(device)
     data = preset("quick", match_rate=1.0)

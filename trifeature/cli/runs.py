@@ -1,19 +1,20 @@
-"""What the commands that train and probe share: options, plans with progress bars, tables."""
+"""What the commands that train and probe share: plans with progress bars, tables.
+
+It imports torch; commands import it when they run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final
 
-import typer
 from rich.markup import escape
-from rich.progress import TaskID
 
-from trifeature.cli.common import bold, print_table, read_execution, say, several_bars
-from trifeature.cli.data import default_folder, make
+from trifeature.cli.common import bold, print_table, read_execution, say
+from trifeature.cli.datasets import default_folder, make
+from trifeature.cli.options import ROWS
+from trifeature.cli.progress import several_bars
 from trifeature.comm.losses import loss_names
-from trifeature.comm.settings import PRECISIONS, Precision
 from trifeature.comm.training import Progress, pick_device
 from trifeature.data import storage
 from trifeature.data.dataset import Dataset, DatasetSettings, preset
@@ -35,26 +36,6 @@ from trifeature.plots import interaction_curves, save
 from trifeature.presets import get_preset
 from trifeature.probes.interactions import PROBINGS, Probing
 from trifeature.report import columns_for, compare, table_row
-
-RUNS: Final = Path("runs")
-FIGURES: Final = Path("figures")
-ROWS: Final = "rows.jsonl"
-
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", help="A data set's folder; the preset is generated if none is named."),
-]
-PresetOption = Annotated[
-    str, typer.Option("--preset", help="quick, fast or paper: the network and its training.")
-]
-JobsOption = Annotated[int | None, typer.Option(help="Runs side by side.", min=1)]
-EpochsOption = Annotated[int | None, typer.Option(help="Other than the preset's.", min=1)]
-ProbingOption = Annotated[
-    str, typer.Option(help="fixed (our protocol) or paper (random light crops).")
-]
-ProbeAtOption = Annotated[
-    str | None, typer.Option("--probe-at", help="Epochs to probe at, as in 0,1,2,4.")
-]
 
 
 def open_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> tuple[Path, Dataset]:
@@ -84,29 +65,6 @@ def read_probing(name: str) -> Probing:
     return next(p for p in PROBINGS if p == check_name("probing", name, PROBINGS))
 
 
-def read_precision(name: str | None) -> Precision | None:
-    """The precision that a name stands for, None for the preset's."""
-    if name is None:
-        return None
-    return next(p for p in PRECISIONS if p == check_name("precision", name, PRECISIONS))
-
-
-def read_epochs(text: str | None, epochs: int) -> tuple[int, ...]:
-    """The epochs to probe at: those named, or about five spread over the run.
-
-    The untrained network, a control of S, is always among them.
-    """
-    if text is None:
-        return tuple(sorted({0, 1, *(round(epochs * part / 4) for part in range(1, 5))}))
-    try:
-        chosen = tuple(int(word) for word in text.split(","))
-    except ValueError:
-        raise InputError(f"--probe-at needs whole numbers such as 0,1,4, not {text!r}") from None
-    if any(not 0 <= epoch <= epochs for epoch in chosen):
-        raise InputError(f"--probe-at must be from 0 to the last epoch, {epochs}")
-    return (0, *chosen)
-
-
 def run_plans(
     plans: Sequence[Plan],
     out: Path,
@@ -132,20 +90,16 @@ def run_plans(
     if group.size > 1:
         jobs, backend = 1, lambda _settings, _device: Distributed(group)
     with several_bars() as bars:
-        tasks: dict[str, TaskID] = {}
 
         def show(plan: Plan, event: Event) -> None:
+            name, epochs = plan.describe(), plan.run.epochs
             if isinstance(event, str):
                 say(escape(event))
-                return
-            if isinstance(event, Progress):
-                losses = " ".join(f"{name} {value:.2f}" for name, value in event.terms.items())
-                epoch = event.epoch
+            elif isinstance(event, Progress):
+                words = " ".join(f"{term} {value:.2f}" for term, value in event.terms.items())
+                bars.update(plan.key, name, event.epoch, epochs, words)
             else:
-                losses, epoch = measured(event), float(plan.run.epochs)
-            if plan.key not in tasks:
-                tasks[plan.key] = bars.add_task(plan.describe(), total=plan.run.epochs, losses="")
-            bars.update(tasks[plan.key], completed=epoch, losses=losses)
+                bars.finish(plan.key, name, epochs, measured(event))
 
         outcome = execute(
             plans,

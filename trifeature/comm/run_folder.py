@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.tensor_files import read_tensors, write_tensors
 from trifeature.errors import InputError
+from trifeature.errors import TrainingError as TrainingError  # noqa: PLC0414 - also found here
 from trifeature.files import (
     append_row,
     locked,
@@ -48,10 +49,6 @@ CONFIG, METRICS, CHECKPOINT, WEIGHTS = (
 )
 CHECKPOINT_SECONDS: Final = 5.0
 """A checkpoint is written at the end of an epoch when the last one is older than this."""
-
-
-class TrainingError(RuntimeError):
-    """Training cannot go on; the message names the run, the step and the cause."""
 
 
 @dataclass

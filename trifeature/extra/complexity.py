@@ -22,6 +22,7 @@ from trifeature.checks import require_whole
 from trifeature.comm.methods import Method, make_method
 from trifeature.comm.networks import count_parameters
 from trifeature.comm.settings import RunSettings
+from trifeature.extra.settings import REPETITIONS
 from trifeature.modality import Modality
 from trifeature.provenance import device_name
 from trifeature.samples import Batch
@@ -31,8 +32,6 @@ T = TypeVar("T")
 
 WARM_UP: Final = 3
 """Forward passes before the first timed one."""
-
-REPETITIONS: Final = 20
 
 PUBLISHED: Final[Mapping[str, Mapping[str, float]]] = {
     "CLIP": {"flops": 251e9, "macs": 126e9, "parameters": 222e6, "latency_ms": 488},

@@ -25,7 +25,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,21 +33,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trifeature.checks import require_number, require_whole
 from trifeature.comm.methods import Method
 from trifeature.comm.networks import decayed
 from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.training import Progress, Report, batches
 from trifeature.errors import InputError, check_name
+from trifeature.extra.settings import FineTuning as FineTuning  # noqa: PLC0414 - also found here
 from trifeature.probes.folds import combination_folds
 from trifeature.probes.interactions import COSTS, extract
 from trifeature.probes.logistic import LinearModels, fit_many
 from trifeature.probes.metrics import macro_accuracy
 from trifeature.samples import Batch, HasSamples, Samples
-
-SupervisedLoss = Literal["supcon", "cross-entropy"]
-SUPERVISED_LOSSES: Final[tuple[SupervisedLoss, ...]] = get_args(SupervisedLoss)
-
 
 # --------------------------------------------------------------------------- the loss
 
@@ -100,51 +96,6 @@ def sup_con(z: Tensor, labels: Tensor, temperature: float = 0.07) -> Tensor:
 
 
 # --------------------------------------------------------------------------- settings and result
-
-
-_LEAST: Final = {"epochs": 1, "patience": 1, "batch_size": 2, "folds": 2, "seed": 0}
-"""The smallest value of each whole number of `FineTuning`."""
-
-
-@dataclass(frozen=True)
-class FineTuning:
-    """How to fine-tune, but for method, data and task.
-
-    The optimizer is the training's AdamW. Batches are drawn as they come: classes are not
-    balanced, so a batch of the synergy task holds as few positives as the pairs do.
-
-    Attributes:
-        loss: `supcon` on the unit-length features themselves, or `cross-entropy` of a linear head
-            that is thrown away afterwards.
-        epochs: The most passes over the fitting pairs.
-        patience: Stop after so many epochs without a better validation accuracy.
-        batch_size: Pairs in a step; each is seen in two views.
-        learning_rate, weight_decay: Of AdamW; the rate is constant.
-        temperature: τ of SupCon.
-        folds: One over this share of the combinations is kept for validation.
-        seed: Of the split, the order of the pairs, the views and the linear head.
-
-    Raises:
-        InputError: a setting is out of range.
-    """
-
-    loss: SupervisedLoss = "supcon"
-    epochs: int = 30
-    patience: int = 5
-    batch_size: int = 64
-    learning_rate: float = 3e-4
-    weight_decay: float = 1e-4
-    temperature: float = 0.07
-    folds: int = 3
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_name("supervised loss", self.loss, SUPERVISED_LOSSES)
-        for name, low in _LEAST.items():
-            object.__setattr__(self, name, require_whole(name, getattr(self, name), low))
-        for name in ("learning_rate", "temperature"):
-            object.__setattr__(self, name, require_number(name, getattr(self, name), above=0))
-        require_number("weight_decay", self.weight_decay, 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Learner, new_method, numerics
 from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
-from trifeature.extra.bench.training import STEPS
+from trifeature.extra.settings import STEPS
 from trifeature.provenance import provenance
 from trifeature.views.sets import ViewSet
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import torch
 
@@ -21,13 +21,12 @@ from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import train
 from trifeature.data.dataset import Dataset, build, preset, with_match_rate
 from trifeature.errors import InputError, check_name
+from trifeature.extra.settings import FEWEST_SEEDS
 from trifeature.presets import PRESETS, Speedrun
 from trifeature.probes.interactions import probe
 from trifeature.provenance import provenance
 from trifeature.report import Summary
 from trifeature.threads import wait_for
-
-FEWEST_SEEDS: Final = 3
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,10 @@ from trifeature.comm.training import Learner, new_method, numerics
 from trifeature.data.dataset import Dataset
 from trifeature.extra.accelerate import Execution
 from trifeature.extra.bench.rendering import bench_rendering
+from trifeature.extra.settings import STEPS
 from trifeature.probes.interactions import probe
 from trifeature.provenance import provenance
 from trifeature.threads import wait_for
-
-STEPS: Final = 20
-"""How many to time, unless told otherwise."""
 
 WARM_UP: Final = 3
 """Calls on a GPU before those that are timed; a CPU needs one."""

@@ -1,0 +1,128 @@
+"""What both programs are: Typer apps whose errors are one line, whatever goes wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from trifeature.cli.common import BAD_INPUT, fail, guarded
+from trifeature.cli.progress import pulse
+from trifeature.cli.streams import CLOSED_PIPE, abandon_output, safe_streams
+from trifeature.errors import InputError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+USAGE_ERRORS: Final[type[Exception]] = typer.BadParameter.__mro__[1]
+"""The class of all errors of a command line: older versions of Typer take it from Click."""
+
+
+class Command(TyperCommand):
+    """A command whose paths may begin with `~`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Expand `~` in every path and call the function, with a sign of life once a minute."""
+        ctx.params = {name: expand(value) for name, value in ctx.params.items()}
+        with pulse(ctx.command_path):
+            return super().invoke(ctx)
+
+
+def expand(value: Any) -> Any:
+    """A path, or a list of paths, with `~` expanded; anything else as it is.
+
+    Raises:
+        InputError: no such user.
+    """
+    if isinstance(value, list):
+        return [expand(one) for one in value]
+    if not isinstance(value, Path):
+        return value
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        raise InputError(f"{value}: there is no such user's folder") from None
+
+
+class Program(TyperGroup):
+    """A group of commands whose errors are one line on standard error."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the command; what a user can mend is one line and exit code 2."""
+        return guarded(super().invoke)(ctx)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Parse and call, then exit; a wrong line is one line and exit code 2."""
+        del standalone_mode  # it is the parsing that exits in this mode
+        _exit(lambda: self._answer(args, prog_name, complete_var, windows_expand_args, **extra))
+
+    def _answer(
+        self,
+        args: Sequence[str] | None,
+        name: str | None,
+        complete: str | None,
+        expand_args: bool,
+        **extra: Any,
+    ) -> int:
+        try:
+            return super().main(args, name, complete, False, expand_args, **extra) or 0
+        except USAGE_ERRORS as problem:
+            return _answer_usage_error(problem)
+
+
+def _answer_usage_error(problem: Any) -> int:
+    """Print a wrong command line's error and where its options are listed."""
+    if type(problem).__name__ == "NoArgsIsHelpError":  # its message is the help
+        problem.show()
+        return BAD_INPUT
+    message = " ".join(problem.format_message().split())
+    context = getattr(problem, "ctx", None)
+    where = f" (see {context.command_path} --help)" if context else ""
+    try:
+        fail(message[:1].lower() + message[1:].removesuffix(".") + where)
+    except typer.Exit as stop:
+        return stop.exit_code
+
+
+def _exit(answer: Callable[[], int]) -> NoReturn:
+    """Exit with the answer's code; where standard output is broken say so, but for a pipe."""
+    try:
+        with safe_streams():
+            code = answer()
+    except OSError as problem:
+        abandon_output()
+        if isinstance(problem, BrokenPipeError):
+            sys.exit(CLOSED_PIPE)
+        try:
+            fail(f"standard output: {problem.strerror or problem}")
+        except typer.Exit:
+            sys.exit(BAD_INPUT)
+    sys.exit(code)
+
+
+class App(typer.Typer):
+    """A program, or a group of commands of one."""
+
+    def __init__(self, help: str) -> None:  # noqa: A002 - Typer's name
+        super().__init__(
+            cls=Program,
+            help=help,
+            no_args_is_help=True,
+            pretty_exceptions_enable=False,
+            rich_markup_mode=None,
+        )
+
+    def command(self, name: str | None = None, **rest: Any) -> Callable[[F], F]:
+        """Typer's decorator, with paths whose `~` is expanded."""
+        return super().command(name, **{"cls": Command, **rest})

@@ -1,0 +1,114 @@
+"""Standard output and errors that cannot fail after the work was done.
+
+A terminal may be narrow, its encoding may lack a character, a pipe may close, a disk may be full, a
+stream may be missing altogether. None of that is a traceback.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+CLOSED_PIPE: Final = 141
+"""Exit code when the reader of standard output is gone, as shells report it (128 + SIGPIPE)."""
+
+REPLACEMENTS: Final = "trifeature.replace"
+"""Name of the error handler that writes what an encoding lacks in other characters."""
+
+ASCII: Final = {
+    "±": "+-",
+    "–": "-",
+    "—": "-",
+    "−": "-",
+    "─": "-",
+    "…": "...",
+    "×": "x",
+    "·": "|",
+    "→": "->",
+    "Σ": "sum ",
+    "∅": "none",
+    "≥": ">=",
+    "≤": "<=",
+}
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    """Write similar characters, or a question mark, for what an encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(ASCII.get(character, "?") for character in lacking), error.end
+
+
+codecs.register_error(REPLACEMENTS, _replace)
+
+
+def printable(text: str) -> str:
+    r"""The text with control characters, terminal escapes and reordering marks spelled out.
+
+    Names and file contents come from elsewhere: printed raw, they could move the cursor, change
+    colors or hide what stands before them. Line breaks and tabs stay.
+
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character
+        if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def _occupy_missing_descriptors() -> None:
+    """Open the null device as 0, 1 and 2 where closed, or the next file would take their place."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+@contextmanager
+def safe_streams() -> Iterator[None]:
+    """Standard streams that take any character; what is written is flushed at the end.
+
+    Raises:
+        OSError: what was written could not be delivered; nothing is written after that.
+    """
+    _occupy_missing_descriptors()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=REPLACEMENTS)
+    try:
+        yield
+    finally:
+        if sys.stderr is not None:
+            with suppress(OSError, ValueError):
+                sys.stderr.flush()
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()
+
+
+def abandon_output() -> bool:
+    """Whether standard output is broken; if so, drop what it holds, or Python tries again at exit.
+
+    The descriptor is pointed to the null device, as Python's documentation of SIGPIPE advises.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())
+            os.close(null)
+        return True
+    return False
