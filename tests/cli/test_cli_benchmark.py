@@ -12,8 +12,9 @@ import pytest
 import torch
 from tiny_runs import quick_preset, tiny_run
 
-from trifeature.cli import benchmark, comm_probe_main
+from trifeature.cli import comm_probe_main
 from trifeature.data.dataset import preset
+from trifeature.extra.bench import speedrun as speedruns
 from trifeature.extra.bench import training
 from trifeature.extra.bench.rendering import bench_rendering
 from trifeature.extra.bench.training import Ideal, StepTimes
@@ -91,7 +92,7 @@ def test_a_speedrun_says_each_seed_and_keeps_a_row(
         words["on_seed"](0, {"R": 0.5})
         return {"bench": "speedrun", "device": str(device), "seconds_a_seed": 2.5}
 
-    monkeypatch.setattr(benchmark, "bench_speedrun", speedrun)
+    monkeypatch.setattr(speedruns, "bench_speedrun", speedrun)
     words = ("--speedrun", "--validation", "--epochs", "3", "--device", "cpu", "--rows", "x.jsonl")
     said = run(*words)
     assert said.code == 0

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-import typer
 from tiny_runs import image_pair
 from torch import nn
 from typer.testing import CliRunner
 
-from trifeature.cli import extra
+from trifeature.cli.probe import app
 from trifeature.comm.encoders import alexnet_maps
 from trifeature.comm.methods import METHODS, make_method
 from trifeature.comm.networks import count_parameters
@@ -219,8 +218,6 @@ def test_a_row_goes_through_json() -> None:
 
 # --------------------------------------------------------------------------- the command
 
-app = typer.Typer(pretty_exceptions_enable=False)
-app.command()(extra.complexity)
 runner = CliRunner()
 QUICK = ["--preset", "quick", "--repetitions", "1", "--device", "cpu"]
 
@@ -228,7 +225,7 @@ QUICK = ["--preset", "quick", "--repetitions", "1", "--device", "cpu"]
 def test_the_command_prints_the_methods_asked_for_and_appends_their_rows(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     options = ["--method", "comm", "--method", "cross", "--json", "--rows", str(rows)]
-    result = runner.invoke(app, [*QUICK, *options])
+    result = runner.invoke(app, ["complexity", *QUICK, *options])
     assert result.exit_code == 0, result.output
     printed = json.loads(result.output)
     assert list(printed) == ["comm", "cross"]
@@ -239,14 +236,14 @@ def test_the_command_prints_the_methods_asked_for_and_appends_their_rows(tmp_pat
 
 
 def test_the_command_prints_every_method_and_the_papers_values() -> None:
-    result = runner.invoke(app, QUICK)
+    result = runner.invoke(app, ["complexity", *QUICK])
     assert result.exit_code == 0, result.output
     for word in (*METHODS, "paper: CLIP", "126G", "for scale only"):
         assert word in result.output
 
 
 def test_the_command_prints_latex() -> None:
-    result = runner.invoke(app, [*QUICK, "--method", "comm", "--latex"])
+    result = runner.invoke(app, ["complexity", *QUICK, "--method", "comm", "--latex"])
     assert result.output.startswith(r"\begin{tabular}{lrrrrr}")
     assert r"$\pm$" in result.output
 
@@ -255,6 +252,6 @@ def test_the_command_prints_latex() -> None:
     "options", [["--method", "clip"], ["--encoder", "vit"], ["--preset", "huge"]]
 )
 def test_the_command_refuses_names_that_do_not_exist(options: list[str]) -> None:
-    result = runner.invoke(app, [*QUICK, *options])
+    result = runner.invoke(app, ["complexity", *QUICK, *options])
     assert result.exit_code == 2
     assert "unknown" in result.output

@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-import typer
 from tiny_runs import fitting, image_pair
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
-from trifeature.cli import extra
+from trifeature.cli.probe import app
 from trifeature.comm.losses import info_nce
 from trifeature.comm.methods import METHODS, Loss, Method
 from trifeature.comm.methods.base import Tensors
@@ -31,14 +30,12 @@ from trifeature.data.dataset import Dataset, plan_images, plan_pairs, preset
 from trifeature.data.pairs import PairRule
 from trifeature.errors import InputError
 from trifeature.extra.finetuning import (
-    SUPERVISED_LOSSES,
     FineTuned,
-    FineTuning,
-    SupervisedLoss,
     finetune,
     split_samples,
     sup_con,
 )
+from trifeature.extra.settings import SUPERVISED_LOSSES, FineTuning, SupervisedLoss
 from trifeature.files import read_rows
 from trifeature.probes.interactions import COSTS, extract
 from trifeature.probes.logistic import LogisticProbe
@@ -433,8 +430,6 @@ def test_a_gpu_learns_it_too(data: Dataset) -> None:
 
 # --------------------------------------------------------------------------- the command
 
-app = typer.Typer(pretty_exceptions_enable=False)
-app.command()(extra.finetune)
 runner = CliRunner()
 
 
@@ -452,7 +447,7 @@ def test_the_command_prints_a_line_a_task_and_appends_rows(
     rows = tmp_path / "rows.jsonl"
     options = ["--task", "U1", "--task", "share", "--epochs", "1", "--batch-size", "16"]
     arguments = [str(run), *options, "--rows", str(rows), "--device", "cpu"]
-    result = runner.invoke(app, arguments)
+    result = runner.invoke(app, ["finetune", *arguments])
     assert result.exit_code == 0, result.output
     assert "U1 (unique1)" in result.output
     assert "R (share)" in result.output
@@ -469,12 +464,12 @@ def test_the_command_prints_a_line_a_task_and_appends_rows(
     [["--task", "uniq"], ["--loss", "cross"], ["--learning-rate", "0"], ["--device", "tpu"]],
 )
 def test_the_command_refuses_what_does_not_exist(run: Path, options: list[str]) -> None:
-    result = runner.invoke(app, [str(run), *options])
+    result = runner.invoke(app, ["finetune", str(run), *options])
     assert result.exit_code == 2
     assert "error:" in result.output
 
 
 def test_the_command_names_a_folder_that_is_no_run(tmp_path: Path) -> None:
-    result = runner.invoke(app, [str(tmp_path)])
+    result = runner.invoke(app, ["finetune", str(tmp_path)])
     assert result.exit_code == 2
     assert "config.json is missing" in result.output.replace("\n", "")

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 from playground_tools import SOURCES, recorded_rows
 from typer.testing import CliRunner
 
-from trifeature.cli.playground import playground
+from trifeature.cli.data import app
 from trifeature.data.attributes import COLOR_RGB
 from trifeature.data.dataset import Dataset
 from trifeature.data.render import RenderSettings, render
@@ -119,21 +118,19 @@ def test_rows_that_do_not_belong_are_left_out() -> None:
 
 
 def test_the_command_writes_a_file_or_a_folder(tmp_path: Path) -> None:
-    app = typer.Typer()
-    app.command()(playground)
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(json.dumps(row) + "\n" for row in recorded_rows()), "utf-8")
     for out, file in ((tmp_path / "a.html", "a.html"), (tmp_path / "b", "b/index.html")):
-        result = CliRunner().invoke(app, [str(out), "--rows", str(rows)])
+        result = CliRunner().invoke(app, ["playground", str(out), "--rows", str(rows)])
         assert result.exit_code == 0, result.output
         content = data_of((tmp_path / file).read_text("utf-8"))
         assert content["learned"]["source"] == "rows.jsonl"
 
 
 def test_rows_that_are_not_there_are_an_error(tmp_path: Path) -> None:
-    app = typer.Typer()
-    app.command()(playground)
-    result = CliRunner().invoke(app, [str(tmp_path / "a.html"), "--rows", str(tmp_path / "no")])
+    result = CliRunner().invoke(
+        app, ["playground", str(tmp_path / "a.html"), "--rows", str(tmp_path / "no")]
+    )
     assert result.exit_code == 2
     assert not (tmp_path / "a.html").exists()
 

@@ -241,8 +241,10 @@ def print_json(content: Any) -> None:
 
 
 def csv_cell(value: Any) -> Any:
-    """A cell for `--format csv` that is safe to open: words that a spreadsheet would execute get an
-    apostrophe in front, control characters are spelled out.
+    """A cell for `--format csv` that is safe to open.
+
+    Words that a spreadsheet would execute get an apostrophe in front; control characters are
+    spelled out.
 
     >>> csv_cell("=1+1"), csv_cell(-0.5)
     ("'=1+1", -0.5)
