@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from numpy.typing import NDArray
 from pid_random_tables import joint_tables
@@ -52,6 +53,13 @@ def test_pairwise_marginals_cannot_see_xor() -> None:
 def test_unique_atoms_are_not_exchanged() -> None:
     bounds = synergy_bounds_of(gallery_table("UNQ1"))
     assert (bounds.unique1, bounds.unique2) == pytest.approx((1, 0), abs=1e-9)
+
+
+def test_tensors_are_marginals_and_probabilities_too() -> None:
+    flat = np.full((2, 2), 0.25)
+    tensors = [torch.from_numpy(flat).requires_grad_() for _ in range(3)]
+    assert synergy_bounds(*tensors) == synergy_bounds(flat, flat, flat)
+    assert fano_information(1.0, torch.tensor([0.5, 0.5])) == 1
 
 
 def test_marginals_that_do_not_fit_are_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from trifeature.cli.pid import app
+from trifeature.pid import MEASURES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "pid.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ trifeature pid (.+)$", PAGE, re.MULTILINE)
@@ -33,6 +34,16 @@ def test_the_bench_runs() -> None:
     result = CliRunner().invoke(app, ["bench"])
     assert result.exit_code == 0
     assert "1000 of 10 x 10 x 2" in result.stdout
+
+
+def test_the_measure_of_the_page_is_registered(capsys: pytest.CaptureFixture[str]) -> None:
+    programs = re.findall(r"```python\n(.+?)```", PAGE, re.DOTALL)
+    (program,) = (one for one in programs if "register_measure" in one)
+    try:
+        exec(program, {})  # noqa: S102 - our own page
+    finally:
+        MEASURES.pop("common", None)
+    assert capsys.readouterr().out == "1.0\n"
 
 
 def test_the_first_program_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:

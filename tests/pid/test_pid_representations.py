@@ -65,7 +65,7 @@ def test_features_that_say_nothing_have_no_atoms() -> None:
 
 
 def test_the_dual_value_never_exceeds_the_union_of_the_sample() -> None:
-    """A bound for whatever experts, on the law of the pairs themselves (weights 1 / m)."""
+    """A bound for any experts, on the empirical distribution of the pairs (weights 1 / m)."""
     rng = torch.Generator().manual_seed(0)
     table = torch.from_numpy(gallery_table("AND"))
     x1, x2, y = torch.nonzero(table, as_tuple=True)

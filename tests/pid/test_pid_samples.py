@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from trifeature.errors import InputError
@@ -35,6 +36,15 @@ def test_counts_of_strings_and_of_several_columns() -> None:
     source = np.array([["a", "x"], ["a", "y"], ["a", "x"]])
     counts = joint_counts(source, ["p", "p", "q"], [7, 7, 9])
     assert counts.tolist() == [[[1, 0], [0, 1]], [[1, 0], [0, 0]]]
+
+
+def test_tensors_are_samples_too() -> None:
+    x1, x2, y = draw("AND", 300)
+    tensors = [torch.from_numpy(x) for x in (x1, x2, y)]
+    assert estimate(*tensors, resampling=QUICK) == estimate(x1, x2, y, resampling=QUICK)
+    columns = dict(zip("aby", tensors, strict=True))
+    exact = atoms_of_columns(dict(zip("aby", (x1, x2, y), strict=True)), "a", "b", "y")
+    assert atoms_of_columns(columns, "a", "b", "y") == exact
 
 
 @pytest.mark.parametrize(

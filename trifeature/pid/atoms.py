@@ -1,11 +1,11 @@
-"""The result type: four atoms in bits, how far they are certified, and whose they are."""
+"""The result type: four atoms in bits, their intervals, and the names of the variables."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# Adding and subtracting H(Y) moves the ends of an interval by this much at most.
+# Largest rounding error of an interval's ends from adding and subtracting H(Y).
 ROUNDING = 1e-14
 
 ATOM_NAMES = ("redundancy", "unique1", "unique2", "synergy")
@@ -23,16 +23,17 @@ class Atoms:
     """A partial information decomposition of I(X1, X2; Y), in bits.
 
     Attributes:
-        redundancy: What either source tells about the target.
-        unique1: What only source 1 tells about the target.
-        unique2: What only source 2 tells about the target.
-        synergy: What only both sources together tell about the target.
+        redundancy: Information about the target that each source has.
+        unique1: Information about the target that only source 1 has.
+        unique2: Information about the target that only source 2 has.
+        synergy: Information about the target that only both sources together have.
         total: I(X1, X2; Y), the sum of the four atoms.
-        gap: Width of the certified interval around every atom; 0 where a formula is exact.
-        converged: Whether `gap` is at most the tolerance asked for.
-        measure: The definition of redundancy behind the numbers.
+        gap: Width of the interval around every atom: certified for BROJA, estimated for other
+            measures that are fitted numerically, 0 for closed formulas.
+        converged: True if `gap` is at most the requested tolerance.
+        measure: The definition of redundancy.
         sources: Names of the two sources.
-        target: Name of the variable that the atoms are about.
+        target: Name of the variable that the information is about.
     """
 
     redundancy: float
@@ -47,7 +48,7 @@ class Atoms:
     target: str = "Y"
 
     def value(self, name: str) -> float:
-        """The atom called `name`, one of `ATOM_NAMES`."""
+        """Return the atom called `name`, one of `ATOM_NAMES`."""
         return dict(zip(ATOM_NAMES, self.values, strict=True))[name]
 
     @property
@@ -57,10 +58,10 @@ class Atoms:
 
     @property
     def intervals(self) -> dict[str, Interval]:
-        """The certified interval of every atom, by name.
+        """The interval of every atom, by name; see `gap`.
 
-        An atom is the middle of its interval. The certificate is computed in float64: take
-        1e-13 of rounding on either side into account.
+        An atom is the middle of its interval. The bounds are computed in float64: allow for a
+        rounding error of 1e-13 at either end.
         """
         half = self.gap / 2
         return {
@@ -98,9 +99,17 @@ def atoms_from_union(
     sources: tuple[str, str] = ("X1", "X2"),
     target: str = "Y",
 ) -> Atoms:
-    """The four atoms from I(X1; Y), I(X2; Y), I(X1, X2; Y) and an interval of I_union.
+    """Compute the four atoms from I(X1; Y), I(X2; Y), I(X1, X2; Y) and an interval of I_union.
 
-    One number decides all four atoms, so its interval is the interval of each.
+    I_union determines all four atoms, so the width of its interval is the width of each of theirs.
+
+    Args:
+        informations: I(X1; Y), I(X2; Y) and I(X1, X2; Y), bits.
+        union: Interval that contains I_union, bits.
+        tolerance: Largest width at which the result counts as converged, bits.
+        measure: Name of the measure, kept in the result.
+        sources: Names of the sources, kept in the result.
+        target: Name of the target, kept in the result.
 
     >>> atoms_from_union((0.0, 0.0, 1.0), Interval(0.0, 0.0)).synergy
     1.0

@@ -1,7 +1,7 @@
-"""Named distributions with known atoms: the oracles of the tests and the examples to teach with.
+"""Named distributions with known atoms, for tests and teaching.
 
 Every entry has one sentence and closed-form atoms (redundancy, unique 1, unique 2, synergy, in
-bits) under BROJA; families take parameters. The textbook names are those of Williams and Beer
+bits) under BROJA; families have parameters. The textbook names are those of Williams and Beer
 (2010), Griffith and Koch (2014), Bertschinger et al. (2014) and James et al. (2018).
 
 Shape legend: N values of X1, M values of X2, K values of Y.
@@ -30,13 +30,14 @@ W_INFORMATION = math.log2(3) - 4 / 3
 
 @dataclass(frozen=True)
 class Example:
-    """A named distribution or family of them.
+    """A named distribution, or a family of distributions.
 
     Attributes:
-        name: What `gallery_table` and the command line call it.
-        sentence: What it teaches, in one sentence.
-        family: Parameters -> p[x1, x2, y], [N, M, K].
-        truth: The same parameters -> exact BROJA atoms (R, U1, U2, S) in bits.
+        name: Its name for `gallery_table` and the command line.
+        sentence: What it shows, in one sentence.
+        family: Function of the parameters that returns p[x1, x2, y], [N, M, K].
+        truth: Function of the same parameters that returns the exact BROJA atoms (R, U1, U2, S)
+            in bits.
     """
 
     name: str
@@ -46,19 +47,19 @@ class Example:
 
     @property
     def parameters(self) -> dict[str, float]:
-        """Names and default values of the parameters; a whole-number default means a count."""
+        """Names and default values of the parameters; an int default means a count."""
         return {k: v.default for k, v in inspect.signature(self.family).parameters.items()}
 
     def table(self, **values: float) -> Table:
-        """p[x1, x2, y] for the defaults, or for the parameters given.
+        """Return p[x1, x2, y]; parameters that are not given have their default.
 
         Raises:
-            InputError: An unknown parameter, or a value outside its range.
+            InputError: Unknown parameter, or a value outside its range.
         """
         return self.family(**self._checked(values))
 
     def atoms(self, **values: float) -> FourBits:
-        """Exact (R, U1, U2, S) in bits, for the same parameters as `table`."""
+        """Return the exact (R, U1, U2, S) in bits, for the same parameters as `table`."""
         return self.truth(**self._checked(values))
 
     def _checked(self, values: Mapping[str, float]) -> dict[str, float]:
@@ -72,7 +73,7 @@ class Example:
 
 
 def _in_range(name: str, value: float, default: float) -> float:
-    """A count of at least 2 where the default is one, else a probability."""
+    """Check a count (from 2) if the default is an int, otherwise a probability."""
     if isinstance(default, int):
         if not (2 <= value <= 100 and value == int(value)):
             raise InputError(f"{name} is a whole number from 2 to 100, got {value:g}")
@@ -107,7 +108,7 @@ def _gate(name: str, support: str, atoms: FourBits, sentence: str) -> Example:
 
 
 def _flipped_gate(gate: Callable[[int, int], int], flip: float, equal: float = 0.5) -> Table:
-    """Two bits, equal with probability `equal`, and their gate's output flipped at a rate."""
+    """Two bits, equal with probability `equal`, and the gate's output, flipped at a rate."""
     table = np.zeros((2, 2, 2))
     for x1, x2 in product((0, 1), repeat=2):
         weight = (equal if x1 == x2 else 1.0 - equal) / 2
@@ -166,7 +167,7 @@ def _sum_modulo(values: int = 3) -> Table:
 
 
 def _matched_pairs(values: int, rate: float) -> Table:
-    """p(x1, x2): x1 uniform, x2 = x1 at a rate, else any other value."""
+    """p(x1, x2): x1 uniform; x2 = x1 with probability `rate`, otherwise any other value."""
     pairs = np.full((values, values), (1.0 - rate) / (values * (values - 1)))
     np.fill_diagonal(pairs, rate / values)
     return pairs
@@ -187,7 +188,7 @@ def _match_label(values: int = 10, rate: float = 0.5) -> Table:
 
 
 def _match_label_atoms(values: int, rate: float) -> FourBits:
-    """Either source is uniform whatever the label: all of the label's entropy is synergy."""
+    """Each source is independent of the label, so all of the label's entropy is synergy."""
     return 0.0, 0.0, 0.0, h(rate) if values > 1 else 0.0
 
 
@@ -207,76 +208,79 @@ _EXAMPLES = (
         "XOR",
         "000 011 101 110",
         (0, 0, 0, 1),
-        "A source that tells nothing alone cannot be dropped: together they tell all.",
+        "Neither source alone has information about the target; together they determine it.",
     ),
     _gate(
         "COPY",
         "000 011 102 113",
         (0, 1, 1, 0),
-        "The target is both independent bits: I_min calls that redundant, BROJA unique.",
+        "The target is the pair of two independent bits: I_min finds redundancy, BROJA none.",
     ),
     _gate(
         "AND",
         "000 010 100 111",
         (AND_INFORMATION, 0, 0, 0.5),
-        "Independent sources can be redundant about a target: either zero settles it.",
+        "Independent sources can be redundant: a zero in either one determines the target.",
     ),
     _gate(
         "OR",
         "000 011 101 111",
         (AND_INFORMATION, 0, 0, 0.5),
-        "AND with all bits turned over, and the same atoms.",
+        "AND with all bits inverted; the atoms are the same.",
     ),
     _gate(
-        "SUM", "000 011 101 112", (0.5, 0, 0, 1), "Adding two bits: what remains open is synergy."
+        "SUM",
+        "000 011 101 112",
+        (0.5, 0, 0, 1),
+        "The sum of two bits: what one bit leaves uncertain, both together determine.",
     ),
     _gate(
         "RDNXOR",
         "000 011 101 110 222 233 323 332",
         (1, 0, 0, 1),
-        "One redundant and one synergistic bit: R = S is no bug, and co-information 0 hides both.",
+        "One redundant and one synergistic bit: R = S = 1, and the co-information R - S is 0.",
     ),
     _gate(
         "PWUNQ",
         "011 101 022 202",
         (0.5, 0, 0, 0.5),
-        "At each outcome one source alone tells: pointwise measures call it unique.",
+        "In each outcome one source alone is informative: unique for pointwise measures.",
     ),
     _gate(
         "W",
         "001 010 100",
         (W_INFORMATION, 0, 0, 2 / 3),
-        "Exactly one of three bits is set; measures part here.",
+        "Exactly one of three bits is set; the measures disagree.",
     ),
     _gate(
         "DIFF",
         "000 001 010 101",
         (2 * AND_INFORMATION - 0.5, 0.5 - AND_INFORMATION, 0.5 - AND_INFORMATION, 0),
-        "A target without synergy: the informations of the sources overlap in part.",
+        "No synergy: the information of the two sources overlaps in part.",
     ),
     _gate(
         "WB1",
         "000 011 102",
         (W_INFORMATION, 2 / 3, 2 / 3, 0),
-        "Williams and Beer's first example: each source singles out one value of three.",
+        "Williams and Beer's first example: each source identifies one of three target values.",
     ),
     _gate(
         "WB2",
         "000 011 102 111",
         (0, 0.5, 1, 0),
-        "Williams and Beer's second example: unique information of both sources, unequal.",
+        "Williams and Beer's second example: unequal unique information of both sources.",
     ),
     _gate(
         "BOOM",
         "001 002 020 121 202 212",
         (1 / 3, 1 / 3, 1 / 3, W_INFORMATION / 2),
-        "All four atoms at once, on three values.",
+        "All four atoms are positive, on three values.",
     ),
     _gate(
         "PROB1",
         "000 001 010 011 100",
         (h(0.4) - 0.6 * h(1 / 3) - 0.4, 0.6 * h(1 / 3) - 0.4, 0, 0),
-        "A noisy target: source 1 tells all that source 2 tells, and more.",
+        "A noisy target: source 1 has all the information of source 2, and more.",
     ),
     _gate(
         "PROB2",
@@ -288,17 +292,17 @@ _EXAMPLES = (
         "NOT2",
         "000 001 010 100 111",
         (h(0.4) - 0.6 * h(1 / 3) - 0.4, 0, 0, 0.6 * h(1 / 3)),
-        "A noisy target with hardly any information in a source alone.",
+        "A noisy target: each source alone has hardly any information.",
     ),
     Example(
         "ALL4",
-        "One bit of each kind: Y = (r, u1, u2, s1 xor s2), seen as (r, u1, s1) and (r, u2, s2).",
+        "One bit of each atom: X1 = (r, u1, s1), X2 = (r, u2, s2), Y = (r, u1, u2, s1 xor s2).",
         lambda: function_table(5, _all_four),
         lambda: (1, 1, 1, 1),
     ),
     Example(
         "CORRELATED",
-        "X1 = (a, c), X2 = c, Y = a: sources share a bit, and are not redundant about Y.",
+        "X1 = (a, c), X2 = c, Y = a: the sources share a bit that has no information about Y.",
         lambda: function_table(2, lambda a, c: (2 * a + c, c, a)),
         lambda: (0, 1, 0, 0),
     ),
@@ -306,55 +310,55 @@ _EXAMPLES = (
         "AND-SWAPPED",
         "000 100 001 111",
         (0, 0, AND_INFORMATION, 0.5 - AND_INFORMATION),
-        "AND asked the other way (target X1, sources X2 and Y): the target is no third variable.",
+        "AND with target X1 and sources X2 and Y: the atoms depend on the choice of target.",
     ),
     Example(
         "NOISY-XOR",
-        "XOR with the target flipped at a rate: the label's noise sets the size of S.",
+        "XOR with the target flipped at a rate: label noise determines the size of S.",
         _noisy_xor,
         lambda flip: (0.0, 0.0, 0.0, 1.0 - h(flip)),
     ),
     Example("NOISY-AND", "AND with the target flipped at a rate.", _noisy_and, _noisy_and_atoms),
     Example(
         "CORRELATED-XOR",
-        "XOR of bits that are equal at a rate: the target's entropy is all synergy.",
+        "XOR of bits that are equal at a rate: all of the target's entropy is synergy.",
         _correlated_xor,
         lambda equal: (0.0, 0.0, 0.0, h(equal)),
     ),
     Example(
         "TWO-LOOKS",
-        "Two independent noisy looks at a fair bit: synergy needs no XOR-like rule.",
+        "Two independent noisy observations of a fair bit: synergy without a rule like XOR.",
         _two_looks,
         _two_looks_atoms,
     ),
     Example(
         "CORRELATED-COPY",
-        "The target is both bits, and the bits are equal at a rate: what they share is R.",
+        "The target is the pair of two bits that are equal at a rate: the shared information is R.",
         _correlated_copy,
         lambda equal: (1.0 - h(equal), h(equal), h(equal), 0.0),
     ),
     Example(
         "SUM-MODULO",
-        "A clock's sum of two uniform inputs: synergy of any size.",
+        "The sum modulo k of two uniform inputs: synergy of log2 k bits.",
         _sum_modulo,
         lambda values: (0.0, 0.0, 0.0, math.log2(values)),
     ),
     Example(
         "MATCH-UNIQUE",
-        "Y = X1 (texture 1), and X2 (color 2) matches it at a rate: half the pairs matching "
-        "does not make half the information redundant.",
+        "Y = X1 (texture 1), and X2 (color 2) matches it at a rate: with half of the pairs "
+        "matching, less than half of the information is redundant.",
         _match_unique,
         _match_unique_atoms,
     ),
     Example(
         "MATCH-LABEL",
-        "Y says whether X1 and X2 match: the synergy task of Trifeature.",
+        "Y states whether X1 and X2 match: the synergy task of Trifeature.",
         _match_label,
         _match_label_atoms,
     ),
     Example(
         "INDEPENDENT",
-        "Nothing tells anything: whatever an estimate finds here is its own bias.",
+        "All variables are independent: anything an estimate finds is its bias.",
         _independent,
         lambda **_: (0.0, 0.0, 0.0, 0.0),
     ),
@@ -364,10 +368,10 @@ GALLERY: dict[str, Example] = {example.name: example for example in _EXAMPLES}
 
 
 def example(name: str) -> Example:
-    """The gallery's entry of that name, capitals or not.
+    """Return the entry of that name; upper and lower case are the same.
 
     Raises:
-        InputError: No such name; the message suggests the nearest.
+        InputError: Unknown name; the message suggests the nearest.
 
     >>> example("xor").atoms()
     (0, 0, 0, 1)
@@ -376,10 +380,10 @@ def example(name: str) -> Example:
 
 
 def gallery_table(name: str, **parameters: float) -> Table:
-    """p[x1, x2, y] of the named distribution, for the parameters given.
+    """Return p[x1, x2, y] of the named distribution; other parameters have their default.
 
     Raises:
-        InputError: No such name or parameter, or a value outside its range.
+        InputError: Unknown name or parameter, or a value outside its range.
 
     >>> gallery_table("noisy-xor", flip=0.25)[0, 0].tolist()
     [0.1875, 0.0625]

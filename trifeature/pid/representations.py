@@ -1,14 +1,14 @@
-"""Redundant, unique and synergistic bits of a target in the features of two modalities.
+"""PID atoms of a target and the features of two modalities, estimated from samples.
 
-Two estimators, both fitted on training pairs and read off on held-out pairs:
+Two estimators, both fitted on training pairs and evaluated on held-out pairs:
 
-* `discretized_atoms`: k-means codes of either modality, then the atoms of the code table.
+* `discretized_atoms`: k-means codes of each modality, then the atoms of the table of codes.
 * `dual_atoms`: probes for I(X1; Y), I(X2; Y), I(X1, X2; Y), and for I_union the dual of BROJA:
   a product of two unnormalized unimodal experts exp(A(x1, y) + B(x2, y)) whose sum over y is
-  at most 1 on every cross pair (x1, x2), pairs that were never observed included. Summed
-  logits under a softmax are something else: they may normalize every pair by itself.
+  at most 1 on every cross pair (x1, x2), including pairs that were never observed. Summed logits
+  under a softmax are different: the softmax normalizes each pair separately.
 
-Each result states in which direction it errs. Shape legend: n pairs, D1 and D2 widths of the
+Each result states the direction of its bias. Shape legend: n pairs, D1 and D2 widths of the
 features, K classes, m pairs of a batch.
 """
 
@@ -30,11 +30,11 @@ from trifeature.pid.tables import LN2, entropy
 from trifeature.threads import one_thread
 
 DISCRETIZED_BIAS: Mapping[str, str] = {
-    "redundancy": "low: coarse codes never raise it; the sample's bias is corrected",
+    "redundancy": "low: coarse codes never raise it; the bias of the sample is corrected",
     "unique1": "either: coarse codes of source 1 lower it, of source 2 raise it",
     "unique2": "either: coarse codes of source 2 lower it, of source 1 raise it",
-    "synergy": "either: nothing holds for it under coarse-graining",
-    "total": "low: codes never tell more than features",
+    "synergy": "either: coarse-graining can raise or lower it",
+    "total": "low: codes never have more information than features",
 }
 DUAL_BIAS: Mapping[str, str] = {
     "information1": "low: a probe's held-out cross-entropy is at least H(Y | X1)",
@@ -53,9 +53,13 @@ class PairedFeatures:
     """Features of both modalities and the target of n pairs.
 
     Attributes:
-        modality1: [n, D1] features.
+        modality1: [n, D1] features; arrays are converted to tensors.
         modality2: [n, D2] features.
         target: [n] class numbers from 0.
+
+    Raises:
+        InputError: The shapes do not match, a feature is not finite, or a class is not a whole
+            number from 0.
     """
 
     modality1: Tensor
@@ -63,7 +67,7 @@ class PairedFeatures:
     target: Tensor
 
     def __post_init__(self) -> None:
-        for name in ("modality1", "modality2", "target"):  # arrays are welcome too
+        for name in ("modality1", "modality2", "target"):
             object.__setattr__(self, name, torch.as_tensor(getattr(self, name)))
         one, other, y = self.modality1, self.modality2, self.target
         if one.ndim != 2 or other.ndim != 2 or y.ndim != 1 or not len(one) == len(other) == len(y):
@@ -78,16 +82,16 @@ class PairedFeatures:
         return len(self.target)
 
     def take(self, index: Tensor) -> PairedFeatures:
-        """The pairs at `index`."""
+        """Return the pairs at `index`."""
         return PairedFeatures(self.modality1[index], self.modality2[index], self.target[index])
 
     def split(
         self, share: float, generator: torch.Generator
     ) -> tuple[PairedFeatures, PairedFeatures]:
-        """A random `share` of the pairs, and the others; at least one each.
+        """Split at random into `share` of the pairs and the rest, at least one pair each.
 
         Raises:
-            InputError: A single pair.
+            InputError: There is only one pair.
         """
         if len(self) < 2:
             raise InputError("one pair cannot be split")
@@ -96,14 +100,20 @@ class PairedFeatures:
         return self.take(order[:cut]), self.take(order[cut:])
 
 
-# --- (a) discretized ---------------------------------------------------------------------
+# --- (a) discretized features ------------------------------------------------------------
 
 
 def k_means(features: Tensor, count: int, generator: torch.Generator, rounds: int = 50) -> Tensor:
-    """Centers [count, D] of Lloyd's algorithm from a k-means++ start.
+    """Compute centers [count, D] by Lloyd's algorithm from a k-means++ initialization.
+
+    Args:
+        features: [n, D] features.
+        count: Number of centers.
+        generator: For the initialization.
+        rounds: Most iterations.
 
     Raises:
-        InputError: More centers than features.
+        InputError: There are more centers than features.
     """
     if not 1 <= count <= len(features):
         raise InputError(f"{count} centers do not fit {len(features)} features")
@@ -120,7 +130,7 @@ def k_means(features: Tensor, count: int, generator: torch.Generator, rounds: in
 
 
 def _spread_start(features: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """k-means++ (Arthur and Vassilvitskii 2007), the best of a few candidates each time."""
+    """k-means++ initialization (Arthur and Vassilvitskii 2007), the best of four candidates."""
     chosen = [int(torch.randint(len(features), (1,), generator=generator))]
     distance = (features - features[chosen[0]]).square().sum(1)
     for _ in range(count - 1):
@@ -135,7 +145,7 @@ def _spread_start(features: Tensor, count: int, generator: torch.Generator) -> T
 
 
 def nearest(features: Tensor, centers: Tensor) -> Tensor:
-    """Number of the nearest center, [n]."""
+    """Return the index of the nearest center of each feature, [n]."""
     return torch.cdist(features, centers).argmin(1)
 
 
@@ -144,9 +154,9 @@ class Discretized:
     """Atoms of k-means codes on held-out pairs.
 
     Attributes:
-        estimate: The atoms with bias correction, null and interval (see `samples.estimate`).
-        count: Centers for either modality, chosen inside the training pairs.
-        bias: In which direction an atom errs as one of the features.
+        estimate: The atoms with bias correction, p-values and intervals (see `samples.estimate`).
+        count: Number of centers of each modality, chosen on the training pairs.
+        bias: Direction of the bias of each atom, as an atom of the features.
     """
 
     estimate: Estimate
@@ -162,24 +172,31 @@ def discretized_atoms(
     seed: int = 0,
     resampling: Resampling | None = None,
 ) -> Discretized:
-    """Cluster either modality's features, then decompose the table of codes of the test pairs.
+    """Cluster the features of each modality, then decompose the table of codes of the test pairs.
 
-    The number of clusters is the one whose codes, alone and paired, counted on four fifths of
-    the training pairs, predict the target best on the last fifth.
+    The number of clusters is chosen by how well the codes, alone and paired, predict the target
+    on a fifth of the training pairs, from frequencies on the other four fifths.
+
+    Args:
+        train: Pairs for the centers.
+        test: Pairs for the table of codes.
+        counts: Numbers of centers to choose from.
+        seed: Seed of the split and of the centers.
+        resampling: As for `estimate`.
 
     Raises:
-        InputError: No usable number of centers.
+        InputError: None of the numbers of centers can be used.
 
     Warns:
-        SampleSizeWarning: The table of codes is too large for the test pairs.
+        SampleSizeWarning: The table of codes is too large for the number of test pairs.
     """
     generator = torch.Generator().manual_seed(seed)
-    inner, held_back = train.split(0.8, generator)
+    inner, held_out = train.split(0.8, generator)
     usable = [count for count in counts if 1 <= count <= len(inner)]
     if not usable:
         raise InputError(f"no number of centers among {list(counts)} fits {len(inner)} pairs")
     with one_thread():
-        losses = {k: _code_loss(inner, held_back, k, generator) for k in usable}
+        losses = {k: _code_loss(inner, held_out, k, generator) for k in usable}
         count = min(losses, key=lambda k: losses[k])
         codes1, codes2 = _codes(train, test, count, generator)
     found = estimate(codes1.numpy(), codes2.numpy(), test.target.numpy(), resampling=resampling)
@@ -189,7 +206,7 @@ def discretized_atoms(
 def _codes(
     train: PairedFeatures, test: PairedFeatures, count: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Codes of the test pairs, [n] for either modality, from centers of the training pairs."""
+    """Codes of the test pairs, [n] for each modality, from centers of the training pairs."""
     one = k_means(train.modality1, count, generator)
     other = k_means(train.modality2, count, generator)
     return nearest(test.modality1, one), nearest(test.modality2, other)
@@ -198,10 +215,10 @@ def _codes(
 def _code_loss(
     train: PairedFeatures, test: PairedFeatures, count: int, generator: torch.Generator
 ) -> float:
-    """Cross-entropies (nats) on `test` from either code and from both, summed.
+    """Sum of the cross-entropies (nats) on `test` given code 1, code 2 and both.
 
-    All three count: codes may keep I(X1, X2; Y) and lose what a source tells alone. Codes that
-    lose none of the three informations keep all four atoms.
+    Codes can preserve I(X1, X2; Y) and lose information of a single source. Codes that preserve
+    all three informations preserve all four atoms.
     """
     both = PairedFeatures(
         torch.cat([train.modality1, test.modality1]),
@@ -209,35 +226,35 @@ def _code_loss(
         torch.cat([train.target, test.target]),
     )
     codes1, codes2 = _codes(train, both, count, generator)
-    views = (codes1, codes2, codes1 * count + codes2)
-    return sum(_frequency_loss(cells, both.target, len(train)) for cells in views)
+    inputs = (codes1, codes2, codes1 * count + codes2)
+    return sum(_frequency_loss(cells, both.target, len(train)) for cells in inputs)
 
 
 def _frequency_loss(cells: Tensor, target: Tensor, n: int) -> float:
-    """Cross-entropy on the pairs from `n` on of class frequencies among the first n, by cell."""
+    """Cross-entropy on the pairs after the first n, from class frequencies of the first n."""
     classes = int(target.max()) + 1
     table = torch.zeros(int(cells.max()) + 1, classes)
     table.index_put_((cells[:n], target[:n]), torch.ones(n), accumulate=True)
-    # One pseudo-count a cell, shared out by the (smoothed) frequencies of the classes.
+    # One pseudo-count per cell, distributed by the (smoothed) frequencies of the classes.
     prior = (table.sum(0) + 1) / (n + classes)
     table = (table + prior) / (table.sum(1, keepdim=True) + 1)
     return -float(table[cells[n:], target[n:]].log().mean())
 
 
-# --- (b) probes and the dual's product of experts ----------------------------------------
+# --- (b) probes and the product of experts -----------------------------------------------
 
 
 @dataclass(frozen=True)
 class Training:
-    """How the probes and the experts are trained.
+    """Training settings of the probes and the experts.
 
     Attributes:
-        hidden: Width of the hidden layer. 0 means linear maps: the dual is then concave, but a
-            joint probe sees no XOR.
+        hidden: Width of the hidden layer; 0 for linear maps. With linear maps the dual is
+            concave, but the joint probe cannot represent XOR.
         steps: Steps of Adam.
-        batch: Pairs of a step, m; the dual sees m x m cross pairs.
+        batch: Pairs per step, m; the dual uses their m x m cross pairs.
         rate: Largest learning rate, reached after a tenth of the steps and then annealed.
-        seed: Of weights, batches and the split for early stopping.
+        seed: Seed of weights, batches and the split for early stopping.
     """
 
     hidden: int = 64
@@ -252,13 +269,13 @@ class DualAtoms:
     """Atoms from probes and the dual, on held-out pairs, in bits.
 
     Attributes:
-        atoms: The four atoms; nothing here is certified, and small negative values occur.
-        information1: Probe's I(X1; Y).
-        information2: Probe's I(X2; Y).
-        union: The product of experts' I_union.
-        violation: Largest log sum_y exp(A + B) on held-out cross pairs before the experts
-            are shifted to obey the constraint, in bits.
-        bias: In which direction each number errs.
+        atoms: The four atoms; they are not certified, and small negative values occur.
+        information1: I(X1; Y) from the probe.
+        information2: I(X2; Y) from the probe.
+        union: I_union from the product of experts.
+        violation: Largest log sum_y exp(A + B) on held-out cross pairs, before the experts are
+            shifted to satisfy the constraint, in bits.
+        bias: Direction of the bias of each number.
     """
 
     atoms: Atoms
@@ -272,18 +289,23 @@ class DualAtoms:
 def dual_atoms(
     train: PairedFeatures, test: PairedFeatures, training: Training | None = None
 ) -> DualAtoms:
-    """Probe informations and the dual's I_union of features; see the module's text.
+    """Estimate the atoms with three probes and a product of experts; see the module's docstring.
 
-    Three probes and one pair of experts, each stopped early on a fifth of the training pairs.
+    Each of them is stopped early on a fifth of the training pairs.
+
+    Args:
+        train: Pairs to train on.
+        test: Pairs to evaluate on.
+        training: Training settings.
 
     Raises:
-        InputError: The test pairs hold a class that the training pairs lack.
+        InputError: The test pairs contain a class that the training pairs lack.
     """
     plan = training or Training()
     K = int(train.target.max()) + 1
     if int(test.target.max()) >= K:
-        raise InputError("the test pairs hold a class that the training pairs lack")
-    views: tuple[Callable[[PairedFeatures], Tensor], ...] = (
+        raise InputError("the test pairs contain a class that the training pairs lack")
+    inputs: tuple[Callable[[PairedFeatures], Tensor], ...] = (
         lambda pairs: pairs.modality1,
         lambda pairs: pairs.modality2,
         lambda pairs: torch.cat([pairs.modality1, pairs.modality2], 1),
@@ -291,7 +313,8 @@ def dual_atoms(
     scaled_train, scaled_test = _standardized(train, test)
     with one_thread():
         one, other, joint = (
-            _probe_information(scaled_train, scaled_test, view, K, plan) for view in views
+            _probe_information(scaled_train, scaled_test, get_input, K, plan)
+            for get_input in inputs
         )
         union, violation = _union_information(scaled_train, scaled_test, K, plan)
     atoms = atoms_from_union(
@@ -303,7 +326,7 @@ def dual_atoms(
 def _standardized(
     train: PairedFeatures, test: PairedFeatures
 ) -> tuple[PairedFeatures, PairedFeatures]:
-    """Both with the training features' mean 0 and variance 1, as float32."""
+    """Standardize both by the mean and variance of the training features, as float32."""
 
     def scaled(part: Tensor, reference: Tensor) -> Tensor:
         spread = reference.std(0, correction=0).clamp_min(1e-6)
@@ -338,17 +361,17 @@ def _network(width: int, classes: int, plan: Training) -> nn.Sequential:
 def _probe_information(
     train: PairedFeatures,
     test: PairedFeatures,
-    view: Callable[[PairedFeatures], Tensor],
+    get_input: Callable[[PairedFeatures], Tensor],
     classes: int,
     plan: Training,
 ) -> float:
-    """H(Y) less the held-out cross-entropy of a probe, in bits: at most I(view; Y)."""
+    """H(Y) minus the held-out cross-entropy of a probe, in bits; in expectation at most I(X; Y)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        probe = _network(view(train).shape[1], classes, plan)
+        probe = _network(get_input(train).shape[1], classes, plan)
 
     def loss(pairs: PairedFeatures) -> Tensor:
-        return nn.functional.cross_entropy(probe(view(pairs)), pairs.target)
+        return nn.functional.cross_entropy(probe(get_input(pairs)), pairs.target)
 
     _fit(probe, loss, train, plan)
     with torch.no_grad():
@@ -358,7 +381,7 @@ def _probe_information(
 def _union_information(
     train: PairedFeatures, test: PairedFeatures, classes: int, plan: Training
 ) -> tuple[float, float]:
-    """H(Y) plus the held-out dual value of the best experts, and their violation; bits."""
+    """H(Y) plus the held-out dual value of the trained experts, and their violation; bits."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         experts = nn.ModuleList(
@@ -374,12 +397,12 @@ def _union_information(
     _fit(experts, loss, train, plan)
     with torch.no_grad():
         value = float(dual_value(*values(test), test.target)) / LN2
-        worst = float(_log_sums(*values(test)).max()) / LN2
-    return class_entropy(test.target) + value, worst
+        violation = float(_log_sums(*values(test)).max()) / LN2
+    return class_entropy(test.target) + value, violation
 
 
 def dual_value(expert1: Tensor, expert2: Tensor, target: Tensor) -> Tensor:
-    """Mean log score of the product of experts, shifted to obey its constraint; nats.
+    """Mean log score of the product of experts, shifted to satisfy its constraint; nats.
 
     Args:
         expert1: A(x1, y) of m pairs, [m, K].
@@ -388,7 +411,7 @@ def dual_value(expert1: Tensor, expert2: Tensor, target: Tensor) -> Tensor:
 
     Returns:
         mean[A + B - alpha - beta], where alpha(x1) + beta(x2) >= log sum_y exp(A + B) on all
-        m x m cross pairs; H(Y) plus this is at most I_union of the empirical law.
+        m x m cross pairs. H(Y) plus this is at most I_union of the empirical distribution.
 
     >>> flat = torch.zeros(3, 2)
     >>> round(dual_value(flat, flat, torch.tensor([0, 1, 1])).item() / LN2, 6)
@@ -402,7 +425,7 @@ def dual_value(expert1: Tensor, expert2: Tensor, target: Tensor) -> Tensor:
 
 
 def _log_sums(expert1: Tensor, expert2: Tensor) -> Tensor:
-    """Log sum_y exp(A(x1, y) + B(x2, y)) on all cross pairs, [m, m], without [m, m, K]."""
+    """Log sum_y exp(A(x1, y) + B(x2, y)) on all cross pairs, [m, m]; no [m, m, K] tensor."""
     top1, top2 = expert1.amax(1, keepdim=True), expert2.amax(1, keepdim=True)
     product = (expert1 - top1).exp() @ (expert2 - top2).exp().T
     return product.clamp_min(1e-30).log() + top1 + top2.T
@@ -414,9 +437,9 @@ def _fit(
     train: PairedFeatures,
     plan: Training,
 ) -> None:
-    """Minimize the loss with Adam; keep the weights that did best on a held-back fifth."""
+    """Minimize the loss with Adam; keep the weights with the least loss on a held-out fifth."""
     generator = torch.Generator().manual_seed(plan.seed)
-    inner, held_back = train.split(0.8, generator)
+    inner, held_out = train.split(0.8, generator)
     optimizer = torch.optim.Adam(model.parameters(), lr=plan.rate)
     best, kept = math.inf, {name: value.clone() for name, value in model.state_dict().items()}
     for step in range(plan.steps):
@@ -429,7 +452,7 @@ def _fit(
         optimizer.step()
         if (step + 1) % 20 == 0:
             with torch.no_grad():
-                found = float(loss(held_back))
+                found = float(loss(held_out))
             if found < best:
                 best = found
                 kept = {name: value.clone() for name, value in model.state_dict().items()}

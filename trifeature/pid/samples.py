@@ -1,9 +1,9 @@
-"""From samples to atoms: exact ones of the sample, and estimates for what it was drawn from.
+"""Atoms from samples: the exact atoms of the sample, and estimates for its distribution.
 
-The plug-in estimate treats the sample's frequencies as the law. Its information is biased
-upwards, by about (cells of (X1, X2) - 1)(values of Y - 1) / (2 n ln 2) bits, most of which
-lands in the synergy. `estimate` corrects it by halving, gives a bootstrap interval and tests
-against a permuted target, all tables solved in one batch.
+The plug-in estimate treats the sample's frequencies as the probabilities. Its information is
+biased upwards, by about (cells of (X1, X2) - 1)(values of Y - 1) / (2 n ln 2) bits, most of it in
+the synergy. `estimate` corrects the bias by halving, adds a bootstrap interval and tests against
+a permuted target; all tables are solved in one batch.
 
 Shape legend: n samples, T tables, N values of X1, M values of X2, K values of Y.
 """
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from trifeature.checks import as_array
 from trifeature.errors import InputError, check_name
 from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval
 from trifeature.pid.solver import TIGHTEST, broja, broja_many
@@ -29,25 +30,25 @@ from trifeature.pid.tables import LN2
 Counts = NDArray[np.int64]
 Columns = Mapping[str, ArrayLike]
 
-# The plug-in bias of the total, in bits, above which a table counts as too large.
+# Largest accepted plug-in bias of the total, in bits.
 ACCEPTED_BIAS = 0.01
-# Cells of all resampled tables together, 1.6 GB.
+# Most cells of all resampled tables together (1.6 GB).
 MOST_CELLS = 200_000_000
-# Tolerance of the many resampled tables, far below their statistical spread.
+# Tolerance of the resampled tables in bits, far below their statistical spread.
 RESAMPLED_TOLERANCE = 1e-6
 
 
 class SampleSizeWarning(UserWarning):
-    """The table has too many cells for the samples: the estimate is mostly bias."""
+    """The table has too many cells for the number of samples: the estimate is mostly bias."""
 
 
 def joint_counts(source1: ArrayLike, source2: ArrayLike, target: ArrayLike) -> Counts:
     """Count how often every combination of values occurs.
 
     Args:
-        source1: [n] values, or [n, c] for a source of c columns; likewise `source2`.
-        source2: See `source1`.
-        target: [n] or [n, c] values.
+        source1: [n] values, or [n, c] for a source of c columns; arrays or tensors.
+        source2: As `source1`.
+        target: As `source1`.
 
     Returns:
         [N, M, K] counts; N, M and K are the numbers of distinct values that occur.
@@ -71,8 +72,8 @@ def _coded(*columns: ArrayLike) -> list[NDArray[np.intp]]:
 
 
 def _codes(column: ArrayLike) -> NDArray[np.intp]:
-    """[n] whole numbers 0, 1, ... for the distinct values (or rows of values) of a column."""
-    values = np.asarray(column)
+    """Number the distinct values (or rows of values) of a column 0, 1, ...; [n]."""
+    values = as_array(column)
     if values.ndim not in (1, 2) or values.size == 0:
         raise InputError(f"a column is [n] or [n, c] values, got shape {values.shape}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -101,20 +102,20 @@ def atoms_of_columns(
     *,
     tolerance: float = TIGHTEST,
 ) -> Atoms:
-    """The exact atoms of a finite set of samples, taken as they are.
+    """The exact atoms of a finite set of samples, whose frequencies are the probabilities.
 
-    This is the ground truth of a dataset: no estimate, no correction. A source may be several
-    columns together.
+    This is the ground truth of a dataset, without estimation or correction. A source may consist
+    of several columns.
 
     Args:
-        columns: Name -> [n] whole numbers (or strings).
-        source1: Name or names of the columns that make up source 1.
-        source2: Name or names of the columns that make up source 2.
+        columns: Name -> [n] whole numbers or strings.
+        source1: Name or names of the columns of source 1.
+        source2: Name or names of the columns of source 2.
         target: Name of the target column.
         tolerance: As for `broja`; 1e-9 takes seconds where sources have hundreds of values.
 
     Raises:
-        InputError: A name that does not exist, or columns of different lengths.
+        InputError: A name does not exist, or the columns have different lengths.
 
     >>> columns = {"a": [0, 0, 1, 1], "b": [0, 1, 0, 1], "label": [0, 1, 1, 0]}
     >>> atoms_of_columns(columns, "a", "b", "label").synergy
@@ -136,7 +137,18 @@ def estimate_columns(
     *,
     resampling: Resampling | None = None,
 ) -> Estimate:
-    """`estimate` for named columns, given as in `atoms_of_columns`."""
+    """Estimate the atoms from named columns; see `estimate`.
+
+    Args:
+        columns: Name -> [n] whole numbers or strings.
+        source1: Name or names of the columns of source 1.
+        source2: Name or names of the columns of source 2.
+        target: Name of the target column.
+        resampling: Numbers of resampled tables, level and seed.
+
+    Raises:
+        InputError: A name does not exist, or what `estimate` raises.
+    """
     one, other = _names(source1), _names(source2)
     return estimate(
         _select(columns, one),
@@ -155,7 +167,7 @@ def _names(source: str | Sequence[str]) -> tuple[str, ...]:
 def _select(columns: Columns, names: Sequence[str]) -> NDArray[Any]:
     if not names:
         raise InputError("a source needs at least one column")
-    chosen = [np.asarray(columns[check_name("column", name, columns)]) for name in names]
+    chosen = [as_array(columns[check_name("column", name, columns)]) for name in names]
     lengths = {len(column) for column in chosen}
     if len(lengths) > 1:
         raise InputError(f"columns of one sample have one length, got {sorted(lengths)}")
@@ -163,7 +175,7 @@ def _select(columns: Columns, names: Sequence[str]) -> NDArray[Any]:
 
 
 def read_columns(path: str | Path, names: Sequence[str]) -> dict[str, NDArray[np.str_]]:
-    """The named columns of a CSV file with a header line, as strings.
+    """Read the named columns of a CSV file with a header line, as strings.
 
     Raises:
         InputError: The file cannot be read, has no rows, or lacks a column or a value.
@@ -189,10 +201,10 @@ def read_columns(path: str | Path, names: Sequence[str]) -> dict[str, NDArray[np
 
 
 def samples_needed(shape: tuple[int, int, int], bias: float = ACCEPTED_BIAS) -> int:
-    """Samples at which the plug-in total of an [N, M, K] table is biased by `bias` bits.
+    """Number of samples at which the plug-in total of an [N, M, K] table has a bias of `bias` bits.
 
-    Miller's (1955) first-order bias of an information between two variables, for a table
-    whose every cell can occur.
+    Miller's (1955) first-order bias of the mutual information of two variables, for a table in
+    which every cell can occur.
 
     >>> samples_needed((10, 10, 2))
     7142
@@ -203,16 +215,17 @@ def samples_needed(shape: tuple[int, int, int], bias: float = ACCEPTED_BIAS) -> 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Atoms of the law behind a sample, in bits, by atom name.
+    """Estimated atoms of the distribution that a sample was drawn from, in bits, by atom name.
 
     Attributes:
-        plug_in: The exact atoms of the sample, biased as estimates.
-        corrected: After correction by halving; may be slightly negative, and still adds up.
-        intervals: Bootstrap intervals around `corrected`, cut at 0 and at log2 of the target's
-            values, between which every atom lies; `corrected` itself may leave that range.
-        p_values: Share of permuted targets with at least the plug-in atom.
-        samples: n.
-        needed: Samples at which the plug-in bias would be acceptable.
+        plug_in: The exact atoms of the sample; as estimates they are biased.
+        corrected: The atoms after correction by halving. They may be slightly negative, and
+            satisfy the same identities as exact atoms.
+        intervals: Bootstrap intervals around `corrected`, clipped to [0, log2 of the number of
+            target values], the range of every atom; `corrected` itself is not clipped.
+        p_values: Share of permuted targets whose atom is at least the plug-in atom.
+        samples: Number of samples n.
+        needed: Number of samples at which the plug-in bias would be acceptable.
         level: Confidence level of the intervals.
     """
 
@@ -226,19 +239,19 @@ class Estimate:
 
     @property
     def too_few(self) -> bool:
-        """Whether the table is too large for the samples."""
+        """True if the table is too large for the number of samples."""
         return self.samples < self.needed
 
 
 @dataclass(frozen=True)
 class Resampling:
-    """How many tables of each kind `estimate` solves, and from which seed.
+    """Numbers of resampled tables that `estimate` solves, and their seed.
 
     Attributes:
         halvings: Random splits into two halves, for the bias.
         bootstraps: Resamples with replacement, for the interval.
-        permutations: Shuffles of the target, for the null.
-        seed: Of all of them.
+        permutations: Permutations of the target, for the null distribution.
+        seed: Seed of all random draws.
         level: Confidence level of the intervals.
     """
 
@@ -264,29 +277,30 @@ def estimate(
     sources: tuple[str, str] = ("X1", "X2"),
     target_name: str = "Y",
 ) -> Estimate:
-    """Estimate the atoms of the law that n samples were drawn from, with uncertainty.
+    """Estimate the atoms of the distribution that n samples were drawn from, with uncertainty.
 
-    The bias falls as 1 / n, so twice the plug-in less the mean plug-in of random halves
-    removes its leading term (and, being linear, keeps every identity between the atoms). The
-    interval is the bootstrap's spread around its own mean, moved to the corrected value: the
-    bootstrap is biased a second time, its spread is not. Where two sources tie (U1 = U2 = 0)
-    the atoms have a kink, the bias falls only as 1 / sqrt(n), and a 95 % interval covered 84
-    times in 100 (elsewhere 92 to 98). The null permutes the target: it asks whether the
-    sources tell anything at all, not which atom does.
+    The bias falls as 1 / n, so twice the plug-in minus the mean plug-in of random halves removes
+    its leading term. The correction is linear, so it keeps every identity between the atoms. The
+    interval is the spread of the bootstrap around its own mean, moved to the corrected value:
+    the bootstrap mean is biased a second time, its spread is not. Where the sources tie
+    (U1 = U2 = 0) the atoms are not differentiable, the bias falls only as 1 / sqrt(n), and a 95 %
+    interval covered 84 times in 100 (elsewhere 92 to 98). The p-values come from permuted targets:
+    they test whether the sources have any information about the target, not which atom has it.
 
     Args:
-        source1: [n] or [n, c] discrete values; likewise `source2` and `target`.
-        source2: See `source1`.
-        target: See `source1`.
+        source1: [n] or [n, c] discrete values; arrays or tensors.
+        source2: As `source1`.
+        target: As `source1`.
         resampling: Numbers of resampled tables, level and seed.
         sources: Names of the sources, kept in the result.
         target_name: Name of the target, kept in the result.
 
     Warns:
-        SampleSizeWarning: The table is too large for the samples; says how many would do.
+        SampleSizeWarning: The table is too large for the number of samples; states how many are
+            needed.
 
     Raises:
-        InputError: Fewer than 2 samples, columns that do not fit, or too large a table.
+        InputError: Fewer than 2 samples, columns of different lengths, or too large a table.
     """
     plan = resampling or Resampling()
     codes = _coded(source1, source2, target)
@@ -311,7 +325,7 @@ def estimate(
 def _resampled_tables(
     codes: Sequence[NDArray[np.intp]], counts: Counts, plan: Resampling
 ) -> NDArray[np.float64]:
-    """The sample's table, its halves, its bootstraps and its permutations, [T, N, M, K]."""
+    """Tables of the sample, its halves, bootstraps and permutations, [T, N, M, K]."""
     T = 1 + 2 * plan.halvings + plan.bootstraps + plan.permutations
     if T * counts.size > MOST_CELLS:
         needed = samples_needed(counts.shape)
@@ -321,7 +335,7 @@ def _resampled_tables(
         )
     rng = np.random.default_rng(plan.seed)
     flat, n = counts.ravel(), int(counts.sum())
-    # The "count" method needs memory for n; "marginals" fits any table.
+    # The method "count" needs memory for n samples; "marginals" works for any table.
     half = rng.multivariate_hypergeometric(flat, n // 2, plan.halvings, method="marginals")
     resampled = rng.multinomial(n, flat / n, plan.bootstraps)
     one, other, target = codes
@@ -341,7 +355,7 @@ def _summarize(
     tail = (1 - plan.level) / 2
     spread = np.quantile(boots, [tail, 1 - tail], axis=0) - boots.mean(0)
     low, high = np.clip(corrected + spread, 0.0, np.log2(counts.shape[2]))
-    # Solved to a tolerance: a null that ties with the observed atom counts as reaching it.
+    # The tables are solved to a tolerance: within it, a permuted atom counts as equal.
     reached = (nulls >= observed - RESAMPLED_TOLERANCE).sum(0)
     p_values = (1 + reached) / (1 + len(nulls))
     return Estimate(

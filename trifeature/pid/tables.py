@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,7 +48,7 @@ def as_table(p: TableLike, *, normalize: bool = False) -> Array:
     >>> as_table([[[1, 1]], [[0, 2]]], normalize=True).tolist()
     [[[0.25, 0.25]], [[0.0, 0.5]]]
     """
-    table = _as_float64(p)
+    table = as_float64(p)
     if table.ndim != 3:
         raise InputError(f"a joint table has three axes [x1, x2, y], got {table.ndim}")
     return np.asarray(_as_distributions(table[None], normalize)[0])
@@ -63,19 +63,24 @@ def as_tables(p: TableLike, *, normalize: bool = False) -> Array:
     Raises:
         InputError: Not four axes, or what `as_table` raises for any one of the tables.
     """
-    tables = _as_float64(p)
+    tables = as_float64(p)
     if tables.ndim != 4:
         raise InputError(f"a stack of tables has four axes [t, x1, x2, y], got {tables.ndim}")
     return _as_distributions(tables, normalize)
 
 
-def _as_float64(p: Any) -> Array:
+def as_float64(p: TableLike) -> Array:
+    """Convert an array, nested lists or a tensor to a NumPy array of float64.
+
+    Raises:
+        InputError: `p` does not hold numbers, or has rows of different lengths.
+    """
     try:
         array = as_array(p)
     except ValueError:
-        raise InputError("a joint table is an array of numbers, got rows that differ") from None
+        raise InputError("a table is an array of numbers, got rows that differ") from None
     if array.dtype.kind not in "biuf":
-        raise InputError(f"a joint table is an array of numbers, got {array.dtype}")
+        raise InputError(f"a table is an array of numbers, got {array.dtype}")
     return np.asarray(array, dtype=np.float64)
 
 
