@@ -174,20 +174,12 @@ def _variables(atoms: Atoms) -> dict[str, str]:
 
 
 def csv_text(rows: Sequence[Row]) -> str:
-    """The rows as CSV with a header line, numbers in full precision.
-
-    Text that a spreadsheet would execute as a formula begins with an apostrophe.
-    """
+    """The rows as CSV with a header line, numbers in full precision."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _inert(value) for name, value in row.items()} for row in rows)
+    writer.writerows(rows)
     return text.getvalue()
-
-
-def _inert(value: Any) -> Any:
-    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if formula else value
 
 
 def data_frame(rows: Sequence[Row]) -> pd.DataFrame:

@@ -31,9 +31,9 @@ def test_csv_keeps_full_precision() -> None:
     assert csv_text([]).strip() == ""
 
 
-def test_csv_holds_nothing_that_a_spreadsheet_executes() -> None:
-    text = csv_text([{"name": "=1+1", "other": "-2", "bits": -0.5}])
-    assert text.splitlines()[1] == "'=1+1,'-2,-0.5"
+def test_csv_holds_nothing_that_a_spreadsheet_executes(capsys: pytest.CaptureFixture[str]) -> None:
+    pid._print([{"name": "=1+1", "other": "-2", "bits": -0.5}], pid.Format.csv)
+    assert capsys.readouterr().out.splitlines()[1] == "'=1+1,'-2,-0.5"
 
 
 def test_pandas_gets_one_row_an_atom() -> None:
@@ -56,10 +56,11 @@ def test_the_terminal_table_fits_and_names_the_target(
     monkeypatch.setattr(common.console, "width", width)
     pid._print(atom_rows([AND]), pid.Format.table, "[AND]")
     text = capsys.readouterr().out
-    assert max(map(len, text.splitlines())) <= max(width, 60)
+    table = [line for line in text.splitlines() if "target" not in line]
+    assert max(map(len, table)) <= width
     assert "0.311278" in text
     assert "[AND]" in text
-    assert "target gate" in " ".join(text.split())
+    assert "target gate" in text
     assert "…" not in text
     assert "-0.000000" not in text
 
