@@ -15,7 +15,13 @@ from rich.markup import escape
 from rich.text import Text
 
 import trifeature
-from trifeature.cli.streams import CLOSED_PIPE, abandon_output, printable
+from trifeature.cli.streams import (
+    CLOSED_PIPE,
+    STANDARD_OUTPUT,
+    abandon_output,
+    naming_output,
+    printable,
+)
 from trifeature.comm.settings import PRECISIONS
 from trifeature.errors import InputError, TrainingError, check_name
 
@@ -38,7 +44,16 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 class Output(Console):
-    """A console that leaves a closed pipe to `guarded`."""
+    """A console whose errors say that it is standard output that failed."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; where nothing can be written to standard error, nothing is."""
+        try:
+            with naming_output():
+                super().print(*objects, **options)
+        except OSError:
+            if not self.stderr:
+                raise
 
     def on_broken_pipe(self) -> None:
         """Raise again: Rich would exit with code 1."""
@@ -81,13 +96,13 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
 
 def _fail_of_system(problem: OSError) -> NoReturn:
     """One line for an error of the system; none where the reader of the output is gone."""
-    place = f"{problem.filename}: " if problem.filename else ""
-    if abandon_output():
+    if problem.filename == STANDARD_OUTPUT:
+        abandon_output()
         if isinstance(problem, BrokenPipeError):
             raise typer.Exit(CLOSED_PIPE) from None
-        place = "standard output: "
     elif os.environ.get(TRACEBACK):
         raise problem
+    place = f"{problem.filename}: " if problem.filename else ""
     fail(f"{place}{problem.strerror or problem}")
 
 
@@ -154,6 +169,12 @@ def protect_bare_option(arguments: Sequence[str], option: str, value: str) -> li
 def say(text: str) -> None:
     """One line on standard output, never broken: what it names can be copied."""
     console.print(printable(text), highlight=False, soft_wrap=True)
+
+
+def echo(text: str) -> None:
+    """Text for programs and files on standard output, exactly as it is."""
+    with naming_output():
+        typer.echo(text)
 
 
 def warn(text: str, style: str | None = None) -> None:
@@ -237,7 +258,7 @@ def print_json(content: Any) -> None:
     """Print for programs: strict JSON on standard output, null for what is not `finite`."""
     from trifeature.files import finite
 
-    typer.echo(json.dumps(finite(content), indent=1, allow_nan=False))
+    echo(json.dumps(finite(content), indent=1, allow_nan=False))
 
 
 def csv_cell(value: Any) -> Any:

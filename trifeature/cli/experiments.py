@@ -13,6 +13,7 @@ from trifeature.cli.common import (
     ExecutionOption,
     PrecisionOption,
     bold,
+    echo,
     say,
 )
 from trifeature.cli.options import (
@@ -196,7 +197,7 @@ def _draw_experiment(
         )
     lines = table(found)
     say(f"[bold]{experiment.title}, {preset_name} preset, %[/bold]")
-    typer.echo(as_text(lines))  # wider than most terminals: wrapped lines beat squeezed columns
+    echo(as_text(lines))  # wider than most terminals: wrapped lines beat squeezed columns
     stem = out / f"{experiment.name}-{preset_name}"
     name_files(save(draw(experiment, preset_name, found), stem.with_suffix(".png")))
     for suffix, content in ((".txt", as_text(lines)), (".tex", as_latex(lines))):

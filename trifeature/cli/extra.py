@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trifeature.cli.common import DeviceOption, JsonOption, print_json, print_table, say
+from trifeature.cli.common import DeviceOption, JsonOption, echo, print_json, print_table, say
 from trifeature.cli.options import RowsOption, options_of, with_options
 from trifeature.cli.progress import counting
 from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, run_preset
@@ -170,7 +170,7 @@ def complexity(
         return
     lines = table(found)
     if latex:
-        typer.echo(as_latex(lines), nl=False)
+        echo(as_latex(lines).rstrip("\n"))
         return
     one = found[names[0]]
     title = f"{preset_name} preset, {len(one.shapes)} images of {one.shapes[0][-1]} px"

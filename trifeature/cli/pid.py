@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from trifeature import report
-from trifeature.cli.common import csv_cell, print_json, print_table, warn
+from trifeature.cli.common import csv_cell, echo, print_json, print_table, warn
 from trifeature.cli.program import App
 from trifeature.errors import InputError
 from trifeature.pid.atoms import Atoms
@@ -191,7 +191,7 @@ def _print(rows: Sequence[Row], output: Format, title: str = "", digits: int | N
         print_json(rows)
     elif output is Format.csv:
         safe = [{name: csv_cell(cell) for name, cell in row.items()} for row in rows]
-        typer.echo(report.csv_text(safe), nl=False)
+        echo(report.csv_text(safe).rstrip("\n"))
     else:
         _print_rows(rows, title, digits)
 

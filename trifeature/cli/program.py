@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from trifeature.cli.common import BAD_INPUT, fail, guarded
 from trifeature.cli.progress import pulse
-from trifeature.cli.streams import CLOSED_PIPE, abandon_output, safe_streams
+from trifeature.cli.streams import CLOSED_PIPE, naming_output, safe_streams
 from trifeature.errors import InputError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,7 +21,15 @@ USAGE_ERRORS: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 """The class of all errors of a command line: older versions of Typer take it from Click."""
 
 
-class Command(TyperCommand):
+class _Parsing:
+    """Parsing writes nothing but help, so an error of the system is about standard output."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with naming_output():
+            return super().make_context(*args, **extra)  # type: ignore[misc]
+
+
+class Command(_Parsing, TyperCommand):
     """A command whose paths may begin with `~`."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -47,7 +55,7 @@ def expand(value: Any) -> Any:
         raise InputError(f"{value}: there is no such user's folder") from None
 
 
-class Program(TyperGroup):
+class Program(_Parsing, TyperGroup):
     """A group of commands whose errors are one line on standard error."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -77,6 +85,8 @@ class Program(TyperGroup):
     ) -> int:
         try:
             return super().main(args, name, complete, False, expand_args, **extra) or 0
+        except SystemExit:  # how Typer answers a closed pipe
+            return CLOSED_PIPE
         except USAGE_ERRORS as problem:
             return _answer_usage_error(problem)
 
@@ -96,18 +106,17 @@ def _answer_usage_error(problem: Any) -> int:
 
 
 def _exit(answer: Callable[[], int]) -> NoReturn:
-    """Exit with the answer's code; where standard output is broken say so, but for a pipe."""
-    try:
+    """Exit with the answer's code; what could not be delivered is one line, but for a pipe."""
+
+    @guarded
+    def run() -> int:
         with safe_streams():
-            code = answer()
-    except OSError as problem:
-        abandon_output()
-        if isinstance(problem, BrokenPipeError):
-            sys.exit(CLOSED_PIPE)
-        try:
-            fail(f"standard output: {problem.strerror or problem}")
-        except typer.Exit:
-            sys.exit(BAD_INPUT)
+            return answer()
+
+    try:
+        code = run()
+    except typer.Exit as stop:
+        code = stop.exit_code
     sys.exit(code)
 
 

@@ -17,6 +17,8 @@ from typing import Final
 CLOSED_PIPE: Final = 141
 """Exit code when the reader of standard output is gone, as shells report it (128 + SIGPIPE)."""
 
+STANDARD_OUTPUT: Final = "standard output"
+
 REPLACEMENTS: Final = "trifeature.replace"
 """Name of the error handler that writes what an encoding lacks in other characters."""
 
@@ -94,21 +96,26 @@ def safe_streams() -> Iterator[None]:
             with suppress(OSError, ValueError):
                 sys.stderr.flush()
         if sys.stdout is not None and not sys.stdout.closed:
-            sys.stdout.flush()
+            with naming_output():
+                sys.stdout.flush()
 
 
-def abandon_output() -> bool:
-    """Whether standard output is broken; if so, drop what it holds, or Python tries again at exit.
+@contextmanager
+def naming_output() -> Iterator[None]:
+    """Errors of the system raised in here are about standard output: they say so."""
+    try:
+        yield
+    except OSError as problem:
+        problem.filename = STANDARD_OUTPUT
+        raise
+
+
+def abandon_output() -> None:
+    """Write nothing more to standard output, or Python tries again at exit and fails.
 
     The descriptor is pointed to the null device, as Python's documentation of SIGPIPE advises.
     """
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        with suppress(OSError, ValueError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, sys.stdout.fileno())
-            os.close(null)
-        return True
-    return False
+    with suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
