@@ -448,8 +448,8 @@ CYCLE = "solid=red,stripes=green,grid="
     ("words", "message"),
     [
         ([f"--synergy-map={CYCLE}red"], "not one-to-one: red has two partners"),
-        ([f"--synergy-map={CYCLE}blue,solid=blue"], "not one-to-one: solid stands in it twice"),
-        (["--synergy-map=solid=red,stripes=green"], "leaves out grid"),
+        ([f"--synergy-map={CYCLE}blue,solid=blue"], "not one-to-one: solid occurs twice"),
+        (["--synergy-map=solid=red,stripes=green"], "the synergy map lacks grid"),
         ([f"--synergy-map={CYCLE}blu"], "unknown color 'blu': did you mean 'blue'?"),
         (["--synergy-map=sold=red"], "unknown texture 'sold': did you mean 'solid'?"),
         (["--synergy-map=identiy"], "cannot read the synergy map 'identiy': give identity"),

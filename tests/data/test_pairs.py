@@ -208,7 +208,7 @@ def test_fully_biased_pairs_are_those_that_keep_the_map(rule: PairRule) -> None:
             draw_pairs(TABLE, 1, rule, MAP, seed=0, match_rate=1)
         return
     assert as_set(draw_pairs(TABLE, len(kept), rule, MAP, seed=0, match_rate=1)) == kept
-    with pytest.raises(InputError, match=f"only {len(kept)} pairs that keep the map"):
+    with pytest.raises(InputError, match=f"only {len(kept)} pairs keep the map"):
         draw_pairs(TABLE, len(kept) + 1, rule, MAP, seed=0, match_rate=1)
 
 
@@ -292,9 +292,9 @@ def test_more_candidates_than_can_be_numbered_are_refused_in_one_line() -> None:
         ({"unique": "colour"}, "did you mean 'color'?"),
         ({"synergy": ("texture", "hue")}, "unknown attribute 'hue'"),
         ({"synergy": ("texture",)}, "synergy needs two attributes"),
-        ({"unique": "shape"}, "unique and shared are both 'shape'"),
-        ({"synergy": ("shape", "color")}, "uses the shared attribute 'shape'"),
-        ({"shared": "color", "unique": "shape"}, "uses the shared attribute 'color'"),
+        ({"unique": "shape"}, "unique and shared must differ; both are 'shape'"),
+        ({"synergy": ("shape", "color")}, "must not use the shared attribute 'shape'"),
+        ({"shared": "color", "unique": "shape"}, "must not use the shared attribute 'color'"),
         ({"modalities": 1}, "from 2 to 8, not 1"),
         ({"modalities": 9}, "from 2 to 8, not 9"),
         ({"modalities": 2.5}, "modalities must be"),
@@ -370,10 +370,10 @@ def test_random_maps_of_many_seeds_are_uniform_over_permutations() -> None:
     ("text", "message"),
     [
         (LISTED.replace("=white", "=red"), "not one-to-one: red has two partners"),
-        ("solid=red,solid=green", "not one-to-one: solid stands in it twice"),
+        ("solid=red,solid=green", "not one-to-one: solid occurs twice"),
         ("solids=red", "unknown texture 'solids': did you mean 'solid'?"),
         ("solid=gren", "unknown color 'gren': did you mean 'green'?"),
-        ("solid=red,stripes=green", "leaves out grid, hexgrid"),
+        ("solid=red,stripes=green", "the synergy map lacks grid, hexgrid"),
         ("", "cannot read the synergy map ''"),
         (",", "cannot read the synergy map ','"),
         ("rubbish", "give identity, random:SEED, stripes=red"),
@@ -400,7 +400,7 @@ def test_a_map_that_cannot_be_used_is_refused_in_one_line(text: str, message: st
         (b"\xff\xfe", "cannot read the synergy map"),
         (b'["solid", "red"]', "expected an object"),
         (b'{"solid": 3}', "unknown color '3'"),
-        (b'{"solid": "red", "solid": "green"}', "solid stands in it twice"),
+        (b'{"solid": "red", "solid": "green"}', "solid occurs twice"),
     ],
 )
 def test_a_json_map_that_cannot_be_used_is_refused_in_one_line(

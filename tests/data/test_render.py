@@ -405,7 +405,7 @@ def test_attributes_outside_the_vocabulary_are_refused(
         ({"canvas": "64"}, "canvas must be a whole number from 32 to 4096, not '64'"),
         ({"canvas": True}, "canvas must be a whole number from 32 to 4096, not True"),
         ({"box": 7.0}, "box must be from 8 to 158.392"),
-        ({"box": 159.0}, "so that it can turn inside 224 px, not 159"),
+        ({"box": 159.0}, "so that it can rotate inside 224 px, not 159"),
         ({"box": math.nan}, "box must be from 8 to"),
         ({"period": 1.0}, "period must be from 2 to 128, not 1"),
         ({"period": 129.0}, "period must be from 2 to 128, not 129"),

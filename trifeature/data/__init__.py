@@ -1,1 +1,1 @@
-"""Trifeature itself: attributes to pixels to pairs, with exact atoms, in memory and on disk."""
+"""The Trifeature data set: attributes, rendering, pairs, exact atoms, storage."""

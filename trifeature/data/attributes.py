@@ -1,4 +1,4 @@
-"""The vocabulary of Trifeature: ten shapes, ten textures, ten colors, in the order of their labels.
+"""The attribute values of Trifeature: ten shapes, ten textures, ten colors, in label order.
 
 The order is part of the data set: the position of a name is its integer label. Names and order
 follow Hermann & Lampinen (2020), "What shapes feature representations?", NeurIPS 2020.
@@ -68,4 +68,4 @@ ATTRIBUTES: Final = ("shape", "texture", "color")
 """The three attributes of an image, in the order of the columns of an attribute table."""
 
 VALUES: Final = {"shape": SHAPES, "texture": TEXTURES, "color": COLORS}
-"""The names of every attribute's values, by attribute."""
+"""For each attribute the names of its values."""

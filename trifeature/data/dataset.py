@@ -1,11 +1,16 @@
-"""What a Trifeature data set consists of: its settings, its images, its three sets of pairs.
+"""A Trifeature data set in memory: settings, images, and three sets of pairs.
 
-Everything here is a pure function of `DatasetSettings`; `trifeature.data.storage` puts it on disk.
+Everything here is a pure function of `DatasetSettings`; `trifeature.data.storage` reads and writes
+data sets on disk.
 
-Every data set holds three sets of pairs and a synergy map, used or not: *train* (biased or not:
-what a model learns from), *probe* (unbiased, training images: what a probe is fitted on) and
-*test* (unbiased, test images). Only *train* depends on the match rate, so a biased data set and
-the unbiased one of the same seed share all their images and everything that measures.
+Every data set holds three sets of pairs and a synergy map:
+
+- *train*: pairs that a model is trained on, biased or not, of training images;
+- *probe*: unbiased pairs that a probe is fitted on, of training images;
+- *test*: unbiased pairs that the probe is scored on, of test images.
+
+Only *train* depends on the match rate. A biased data set and the unbiased one of the same seed
+therefore have the same images, probe pairs and test pairs.
 
 N images, S pixels along the canvas.
 """
@@ -29,9 +34,9 @@ from trifeature.data.pairs import (
     label,
     split_combinations,
 )
-from trifeature.data.render import render, require_room
-from trifeature.data.settings import DatasetSettings as DatasetSettings  # noqa: PLC0414 - also found here
-from trifeature.data.settings import preset as preset  # noqa: PLC0414 - also found here
+from trifeature.data.render import render, require_image_memory
+from trifeature.data.settings import DatasetSettings as DatasetSettings  # noqa: PLC0414 - re-exported
+from trifeature.data.settings import preset as preset  # noqa: PLC0414 - re-exported
 from trifeature.errors import InputError, check_name
 from trifeature.modality import Modality
 from trifeature.pid import Atoms
@@ -44,19 +49,19 @@ PairSet = Literal["train", "probe", "test"]
 SPLITS: Final[tuple[Split, ...]] = get_args(Split)
 PAIR_SETS: Final[tuple[PairSet, ...]] = get_args(PairSet)
 SPLIT_OF: Final[Mapping[PairSet, Split]] = {"train": "train", "probe": "train", "test": "test"}
-"""Which images each set of pairs is made of."""
+"""The split whose images each set of pairs uses."""
 
 SPLIT_STREAM, VALIDATION_STREAM, PAIR_STREAM = 0x73706C, 0x76616C, 0x706169
-"""Separate the random numbers of the split, of validation and of the pairs from one another."""
+"""First seeds of the random streams of split, validation and pairs: they make them independent."""
 
 
 @dataclass(frozen=True)
 class ImageTable:
-    """What each image of a split shows.
+    """The attributes and the copy number of each image of a split.
 
     Attributes:
         attributes: int [N, 3], indices of shape, texture and color.
-        copies: int [N], which render of its combination each image is.
+        copies: int [N], copy number of each image among the renders of its combination.
     """
 
     attributes: IntArray
@@ -74,11 +79,11 @@ class Dataset:
     """A data set in memory.
 
     Attributes:
-        settings: What it was made from.
-        tables: What the images of `train` and of `test` show.
+        settings: The settings it was built from.
+        tables: Attributes of the images of `train` and of `test`.
         pairs: The pairs and labels of `train`, `probe` and `test`.
         images: uint8 [N, 3, S, S] for `train` and `test`.
-        own_pairs: Digest of the pairs of each set that `with_pairs` replaced.
+        own_pairs: SHA-256 digests of the sets of pairs that `with_pairs` replaced, by set.
     """
 
     settings: DatasetSettings
@@ -92,13 +97,13 @@ class Dataset:
         return replace(self, images={name: x.to(device) for name, x in self.images.items()})
 
     def combinations_of(self, pair_set: PairSet) -> IntArray:
-        """The combination that each image of each pair shows: int [P, M]."""
+        """The combination of attributes of each image of each pair: int [P, M]."""
         return self.tables[SPLIT_OF[pair_set]].combinations[self.pairs[pair_set].images]
 
     def samples(self) -> Samples:
-        """The pairs as samples of modalities `image1`, `image2`, …, which share their images.
+        """The pairs as samples of modalities `image1`, `image2`, …; all use the same images.
 
-        Groups are the combinations of attributes, so that folds keep out whole combinations.
+        Groups are the combinations of attributes, so a fold holds out whole combinations.
         """
         modalities = modalities_of(self.settings)
         return Samples(
@@ -117,21 +122,24 @@ class Dataset:
         )
 
     def _truth(self) -> Mapping[str, Atoms]:
-        from trifeature.data.truth import own_atoms  # noqa: PLC0415 - it needs this module
+        from trifeature.data.truth import own_atoms  # noqa: PLC0415 - truth imports this module
 
         test, rule = self.tables["test"].attributes, self.settings.rule
         return own_atoms(test, self.pairs["test"], rule)
 
 
 def modalities_of(settings: DatasetSettings) -> tuple[Modality, ...]:
-    """The images of a pair: `image1`, `image2`, …, of three channels."""
+    """The modalities of a pair: images `image1`, `image2`, … of three channels."""
     side = settings.render.canvas
-    places = range(1, settings.rule.modalities + 1)
-    return tuple(Modality(f"image{place}", "image", (3, side, side)) for place in places)
+    numbers = range(1, settings.rule.modalities + 1)
+    return tuple(Modality(f"image{number}", "image", (3, side, side)) for number in numbers)
 
 
 def tasks_of(settings: DatasetSettings) -> dict[str, Task]:
-    """The tasks of pairs: R the shared attribute, U1, U2, … each image's own, S the match."""
+    """The tasks of a data set, by name.
+
+    Column R is the shared attribute, U1, U2, … the unique attribute of each image, S the match.
+    """
     tasks = {}
     for name, classes in settings.classes.items():
         if name == "share":
@@ -145,7 +153,7 @@ def tasks_of(settings: DatasetSettings) -> dict[str, Task]:
 
 
 def plan_images(settings: DatasetSettings) -> dict[Split, ImageTable]:
-    """Choose which combinations and copies the two splits show."""
+    """Choose the combinations and copies of the two splits."""
     kept, held_out = split_combinations(
         all_combinations(settings.counts),
         settings.held_out,
@@ -174,7 +182,7 @@ def _with_copies(combinations: IntArray, copies: int) -> ImageTable:
 def plan_pairs(
     settings: DatasetSettings, tables: Mapping[Split, ImageTable]
 ) -> dict[PairSet, Pairs]:
-    """Draw the three sets of pairs; only `train` is biased, and only if a match rate is set."""
+    """Draw the three sets of pairs; `train` is biased if a match rate is set, the others never."""
     counts = (settings.train_pairs, settings.probe_pairs, settings.test_pairs)
     return {
         name: draw_pairs(
@@ -182,10 +190,10 @@ def plan_pairs(
             count,
             settings.rule,
             settings.partners,
-            seed=(PAIR_STREAM, place, settings.seed),
+            seed=(PAIR_STREAM, index, settings.seed),
             match_rate=settings.match_rate if name == "train" else None,
         )
-        for place, (name, count) in enumerate(zip(PAIR_SETS, counts, strict=True))
+        for index, (name, count) in enumerate(zip(PAIR_SETS, counts, strict=True))
     }
 
 
@@ -194,14 +202,17 @@ def build(
     device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
-    """Make a data set in memory.
+    """Build a data set in memory.
 
     Args:
-        settings: What to make.
-        device: Where to render, and where the images stay.
-        progress: Called with the number of images rendered so far and in all.
+        settings: Settings of the data set.
+        device: Device that renders and holds the images.
+        progress: Called with the number of images rendered so far and the total number.
+
+    Raises:
+        InputError: the images do not fit into memory.
     """
-    require_room(settings.images, settings.render)
+    require_image_memory(settings.images, settings.render)
     tables = plan_images(settings)
     total = sum(len(table.copies) for table in tables.values())
     images, before = {}, 0
@@ -224,15 +235,18 @@ def build(
 
 
 def with_pairs(dataset: Dataset, images: npt.ArrayLike, pair_set: PairSet = "train") -> Dataset:
-    """The same images with pairs of one's own in one of the sets.
+    """Replace one set of pairs by given pairs of the same images.
 
     Args:
-        dataset: Whose images are paired.
-        images: int [P, M], rows of `dataset.tables` of the set's split.
-        pair_set: Which pairs to replace.
+        dataset: The data set; it is left unchanged.
+        images: int [P, M], indices of images of the set's split.
+        pair_set: Name of the set to replace.
+
+    Returns:
+        A data set with these pairs and their labels.
 
     Raises:
-        InputError: not [P, M] whole numbers, or an image that does not exist.
+        InputError: `images` is not [P, M] whole numbers, or an image does not exist.
     """
     check_name("set of pairs", pair_set, PAIR_SETS)
     table, rule = dataset.tables[SPLIT_OF[pair_set]], dataset.settings.rule
@@ -252,7 +266,7 @@ def with_pairs(dataset: Dataset, images: npt.ArrayLike, pair_set: PairSet = "tra
 
 
 def with_match_rate(dataset: Dataset, match_rate: float | None) -> Dataset:
-    """The same images, probe and test pairs, with training pairs of another match rate."""
+    """Draw the training pairs anew for a match rate; images, probe and test pairs stay the same."""
     settings = replace(dataset.settings, match_rate=match_rate)
     if settings == dataset.settings:
         return dataset
@@ -264,7 +278,7 @@ def with_match_rate(dataset: Dataset, match_rate: float | None) -> Dataset:
 
 
 def summarize(dataset: Dataset) -> dict[str, dict[str, Any]]:
-    """What was drawn: for each set of pairs its size, match rate and label counts."""
+    """Size, number of candidates, match rate and label counts of each set of pairs."""
     classes = dataset.settings.classes
     return {
         name: {

@@ -1,9 +1,9 @@
-"""Which images go together, and the label of every task: pure functions of attributes and a seed.
+"""Drawing of pairs and their labels: pure functions of attributes and a seed.
 
-A pair (or a tuple of M modalities) shares one attribute. Another is *unique*: independent in each
-modality. The *synergy* label says whether attribute a of image 1 and attribute b of every other
-image are linked by a one-to-one map: neither image alone tells. Biased training pairs keep the
-map more often than chance would; probe and test pairs never do.
+The images of a pair (or of a tuple of M modalities) have one attribute in common, the *shared* one.
+Another is *unique*: independent in each image. The *synergy* label is 1 where a one-to-one map
+takes attribute a of image 1 to attribute b of every other image; no image alone determines it. In
+biased training pairs this label is 1 more often than by chance; in probe and test pairs it is not.
 
 N images, P pairs, M modalities, K values of an attribute.
 """
@@ -27,21 +27,22 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 MAP_STREAM: Final = 0x6D6170
-"""Separates the map's random numbers from all others drawn with the same seed."""
+"""First seed of the map's random stream: makes it independent of the others of the same seed."""
 
 ENUMERABLE: Final = 20_000_000
-"""Up to this many candidate tuples a random order of all of them is drawn (160 MB)."""
+"""Largest number of candidate tuples that are permuted as a whole (160 MB of indices)."""
 
 
 @dataclass(frozen=True)
 class PairRule:
-    """Which images pair up and what the tasks ask.
+    """The rule by which images are paired, and the attributes that the tasks ask for.
 
     Attributes:
-        shared: Attribute that all images of a pair have in common; the task `share`.
-        unique: Attribute asked of each image on its own; the tasks `unique1`, `unique2`, ….
-        synergy: Attributes (a of image 1, b of every other image) that the map links; `synergy`.
-        modalities: Images in a pair, at least 2.
+        shared: Attribute that all images of a pair have in common: the label of task `share`.
+        unique: Attribute of each single image: the labels of tasks `unique1`, `unique2`, ….
+        synergy: Attributes (a of image 1, b of every other image) linked by the map: task
+            `synergy`.
+        modalities: M, the number of images in a pair, at least 2.
         distinct_unique: Keep only pairs whose unique attributes all differ (appendix B.5 of
             Dufumier et al. 2025; the authors' code does not).
 
@@ -60,15 +61,15 @@ class PairRule:
             raise InputError(f"synergy must be two attributes, not {self.synergy!r}")
         object.__setattr__(self, "synergy", tuple(self.synergy))
         if len(self.synergy) != 2:
-            raise InputError("synergy needs two attributes: of image 1 and of the others")
+            raise InputError("synergy needs two attributes: one of image 1 and one of the others")
         for name in (self.shared, self.unique, *self.synergy):
             check_name("attribute", name, ATTRIBUTES)
         if self.unique == self.shared:
-            raise InputError(f"unique and shared are both {self.shared!r}: it would not be unique")
+            raise InputError(f"unique and shared must differ; both are {self.shared!r}")
         if self.shared in self.synergy:
             raise InputError(
-                f"the synergy label uses the shared attribute {self.shared!r}: one image alone "
-                "would tell it"
+                f"synergy must not use the shared attribute {self.shared!r}: one image alone "
+                "would determine the label"
             )
         object.__setattr__(self, "modalities", require_whole("modalities", self.modalities, 2, 8))
         flag = require_flag("distinct_unique", self.distinct_unique)
@@ -85,9 +86,9 @@ class Pairs:
     """P tuples of images with the label of every task.
 
     Attributes:
-        images: int [P, M], rows of the attribute table.
+        images: int [P, M], indices of images.
         labels: int [P] for each task.
-        candidates: How many tuples there were to draw from.
+        candidates: Number of tuples that the pairs were drawn from.
     """
 
     images: IntArray
@@ -99,7 +100,7 @@ class Pairs:
 
     @property
     def match_rate(self) -> float:
-        """Share of the pairs that keep the map."""
+        """Fraction of the pairs that keep the map."""
         return float(self.labels["synergy"].mean())
 
 
@@ -107,14 +108,14 @@ class Pairs:
 
 
 def make_map(text: str, rule: PairRule, counts: Mapping[str, int], seed: int) -> tuple[int, ...]:
-    """The synergy map, a pure function of what was asked for.
+    """Make the synergy map.
 
     Args:
         text: `auto` (random, drawn from `seed`), `random:SEED`, `identity`, a list such as
             `stripes=red,dots=green,…`, or the path of a JSON file with such an object.
-        rule: Says which attributes the map links.
-        counts: How many values each attribute has in this data set.
-        seed: The data set's seed; used by `auto` only.
+        rule: Rule whose `synergy` attributes the map links.
+        counts: Number of values of each attribute in this data set.
+        seed: Seed of the data set; used by `auto` only.
 
     Returns:
         For each value of the first attribute the index of its partner; no partner occurs twice.
@@ -137,13 +138,13 @@ def make_map(text: str, rule: PairRule, counts: Mapping[str, int], seed: int) ->
     if text == "identity":
         return tuple(range(len(sources)))
     if not isinstance(text, str):
-        raise InputError(f"a synergy map is given in words, not as {text!r}")
+        raise InputError(f"the synergy map must be a string, not {text!r}")
     if text == "auto" or text.startswith("random:"):
-        return _random_map(seed if text == "auto" else _seed_of(text), len(sources), len(targets))
+        return _random_map(seed if text == "auto" else _read_seed(text), len(sources), len(targets))
     return _named_map(_read_names(text), rule, sources, targets)
 
 
-def _seed_of(text: str) -> int:
+def _read_seed(text: str) -> int:
     number = text.removeprefix("random:")
     if not number.isdecimal():
         raise InputError(f"synergy map {text!r}: random:SEED needs a whole number, as in random:7")
@@ -156,11 +157,11 @@ def _random_map(seed: int, sources: int, targets: int) -> tuple[int, ...]:
 
 
 def _read_names(text: str) -> list[tuple[str, str]]:
-    """The (source, target) names that the text or the JSON file states, in order."""
+    """The (source, target) names in the text or the JSON file, in their order."""
     path = Path(text)
     if path.suffix == ".json" or _is_file(path):
         try:
-            # An object becomes a tuple of its entries, so that one that stands twice is seen.
+            # A dictionary would hide repeated keys: objects are read as tuples of entries.
             content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=tuple)
         except (OSError, ValueError) as problem:
             raise InputError(f"cannot read the synergy map {text}: {problem}") from None
@@ -179,26 +180,26 @@ def _read_names(text: str) -> list[tuple[str, str]]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name too long to be a path's
+    except OSError:  # the text is too long for the name of a file
         return False
 
 
 def _named_map(
     names: list[tuple[str, str]], rule: PairRule, sources: Sequence[str], targets: Sequence[str]
 ) -> tuple[int, ...]:
-    """Turn names into indices, refusing anything but a complete one-to-one map."""
+    """Turn names into indices; raise InputError unless they are a complete one-to-one map."""
     chosen: dict[str, str] = {}
     for source, target in names:
         check_name(rule.synergy[0], source, sources)
         check_name(rule.synergy[1], target, targets)
         if source in chosen:
-            raise InputError(f"the synergy map is not one-to-one: {source} stands in it twice")
+            raise InputError(f"the synergy map is not one-to-one: {source} occurs twice")
         if target in chosen.values():
             raise InputError(f"the synergy map is not one-to-one: {target} has two partners")
         chosen[source] = target
     missing = [source for source in sources if source not in chosen]
     if missing:
-        raise InputError(f"the synergy map leaves out {', '.join(missing)}")
+        raise InputError(f"the synergy map lacks {', '.join(missing)}")
     return tuple(targets.index(chosen[source]) for source in sources)
 
 
@@ -208,16 +209,16 @@ def _named_map(
 def label(
     attributes: IntArray, images: IntArray, rule: PairRule, synergy_map: Sequence[int]
 ) -> dict[str, IntArray]:
-    """The label of every task for given tuples of images.
+    """Compute the label of every task for given tuples of images.
 
-    `share` is the shared attribute's value and `unique1`, `unique2`, … each image's unique
-    attribute. `synergy` is 1 where b(image m) = map(a(image 1)) for *every* m ≥ 2: with three
-    modalities both others must match, so that no two of the images settle it.
+    `share` is the value of the shared attribute; `unique1`, `unique2`, … are those of each image's
+    unique attribute. `synergy` is 1 where b(image m) = map(a(image 1)) for *every* m ≥ 2. With
+    three modalities both others must match, so no two of the images determine the label.
 
     Args:
-        attributes: int [N, 3].
-        images: int [P, M], rows of `attributes`.
-        rule: Which attributes are meant.
+        attributes: int [N, 3], indices of shape, texture and color.
+        images: int [P, M], indices of images.
+        rule: Rule that names the attributes.
         synergy_map: Partner of each value of the first synergy attribute.
 
     Returns:
@@ -240,17 +241,21 @@ def _matches(
 
 
 def chance_match_rate(rule: PairRule, counts: Mapping[str, int]) -> float:
-    """Probability that the map is kept when attributes are independent: 1 / K^(M − 1)."""
+    """Probability of a match when attributes are independent: 1 / K^(M − 1), K values of b."""
     return float(counts[rule.synergy[1]]) ** -(rule.modalities - 1)
 
 
 @dataclass(frozen=True)
 class _Candidates:
-    """All tuples of images that share the attribute, numbered from 0, never written out.
+    """All tuples of images with equal shared attribute, numbered from 0 and never listed.
+
+    A group of n images with one value of the shared attribute has n^M tuples. The number of a
+    tuple within its group, written in base n, has the position of its image m as digit m.
 
     Attributes:
-        members: The rows of each value of the shared attribute that occurs.
+        members: For each value of the shared attribute the indices of its images.
         starts: int [groups + 1], the number of the first tuple of each group.
+        modalities: M.
     """
 
     members: list[IntArray]
@@ -261,11 +266,11 @@ class _Candidates:
     def of(cls, attributes: IntArray, rule: PairRule) -> _Candidates:
         column = attributes[:, ATTRIBUTES.index(rule.shared)]
         members = [np.flatnonzero(column == value) for value in np.unique(column)]
-        sizes = [len(rows) ** rule.modalities for rows in members]
+        sizes = [len(images) ** rule.modalities for images in members]
         if sum(sizes) >= 2**63:
             raise InputError(
-                f"{len(attributes)} images in {rule.modalities} modalities make more tuples than "
-                "can be numbered: ask for fewer modalities or copies"
+                f"{len(attributes)} images in {rule.modalities} modalities make more than 2⁶³ "
+                "tuples: use fewer modalities or copies"
             )
         return cls(members, np.cumsum([0, *sizes]), rule.modalities)
 
@@ -274,15 +279,15 @@ class _Candidates:
         return int(self.starts[-1])
 
     def decode(self, numbers: IntArray) -> IntArray:
-        """Tuples [P, M] by their numbers [P]."""
+        """The tuples [P, M] with the given numbers [P]."""
         groups = np.searchsorted(self.starts, numbers, side="right") - 1
         images = np.empty((len(numbers), self.modalities), dtype=np.int64)
-        for group, rows in enumerate(self.members):
+        for group, members in enumerate(self.members):
             here = groups == group
             rest = numbers[here] - self.starts[group]
             for m in range(self.modalities):
-                rest, digit = np.divmod(rest, len(rows))
-                images[here, m] = rows[digit]
+                rest, digit = np.divmod(rest, len(members))
+                images[here, m] = members[digit]
         return images
 
 
@@ -295,54 +300,55 @@ def draw_pairs(
     seed: int | Sequence[int],
     match_rate: float | None = None,
 ) -> Pairs:
-    """Draw tuples uniformly, without repetition, from all that the rule admits.
+    """Draw tuples uniformly and without repetition from all that the rule allows.
 
     An image may be paired with itself, as in the authors' data.
 
     Args:
-        attributes: int [N, 3].
-        count: How many to draw; where fewer exist, all are taken.
-        rule: Which tuples are admitted.
+        attributes: int [N, 3], indices of shape, texture and color.
+        count: Number of tuples to draw; if fewer exist, all are returned.
+        rule: Rule that the tuples satisfy.
         synergy_map: Partner of each value of the first synergy attribute.
-        seed: Of this draw alone.
-        match_rate: Exact share of tuples that keep the map (to the nearest pair); None leaves
-            it to chance.
+        seed: Seed of this draw.
+        match_rate: Exact fraction of tuples that keep the map, to the nearest pair; None draws
+            without regard to the map.
 
     Raises:
-        InputError: no tuple is admitted, too few for the match rate, or more than 2⁶³.
+        InputError: the rule allows no tuple, too few for the match rate, or more than 2⁶³.
     """
     if count < 1:
         raise InputError(f"the number of pairs must be at least 1, not {count}")
     if match_rate is not None and not 0 <= match_rate <= 1:
         raise InputError(f"match_rate must be from 0 to 1, not {match_rate:g}")
-    kept = 0 if match_rate is None else round(match_rate * count)
-    quotas = (count, 0) if match_rate is None else (count - kept, kept)
+    matching = 0 if match_rate is None else round(match_rate * count)
+    # Without a match rate every tuple goes to the first pool.
+    quotas = (count, 0) if match_rate is None else (count - matching, matching)
     pools: tuple[list[IntArray], list[IntArray]] = ([], [])
     candidates = _Candidates.of(attributes, rule)
     rng = np.random.default_rng(seed)
     for numbers in _random_blocks(candidates.count, rng):
-        images = _admitted(attributes, candidates.decode(numbers), rule)
+        images = _allowed(attributes, candidates.decode(numbers), rule)
         matches = _matches(attributes, images, rule, synergy_map) & (match_rate is not None)
         pools[0].append(images[~matches])
         pools[1].append(images[matches])
-        if all(sum(map(len, p)) >= q for p, q in zip(pools, quotas, strict=True)):
+        if all(sum(map(len, pool)) >= q for pool, q in zip(pools, quotas, strict=True)):
             break
-    drawn = [np.concatenate(p)[:q] for p, q in zip(pools, quotas, strict=True)]
+    drawn = [np.concatenate(pool)[:q] for pool, q in zip(pools, quotas, strict=True)]
     if match_rate is not None and len(drawn[0]) + len(drawn[1]) < count:
         raise InputError(
-            f"only {len(drawn[1])} pairs that keep the map and {len(drawn[0])} that do not: too "
-            f"few for {count} at a match rate of {match_rate:g}"
+            f"only {len(drawn[1])} pairs keep the map and {len(drawn[0])} do not: too few for "
+            f"{count} pairs at a match rate of {match_rate:g}"
         )
     images = rng.permutation(np.concatenate(drawn))
     if not len(images):
-        raise InputError("no pair of images is admitted by these settings")
+        raise InputError("no pair of images satisfies these settings")
     return Pairs(images, label(attributes, images, rule, synergy_map), candidates.count)
 
 
 def _random_blocks(count: int, rng: np.random.Generator, size: int = 2**17) -> Iterator[IntArray]:
-    """The numbers below `count` in random order, in blocks, none twice.
+    """Yield the integers below `count` in random order, in blocks, each at most once.
 
-    Where there are too many to write out, at most `ENUMERABLE` of them are drawn.
+    If `count` exceeds `ENUMERABLE`, only `ENUMERABLE` of them are drawn, by rejection of repeats.
     """
     if count <= ENUMERABLE:
         order = rng.permutation(count)
@@ -358,8 +364,8 @@ def _random_blocks(count: int, rng: np.random.Generator, size: int = 2**17) -> I
         yield fresh
 
 
-def _admitted(attributes: IntArray, images: IntArray, rule: PairRule) -> IntArray:
-    """Those tuples that the rule admits: all of them unless unique attributes must differ."""
+def _allowed(attributes: IntArray, images: IntArray, rule: PairRule) -> IntArray:
+    """The tuples that the rule allows: all of them unless unique attributes must differ."""
     if not rule.distinct_unique:
         return images
     values = np.sort(attributes[images, ATTRIBUTES.index(rule.unique)], axis=1)
@@ -378,17 +384,17 @@ def all_combinations(counts: Mapping[str, int]) -> IntArray:
 def split_combinations(
     combinations: IntArray, held_out: int, *, seed: int | Sequence[int], balanced: bool
 ) -> tuple[IntArray, IntArray]:
-    """Divide combinations at random into those to train on and those held out.
+    """Split combinations at random into training and held-out combinations.
 
     Args:
         combinations: int [N, 3], all different.
-        held_out: How many to hold out.
-        seed: Of this split alone.
+        held_out: Number of combinations to hold out.
+        seed: Seed of this split.
         balanced: Hold out every value of every attribute equally often (to within one). A small
-            random split can lack a value, and scores then hang on which.
+            random split can lack a value, and scores then depend on which one.
 
     Returns:
-        The combinations kept, int [N − held_out, 3], and those held out, in the given order.
+        The training combinations, int [N − held_out, 3], and the held-out ones, in the given order.
 
     Raises:
         InputError: `held_out` leaves nothing on one side.
@@ -407,23 +413,25 @@ def split_combinations(
 
 
 def _balanced_choice(combinations: IntArray, count: int, rng: np.random.Generator) -> IntArray:
-    """Rows of `combinations` in which each attribute's values occur equally often.
+    """Indices of `count` combinations in which each attribute's values occur equally often.
 
-    Starts from a random choice and exchanges rows as long as that evens the counts out, so it
-    works for any set of combinations, a set that already lacks some of them included. Where
-    exchanges end before all counts are even to within one, it starts again from another choice,
-    and after 100 takes the last.
+    Local search by exchanges from a random start, so it works for any set of combinations,
+    including one that lacks some. A search that ends with counts that differ by more than one is
+    repeated from another start; the result of the 100th is returned whatever its counts.
     """
     for _ in range(100):
-        inside = _evened_out(combinations, count, rng)
-        counts = [np.bincount(c[inside], minlength=c.max() + 1) for c in combinations.T]
+        chosen = _exchange_until_even(combinations, count, rng)
+        counts = [np.bincount(c[chosen], minlength=c.max() + 1) for c in combinations.T]
         if all(np.ptp(values) <= 1 for values in counts):
             break
-    return inside
+    return chosen
 
 
-def _evened_out(combinations: IntArray, count: int, rng: np.random.Generator) -> IntArray:
-    """One descent from a random choice of rows to one that no exchange makes more even."""
+def _exchange_until_even(combinations: IntArray, count: int, rng: np.random.Generator) -> IntArray:
+    """One local search: exchange combinations while that makes the counts of values more even.
+
+    Minimizes |e|², where e = counts − goal over all values of all attributes.
+    """
     order = rng.permutation(len(combinations))
     inside, outside = order[:count], order[count:]
     sizes = combinations.max(axis=0) + 1
@@ -433,7 +441,8 @@ def _evened_out(combinations: IntArray, count: int, rng: np.random.Generator) ->
     goal = np.concatenate([np.full(size, count / size) for size in sizes])
     while True:
         excess = one_hot[inside].sum(axis=0) - goal
-        # Exchanging row i for row j changes the squared excess by |e - a_i + b_j|² - |e|².
+        # Exchanging i (one-hot a_i) for j (one-hot b_j), d = b_j − a_i, changes |e|² by
+        # |e + d|² − |e|² = 2 e·d + |d|².
         moves = one_hot[outside][None, :, :] - one_hot[inside][:, None, :]
         change = 2 * (moves @ excess) + (moves**2).sum(axis=2)
         best = np.unravel_index(change.argmin(), change.shape)

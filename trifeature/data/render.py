@@ -1,11 +1,11 @@
-"""Attributes and randomness in, pixels out: batched, on any device.
+"""The renderer: attributes and a seed to pixels, in batches, on any device.
 
-Two steps, each a function of its arguments alone. `draw_poses` derives where and how an image's
-shape and texture lie from (seed, shape, texture, color, copy number): no generator is consumed,
-so an image does not depend on its batch, on the order or on the number of workers.
+Rendering has two steps, both pure functions. `draw_poses` derives the position, rotation and phase
+of an image's shape and texture from (seed, shape, texture, color, copy number) by hashing. It uses
+no generator, so an image does not depend on its batch, its order or the number of workers.
 `rasterize` evaluates the analytic shape and texture at every pixel.
 
-N images, S pixels along the canvas.
+N images, S pixels along the canvas, k = `oversample` samples along a pixel.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from trifeature.checks import require_memory
 from trifeature.data.attributes import COLOR_RGB, VALUES
-from trifeature.data.settings import RenderSettings as RenderSettings  # noqa: PLC0414 - also found here
+from trifeature.data.settings import RenderSettings as RenderSettings  # noqa: PLC0414 - re-exported
 from trifeature.data.shapes import SIGNED_DISTANCES
 from trifeature.data.textures import PATTERNS, Grain
 from trifeature.errors import InputError
@@ -31,19 +31,19 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 CHUNK: Final = {"cpu": 16, "cuda": 256}
-"""Images rasterized at once: on a CPU what a core's cache holds, on a GPU what fills it."""
+"""Images rasterized at once: few enough for a CPU core's cache, many enough to occupy a GPU."""
 
 
 @dataclass(frozen=True)
 class Poses:
-    """Where and how the shapes and textures of N images lie.
+    """Position, rotation and texture phase of N images.
 
     Attributes:
         center: float64 [N, 2], the box's center (x, y), in pixels.
         angle: float64 [N], the shape's rotation in radians, clockwise on the screen.
         texture_angle: float64 [N], the texture's rotation.
         phase: float64 [N, 2], the texture's offset in periods, in [0, 1).
-        key: int64 [N], 32 random bits for the textures that are random themselves.
+        key: int64 [N], 32 random bits: the seed of the random textures.
     """
 
     center: FloatArray
@@ -52,20 +52,20 @@ class Poses:
     phase: FloatArray
     key: IntArray
 
-    def take(self, rows: slice | IntArray) -> Poses:
-        """The poses of some of the images."""
-        return Poses(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+    def select(self, indices: slice | IntArray) -> Poses:
+        """The poses of the images at `indices`."""
+        return Poses(**{field.name: getattr(self, field.name)[indices] for field in fields(self)})
 
 
 def _mix64(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finalizer of SplitMix64 (Steele, Lea & Flood 2014): a bijection that scatters bits."""
+    """The finalizer of SplitMix64 (Steele, Lea & Flood 2014), a bijection that mixes the bits."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
 
 
-def _streams(attributes: IntArray, copies: IntArray, seed: int) -> npt.NDArray[np.uint64]:
-    """One key [N] for each (seed, shape, texture, color, copy number)."""
+def _stream_keys(attributes: IntArray, copies: IntArray, seed: int) -> npt.NDArray[np.uint64]:
+    """A hash [N] of (seed, shape, texture, color, copy number) of each image."""
     keys = np.full(len(copies), seed % 2**64, dtype=np.uint64)
     for column in (*attributes.T, copies):
         keys = _mix64(keys + np.uint64(0x9E3779B97F4A7C15)) + column.astype(np.uint64)
@@ -73,17 +73,20 @@ def _streams(attributes: IntArray, copies: IntArray, seed: int) -> npt.NDArray[n
 
 
 def _uniforms(keys: npt.NDArray[np.uint64], count: int) -> FloatArray:
-    """`count` numbers uniform in [0, 1) for each key: [count, N]."""
+    """`count` numbers uniform in [0, 1) for each key, the outputs 1 … `count` of SplitMix64."""
     counters = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     bits = _mix64(keys[None, :] + counters[:, None])
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def _cosine_sine(angle: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Cosine and sine of angles within ±π/4, by their series.
+    """Cosine and sine of angles within ±π/4, by their Taylor series in Horner's form.
 
-    A vectorized library function may round an element differently by its place in the array,
-    and then an image would depend on its batch; these sums do not.
+        cos a = 1 − a²/(1·2) · (1 − a²/(3·4) · (…))
+        sin a = a · (1 − a²/(2·3) · (1 − a²/(4·5) · (…)))
+
+    A vectorized library function may round an element differently depending on its position in the
+    array, and an image would then depend on its batch. These sums do not.
     """
     square = angle * angle
     cosine, sine = np.ones_like(angle), np.ones_like(angle)
@@ -98,19 +101,20 @@ def draw_poses(
 ) -> Poses:
     """Derive the pose of each image from its attributes, copy number and seed.
 
-    The rotation is uniform in ±`max_angle`; the center is uniform among the places that keep the
-    rotated box inside the canvas; the texture's rotation and phase are uniform and independent.
+    The rotation is uniform in ±`max_angle`. The center is uniform among the positions that keep the
+    rotated box inside the canvas. The texture's rotation and phase are uniform and independent.
 
     Args:
         attributes: int [N, 3], indices of shape, texture and color.
-        copies: int [N], which render of that combination each one is.
+        copies: int [N], copy number of each image.
         seed: Any integer.
-        settings: Canvas, box and largest angle are used.
+        settings: Of these, canvas, box and largest angle are used.
     """
-    keys = _streams(attributes, copies, seed)
+    keys = _stream_keys(attributes, copies, seed)
     turn, x, y, texture_turn, phase_u, phase_v, bits = _uniforms(keys, 7)
     angle = np.radians(settings.max_angle) * (2 * turn - 1)
     cosine, sine = _cosine_sine(angle)
+    # Half the side of the rotated box's bounding square: (b / 2) · (cos a + |sin a|).
     reach = settings.box / 2 * (cosine + np.abs(sine))
     room = settings.canvas - 2 * reach
     return Poses(
@@ -133,22 +137,23 @@ def render(
 ) -> Tensor:
     """Render one image for each row of attributes.
 
-    An image depends on (seed, shape, texture, color, copy number, settings) and on nothing else:
-    the bytes are the same in any batch, and at most 1/255 apart in a few pixels across devices.
+    An image depends only on (seed, shape, texture, color, copy number, settings): its bytes are the
+    same in any batch. Across devices a few pixels differ by at most 1/255.
 
     Args:
         attributes: int [N, 3], indices of shape, texture and color.
-        copies: int [N] or a single number, which render of that combination each one is.
+        copies: int [N], copy number of each image, or one number for all.
         seed: Any integer.
-        settings: The canvas and its lengths; the paper's when not given.
-        device: Where to render and leave the images.
-        progress: Called with the number of images done after each chunk.
+        settings: Canvas and lengths; None for the paper's.
+        device: Device that renders and holds the images.
+        progress: Called after each chunk with the number of images rendered so far.
 
     Returns:
         uint8 [N, 3, S, S] on `device`.
 
     Raises:
-        InputError: an index is outside the vocabulary or the shapes of the arrays do not fit.
+        InputError: an index is out of range, the shapes of the arrays do not fit, or the images do
+            not fit into memory.
 
     >>> render([[0, 0, 0], [3, 4, 5]], 0, seed=1).shape
     torch.Size([2, 3, 224, 224])
@@ -156,23 +161,23 @@ def render(
     settings = settings or RenderSettings()
     table = _check_attributes(attributes)
     numbers = _check_copies(copies, len(table))
-    require_room(len(table), settings)
+    require_image_memory(len(table), settings)
     poses = draw_poses(table, numbers, seed=seed, settings=settings)
     target = torch.device(device)
     images = torch.empty(
         len(table), 3, settings.canvas, settings.canvas, dtype=torch.uint8, device=target
     )
     for part in _chunks(len(table), CHUNK[target.type]):
-        images[part] = rasterize(table[part], poses.take(part), settings, target)
+        images[part] = rasterize(table[part], poses.select(part), settings, target)
         if progress is not None:
             progress(part.stop)
     return images
 
 
-def require_room(count: int, settings: RenderSettings) -> None:
-    """Refuse images that do not fit into memory.
+def require_image_memory(count: int, settings: RenderSettings) -> None:
+    """Raise InputError if images do not fit into memory.
 
-    Counted are the images themselves and, for a chunk of them, six planes of samples.
+    Needed are 3 S² bytes an image, and six float32 planes [S·k, S·k] for each image of a chunk.
 
     Raises:
         InputError: see `trifeature.checks.require_memory`.
@@ -227,10 +232,12 @@ def rasterize(
 def _rotated(
     poses: Poses, angle: FloatArray, settings: RenderSettings, scale: float, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Coordinates [N, S, S] of every sample in a frame turned by `angle` about the box's center.
+    """Coordinates [N, S·k, S·k] of every sample in a frame rotated by `angle` about the center.
 
-    A rotation of a lattice is the sum of a term per column and a term per row, so each coordinate
-    costs one addition a sample.
+        x' = (cos a · dx + sin a · dy) / scale,  y' = (−sin a · dx + cos a · dy) / scale
+
+    dx depends on the column only and dy on the row only, so each coordinate costs one addition a
+    sample.
     """
     count = settings.canvas * settings.oversample
     samples = (np.arange(count) + 0.5) / settings.oversample
@@ -246,7 +253,7 @@ def _rotated(
 
 
 def _groups(values: IntArray) -> Iterator[tuple[int, IntArray]]:
-    """Each value that occurs, with the places where it does."""
+    """Yield each value that occurs, and the indices at which it does."""
     for value in np.unique(values):
         yield int(value), np.flatnonzero(values == value)
 
@@ -259,26 +266,27 @@ def _blank(count: int, settings: RenderSettings, device: torch.device) -> Tensor
 def _shape_coverage(
     shapes: IntArray, poses: Poses, settings: RenderSettings, device: torch.device
 ) -> Tensor:
-    """How much of each sample the shape covers: float [N, S, S], 0 to 1."""
+    """Fraction of each sample that the shape covers: float [N, S·k, S·k], 0 to 1."""
     coverage = _blank(len(shapes), settings, device)
     pixels = settings.box * settings.oversample
-    for shape, rows in _groups(shapes):
-        some = poses.take(rows)
+    for shape, indices in _groups(shapes):
+        some = poses.select(indices)
         x, y = _rotated(some, some.angle, settings, settings.box, device)
         distance = SIGNED_DISTANCES[shape](x, y)
-        # Coverage of a pixel that an edge crosses falls from 1 to 0 over one pixel.
+        # Coverage falls linearly from 1 to 0 over the one sample that an edge crosses:
+        # clamp(½ − distance in samples, 0, 1).
         inside = distance.mul_(-pixels).add_(0.5).clamp_(0, 1)
-        coverage[torch.as_tensor(rows, device=device)] = inside
+        coverage[torch.as_tensor(indices, device=device)] = inside
     return coverage
 
 
 def _texture_mask(
     textures: IntArray, poses: Poses, settings: RenderSettings, device: torch.device
 ) -> Tensor:
-    """Where the texture is on: float [N, S, S], 0 or 1."""
+    """1 where the texture is on, else 0: float [N, S·k, S·k]."""
     mask = _blank(len(textures), settings, device)
-    for texture, rows in _groups(textures):
-        some = poses.take(rows)
+    for texture, indices in _groups(textures):
+        some = poses.select(indices)
         u, v = _rotated(some, some.texture_angle, settings, settings.period, device)
         shift = torch.as_tensor(some.phase, dtype=torch.float32, device=device)
         u += shift[:, 0, None, None]
@@ -290,12 +298,12 @@ def _texture_mask(
             line=settings.line / settings.period,
             radius=settings.box / settings.period / math.sqrt(2) + 1,
         )
-        mask[torch.as_tensor(rows, device=device)] = PATTERNS[texture](u, v, grain).float()
+        mask[torch.as_tensor(indices, device=device)] = PATTERNS[texture](u, v, grain).float()
     return mask
 
 
 def _average(opacity: Tensor, oversample: int) -> Tensor:
-    """Mean over the samples of each pixel, added in a fixed order: [N, S·k, S·k] to [N, S, S]."""
+    """Mean over the k × k samples of each pixel, added in a fixed order: to [N, S, S]."""
     if oversample == 1:
         return opacity
     steps = range(oversample)
@@ -307,7 +315,10 @@ def _average(opacity: Tensor, oversample: int) -> Tensor:
 
 
 def _colorize(opacity: Tensor, colors: IntArray, background: float) -> Tensor:
-    """Blend each image's color over the background: uint8 [N, 3, S, S]."""
+    """Blend each image's color over the background: uint8 [N, 3, S, S].
+
+    Pixel value: round(255 · (background + opacity · (color − background))).
+    """
     rgb = torch.tensor(COLOR_RGB, dtype=torch.float32)[torch.as_tensor(colors)]
     contrast = ((rgb - background) * 255).to(opacity.device)
     pixels = opacity[:, None] * contrast[:, :, None, None]

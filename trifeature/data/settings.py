@@ -1,7 +1,7 @@
-"""The settings of a data set: what it holds, how it is rendered, and the presets.
+"""The settings of a data set and of its renderer, and the presets.
 
-Frozen dataclasses, validated on construction. Nothing here imports torch, so a command line can be
-built from these classes at once.
+Frozen dataclasses, validated on construction. Nothing here imports torch, so the command line can
+be built from these classes quickly.
 
 S pixels along the canvas.
 """
@@ -22,20 +22,21 @@ from trifeature.presets import get_preset
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """How attributes become pixels; lengths are in pixels.
+    """Settings of the renderer; lengths are in pixels.
 
     The defaults are the paper's canvas (Hermann & Lampinen 2020). `for_canvas` gives settings
     for any other size.
 
     Attributes:
         canvas: Side of the square image, at least 32.
-        box: Side of the box that the shape fills; its rotation must stay inside the canvas.
+        box: Side of the box that the shape fills; rotated, it must fit into the canvas.
         period: Period of the textures.
         grain: Side of one random cell of noise and rain.
         line: Width of the lines of the pluses.
-        max_angle: Shape and texture are rotated by angles uniform in ± this many degrees.
+        max_angle: Largest rotation in degrees: angles of shape and texture are uniform in ± this.
         background: Gray level behind the shape, 0 to 1.
-        oversample: Samples along each side of a pixel, averaged: more softens the textures too.
+        oversample: Samples along each side of a pixel, which are averaged; more than one also
+            softens the textures.
 
     Raises:
         InputError: a setting is out of range; the message names it and the range.
@@ -61,7 +62,7 @@ class RenderSettings:
         check("background", 0, 1)
         turn = math.radians(self.max_angle)
         largest = self.canvas / (math.cos(turn) + math.sin(turn))
-        check("box", 8, largest, f"so that it can turn inside {self.canvas} px")
+        check("box", 8, largest, f"so that it can rotate inside {self.canvas} px")
         check("period", 2, self.box)
         check("grain", 0.5, self.period)
         check("line", 0.25, self.period)
@@ -70,9 +71,9 @@ class RenderSettings:
     def for_canvas(cls, canvas: int) -> RenderSettings:
         """Settings for a canvas of any size from 32 pixels.
 
-        From 112 pixels on all lengths are the paper's in proportion. Below, a texture in
-        proportion would be a blur: the box grows to 0.7 of the canvas and the textures keep a
-        period of 8 pixels with cells and lines of 2, sampled 3 × 3 to a pixel.
+        From 112 pixels on, all lengths are in proportion to the paper's. On a smaller canvas such
+        a texture would be a blur, so the box is 0.7 of the canvas and the textures have a period of
+        8 pixels with cells and lines of 2, sampled 3 × 3 times a pixel.
 
         >>> RenderSettings.for_canvas(224) == RenderSettings()
         True
@@ -95,24 +96,25 @@ class RenderSettings:
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """Everything a data set depends on. The defaults are the paper's.
+    """All settings that a data set depends on. The defaults are the paper's.
 
     Attributes:
-        shapes, textures, colors: How many values of each attribute, the first ones of the list.
-        held_out: Combinations of attributes kept for testing.
+        shapes, textures, colors: Number of values of each attribute, the first ones of the list.
+        held_out: Number of combinations of attributes kept for testing.
         balanced: Hold out every value of every attribute equally often.
-        validation: Put the test combinations away altogether and hold out as many of the
-            training ones instead: for choosing anything without a look at the test pairs.
+        validation: Leave out the test combinations and hold out as many training combinations
+            instead, so that choices can be made without the test pairs.
         copies, test_copies: Renders of each training and of each test combination.
-        train_pairs, probe_pairs, test_pairs: How many pairs to draw; where fewer exist, all.
-        match_rate: Share of the training pairs that keep the map; None leaves it to chance.
+        train_pairs, probe_pairs, test_pairs: Number of pairs to draw; all, if fewer exist.
+        match_rate: Fraction of the training pairs that keep the map; None draws without regard to
+            the map.
         synergy_map: The map, see `trifeature.data.pairs.make_map`; stored as the list of its names.
-        seed: Of everything random in the data set.
-        rule: Which images pair up.
-        render: How attributes become pixels.
+        seed: Seed of everything random in the data set.
+        rule: Rule by which images are paired.
+        render: Settings of the renderer.
 
     Raises:
-        InputError: a setting is out of range; the message names it and what would be right.
+        InputError: a setting is out of range; the message names the setting and its range.
     """
 
     shapes: int = 10
@@ -145,9 +147,9 @@ class DatasetSettings:
         reserved = self.held_out * (2 if self.validation else 1)
         if reserved >= math.prod(self.counts.values()):
             raise InputError(f"held_out {self.held_out} leaves no combination to train on")
-        # Spelled out, two ways of asking for the same map are the same settings.
+        # The map is stored by its names, so that equal maps give equal settings.
         partners = make_map(self.synergy_map, self.rule, self.counts, self.seed)
-        object.__setattr__(self, "synergy_map", _spell(partners, self.rule))
+        object.__setattr__(self, "synergy_map", _map_names(partners, self.rule))
         if self.match_rate is not None:
             chance = chance_match_rate(self.rule, self.counts)
             rate = require_number("match_rate", self.match_rate)
@@ -161,7 +163,7 @@ class DatasetSettings:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many values each attribute has."""
+        """Number of values of each attribute."""
         return dict(zip(ATTRIBUTES, (self.shapes, self.textures, self.colors), strict=True))
 
     @property
@@ -171,14 +173,14 @@ class DatasetSettings:
 
     @property
     def classes(self) -> dict[str, int]:
-        """How many classes each task has."""
+        """Number of classes of each task."""
         unique = self.counts[self.rule.unique]
         sizes = dict.fromkeys(self.rule.tasks, unique)
         return sizes | {"share": self.counts[self.rule.shared], "synergy": 2}
 
     @property
     def images(self) -> int:
-        """How many images the data set has."""
+        """Number of images in both splits."""
         combinations = math.prod(self.counts.values())
         kept = combinations - self.held_out * (2 if self.validation else 1)
         return kept * self.copies + self.held_out * self.test_copies
@@ -191,27 +193,27 @@ class DatasetSettings:
     def from_json(cls, content: Mapping[str, Any]) -> DatasetSettings:
         """Read what `to_json` wrote.
 
-        A missing key stands for its default: settings from before a setting existed are read.
+        A missing key means the default, so settings written before a field existed can be read.
 
         Raises:
             InputError: a key is unknown or of the wrong kind, or a value out of range.
         """
         if not isinstance(content, Mapping):
-            raise InputError(f"the data set's settings must be a JSON object, not {content!r}")
-        nested = {
+            raise InputError(f"the settings of the data set must be a JSON object, not {content!r}")
+        parts = {
             "rule": settings_from(PairRule, content.get("rule", {}), "the pairing rule"),
             "render": settings_from(RenderSettings, content.get("render", {}), "the renderer"),
         }
-        return settings_from(cls, {**content, **nested}, "the data set")
+        return settings_from(cls, {**content, **parts}, "the data set")
 
 
-def _spell(partners: tuple[int, ...], rule: PairRule) -> str:
+def _map_names(partners: tuple[int, ...], rule: PairRule) -> str:
     sources, targets = (VALUES[name] for name in rule.synergy)
     return ",".join(f"{sources[i]}={targets[j]}" for i, j in enumerate(partners))
 
 
 def preset(name: str, **changes: Any) -> DatasetSettings:
-    """A preset's settings, with some of them changed.
+    """The settings of a preset, with some of them changed.
 
     Raises:
         InputError: there is no such preset, or a change is out of range.

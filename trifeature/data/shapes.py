@@ -1,13 +1,13 @@
-"""The ten shapes as signed distances, in units of the shape's box.
+"""The ten shapes as signed distance functions, in units of the shape's box.
 
-Each function takes coordinates x (to the right) and y (downwards) of points relative to the box's
-center, any tensors of one shape, where the box is [-½, ½]², and returns the signed distance to
-the shape's outline: negative inside. The distance is exact along edges, which is all that
-anti-aliasing needs; beyond corners it is a lower bound.
+Each function takes the coordinates x (to the right) and y (downwards) of points relative to the
+box's center, tensors of equal shape. The box is [-½, ½]². The result is the signed distance to the
+shape's outline, negative inside. It is exact along edges, as anti-aliasing requires; beyond corners
+it is a lower bound.
 
-Only additions, multiplications, comparisons and square roots are used: IEEE arithmetic rounds
-them the same way on every device and in every batch, so a picture never depends on either.
-The outlines follow Hermann & Lampinen (2020); each docstring states what they leave open.
+Only additions, multiplications, comparisons and square roots are used. IEEE arithmetic rounds them
+identically on every device and in every batch, so a picture does not depend on either. The outlines
+follow Hermann & Lampinen (2020); a docstring says so where their text leaves a choice.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ THIRD: Final = 1 / 3
 
 
 def _rectangle(x: Tensor, y: Tensor, width: float, height: float) -> Tensor:
-    """Distance to a rectangle centered at the origin."""
+    """Signed distance to a rectangle centered at the origin."""
     return torch.maximum(x.abs() - width / 2, y.abs() - height / 2)
 
 
 def _half_planes(x: Tensor, y: Tensor, corners: list[tuple[float, float]]) -> list[Tensor]:
-    """Signed distances to the lines through consecutive corners, given clockwise on the screen."""
+    """Signed distances to the lines through consecutive corners, given clockwise on the screen.
+
+    n · (x, y) − n · corner, with the unit normal n = (Δy, −Δx) / length, which points outwards.
+    """
     distances = []
     for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
         length = math.hypot(x1 - x0, y1 - y0)
@@ -45,7 +48,7 @@ def _half_planes(x: Tensor, y: Tensor, corners: list[tuple[float, float]]) -> li
 
 
 def _convex_polygon(x: Tensor, y: Tensor, corners: list[tuple[float, float]]) -> Tensor:
-    """Distance to a convex polygon: the farthest of its half-planes."""
+    """Signed distance to a convex polygon: the maximum over its half-planes."""
     first, *rest = _half_planes(x, y, corners)
     for distance in rest:
         first = torch.maximum(first, distance)
@@ -53,13 +56,13 @@ def _convex_polygon(x: Tensor, y: Tensor, corners: list[tuple[float, float]]) ->
 
 
 def _on_circle(count: int, step: int = 1) -> list[tuple[float, float]]:
-    """`count` points on the box's inscribed circle, the first on top, `step` places apart."""
+    """`count` points on the box's inscribed circle from the top, `step` / `count` turns apart."""
     turns = [2 * math.pi * step * k / count for k in range(count)]
     return [(math.sin(turn) / 2, -math.cos(turn) / 2) for turn in turns]
 
 
 def triangle(x: Tensor, y: Tensor) -> Tensor:
-    """Isosceles: its apex at the top middle of the box, its base the box's whole lower side."""
+    """Isosceles triangle: apex at the top middle of the box, base on the box's lower side."""
     return _convex_polygon(x, y, [(0, -HALF), (HALF, HALF), (-HALF, HALF)])
 
 
@@ -69,7 +72,7 @@ def square(x: Tensor, y: Tensor) -> Tensor:
 
 
 def plus(x: Tensor, y: Tensor) -> Tensor:
-    """Two bars across the box, a third of it wide."""
+    """Two crossed bars, each a third of the box wide."""
     return torch.minimum(_rectangle(x, y, 1, THIRD), _rectangle(x, y, THIRD, 1))
 
 
@@ -79,25 +82,25 @@ def circle(x: Tensor, y: Tensor) -> Tensor:
 
 
 def tee(x: Tensor, y: Tensor) -> Tensor:
-    """A bar on top, a third of the box deep, on a stem a third of it wide."""
+    """A bar at the top, a third of the box high, on a stem a third of the box wide."""
     return torch.minimum(_rectangle(x, y + THIRD, 1, THIRD), _rectangle(x, y, THIRD, 1))
 
 
 def rhombus(x: Tensor, y: Tensor) -> Tensor:
-    """A parallelogram half the box wide, leaning from the top right to the bottom left."""
+    """A parallelogram half the box wide, from the top right to the bottom left."""
     return _convex_polygon(x, y, [(0, -HALF), (HALF, -HALF), (0, HALF), (-HALF, HALF)])
 
 
 def pentagon(x: Tensor, y: Tensor) -> Tensor:
-    """Regular, on the box's inscribed circle, a corner on top."""
+    """Regular pentagon on the box's inscribed circle, one corner at the top."""
     return _convex_polygon(x, y, _on_circle(5))
 
 
 def star(x: Tensor, y: Tensor) -> Tensor:
-    """Five points on the box's inscribed circle, one on top: a pentagram.
+    """Pentagram with five points on the box's inscribed circle, one at the top.
 
-    A point is inside when it lies behind at least four of the pentagram's five lines, so the
-    distance is the second largest of theirs.
+    A point is inside if it is on the inner side of at least four of the pentagram's five lines, so
+    the signed distance is the second largest of the five.
     """
     first, second, *rest = _half_planes(x, y, _on_circle(5, step=2))
     largest, runner_up = torch.maximum(first, second), torch.minimum(first, second)
@@ -108,13 +111,13 @@ def star(x: Tensor, y: Tensor) -> Tensor:
 
 
 def fivesquare(x: Tensor, y: Tensor) -> Tensor:
-    """The four corner squares and the center one of a 3 × 3 grid."""
+    """The four corner squares and the center square of a 3 × 3 grid."""
     corner = _rectangle(x.abs() - THIRD, y.abs() - THIRD, THIRD, THIRD)
     return torch.minimum(corner, _rectangle(x, y, THIRD, THIRD))
 
 
 def trapezoid(x: Tensor, y: Tensor) -> Tensor:
-    """As wide as the box on top, half as wide at the bottom (the half is our choice)."""
+    """Trapezoid as wide as the box at the top and half as wide at the bottom (half: our choice)."""
     return _convex_polygon(
         x, y, [(-HALF, -HALF), (HALF, -HALF), (HALF / 2, HALF), (-HALF / 2, HALF)]
     )
@@ -132,4 +135,4 @@ SIGNED_DISTANCES: Final[tuple[SignedDistance, ...]] = (
     fivesquare,
     trapezoid,
 )
-"""One signed distance a shape, in the order of `trifeature.data.attributes.SHAPES`."""
+"""Signed distance function of each shape, in the order of `trifeature.data.attributes.SHAPES`."""

@@ -1,11 +1,12 @@
 """The ten textures as on/off patterns over the plane.
 
-Each function takes coordinates u (along the rows) and v (down the columns) of points, in units
-of the texture's period, and returns where the texture is on. Two of them, noise and rain, are
-random: they read a lattice of random cells that each image brings along.
+Each function takes the coordinates u (along the rows) and v (down the columns) of points, in units
+of the texture's period, and returns a Boolean tensor, True where the texture is on. Noise and rain
+are random: they look up a lattice of random cells derived from each image's key.
 
-As for the shapes, only arithmetic that rounds alike on every device and in every batch is used.
-The patterns follow Hermann & Lampinen (2020); each docstring states what they leave open.
+As for the shapes, only arithmetic that rounds identically on every device and in every batch is
+used. The patterns follow Hermann & Lampinen (2020); a docstring says so where their text leaves a
+choice.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ Texture = Callable[[Tensor, Tensor, "Grain"], Tensor]
 
 HEXGRID_SLOPE: Final = 1.73
 RAIN_STARTS: Final = 0.05
-"""Share of the cells at which a streak of rain starts when a streak is six cells high."""
+"""Fraction of the cells at which a streak of rain starts when a streak is six cells high."""
 
 
 @dataclass(frozen=True)
 class Grain:
-    """What a pattern needs to know beside the coordinates.
+    """Parameters of a pattern beside the coordinates.
 
     Attributes:
-        keys: int32 [N, 1], one for each image: the seed of its random cells.
-        cells_per_period: How many random cells fit in a period.
+        keys: int32 [N, 1], the seed of each image's random cells.
+        cells_per_period: Number of random cells along a period.
         line: Width of a line of the pluses, in periods.
-        radius: How far from the origin, in periods, points are ever looked at.
+        radius: Largest distance of a point from the origin, in periods.
     """
 
     keys: Tensor
@@ -42,15 +43,15 @@ class Grain:
 
     @property
     def side(self) -> int:
-        """Cells along one side of the lattice: enough for every point within `radius`."""
+        """Number of cells along a side of the lattice, enough for every point within `radius`."""
         return 2 * (int(self.radius * self.cells_per_period) + 2)
 
 
 def hash32(values: Tensor) -> Tensor:
-    """Mix the bits of int32 `values`: equal inputs give equal outputs, neighbors unrelated ones.
+    """Hash int32 `values` by mixing their bits.
 
-    Integer multiplication wraps alike on every device. The constants are those of Chris Wellons'
-    `lowbias32`.
+    Integer multiplication wraps identically on every device. The constants are those of Chris
+    Wellons' `lowbias32`.
     """
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B - 2**32)):
         values = (values ^ ((values >> shift) & (2 ** (32 - shift) - 1))) * factor
@@ -58,34 +59,34 @@ def hash32(values: Tensor) -> Tensor:
 
 
 def _cells(grain: Grain, probability: float) -> Tensor:
-    """Random cells [N, side, side], each on with the given probability."""
+    """Random cells bool [N, side, side], True with the given probability."""
     count = grain.side * grain.side
-    places = torch.arange(count, dtype=torch.int32, device=grain.keys.device)
-    # The images' keys are hashed values themselves, so adding them keeps neighbors apart.
-    uniform = hash32(hash32(places) + grain.keys)
+    numbers = torch.arange(count, dtype=torch.int32, device=grain.keys.device)
+    # The keys are hashes themselves, so sums of neighboring cells and images rarely coincide.
+    uniform = hash32(hash32(numbers) + grain.keys)
     threshold = int(probability * 2**32) - 2**31
     return (uniform < threshold).view(-1, grain.side, grain.side)
 
 
 def _look_up(cells: Tensor, u: Tensor, v: Tensor, grain: Grain) -> Tensor:
-    """The cell that each point lies in: cells [N, side, side] at points [N, H, W]."""
+    """Values of the cells [N, side, side] that points [N, H, W] lie in: [N, H, W]."""
     half = grain.side // 2
 
     def index(coordinate: Tensor) -> Tensor:
         cell = (coordinate * grain.cells_per_period).floor_().to(torch.int32)
         return cell.add_(half).clamp_(0, grain.side - 1)
 
-    places = index(v).mul_(grain.side).add_(index(u)).to(torch.int64)
-    return cells.flatten(1).gather(1, places.flatten(1)).view_as(u)
+    numbers = index(v).mul_(grain.side).add_(index(u)).to(torch.int64)
+    return cells.flatten(1).gather(1, numbers.flatten(1)).view_as(u)
 
 
 def _phase(t: Tensor) -> Tensor:
-    """How far into its period a coordinate is, in [0, 1)."""
+    """The fractional part of coordinates, in [0, 1): their phase within the period."""
     return t - t.floor()
 
 
 def solid(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001 - one signature for all
-    """On everywhere."""
+    """On at every point."""
     return torch.ones_like(u, dtype=torch.bool)
 
 
@@ -95,7 +96,7 @@ def stripes(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001
 
 
 def grid(u: Tensor, v: Tensor, grain: Grain) -> Tensor:
-    """Stripes both ways."""
+    """Stripes in both directions."""
     return stripes(u, v, grain) | stripes(v, u, grain)
 
 
@@ -114,12 +115,12 @@ def dots(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001
 
 
 def noise(u: Tensor, v: Tensor, grain: Grain) -> Tensor:
-    """Each cell on with probability one half."""
+    """Random cells, each on with probability ½."""
     return _look_up(_cells(grain, 1 / 2), u, v, grain)
 
 
 def triangles(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001
-    """One triangle a cell, its apex at the top middle, its base the cell's lower side."""
+    """One triangle a cell, its apex at the top middle, its base on the lower side."""
     return (_phase(u) - 0.5).abs() < _phase(v) * 0.5
 
 
@@ -132,8 +133,8 @@ def zigzags(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001
 def rain(u: Tensor, v: Tensor, grain: Grain) -> Tensor:
     """Vertical streaks one cell wide and two thirds of the period high.
 
-    They start at 5 % of the cells; with fewer, coarser cells a streak the starts are rarer or
-    denser in proportion, so that the share of the plane they cover stays the same.
+    Streaks of six cells start at 5 % of the cells. For streaks of h cells the probability p of a
+    start satisfies (1 − p)^h = (1 − 0.05)⁶, so the covered fraction of the plane stays the same.
     """
     height = max(int(grain.cells_per_period * 2 / 3), 1)
     starts = _cells(grain, 1 - (1 - RAIN_STARTS) ** (6 / height))
@@ -144,7 +145,7 @@ def rain(u: Tensor, v: Tensor, grain: Grain) -> Tensor:
 
 
 def pluses(u: Tensor, v: Tensor, grain: Grain) -> Tensor:
-    """Lines both ways through cell centers, alternate rows shifted by half a cell."""
+    """Lines in both directions through cell centers, alternate rows shifted by half a cell."""
     shifted = u + (v * 0.5).floor_().mul_(-2).add_(v).floor_() * 0.5
     half = grain.line / 2
     return ((_phase(shifted) - 0.5).abs() < half) | ((_phase(v) - 0.5).abs() < half)
@@ -162,4 +163,4 @@ PATTERNS: Final[tuple[Texture, ...]] = (
     rain,
     pluses,
 )
-"""One pattern a texture, in the order of `trifeature.data.attributes.TEXTURES`."""
+"""The pattern of each texture, in the order of `trifeature.data.attributes.TEXTURES`."""

@@ -1,15 +1,17 @@
-"""What there is to learn: the exact atoms of every task on a data set's pairs as they were drawn.
+"""Ground truth: the exact PID atoms of every task, of the pairs as drawn.
 
-A label is a function of a few attributes, so two images hold exactly what their attributes hold.
-Of those, a task's *own* ones are counted as sources: what its label asks about and what the rule
-ties that to. A drawn set is never quite its law, and the atoms here are those of the drawn pairs,
-in bits, by the definition of Bertschinger et al. (2014), with the width of the certified interval.
+A label is a function of a few attributes, so the images of a pair have exactly the information
+about it that these attributes have. The sources of a task are its *own* attributes: those that its
+label asks for, and those that the rule ties them to. The atoms are those of the drawn pairs, not of
+the distribution they were drawn from; in bits, by the definition of Bertschinger et al. (2014),
+with the width of the certified interval.
 
-They are given twice: for the own attributes, and with the shared attribute added to both sources.
-By the law that changes nothing. In a drawn set it does: 200 combinations leave each shape only
-some of the textures and colors, and the shape of a pair then tells a little about all of them.
-Whole triples are left out: a thousand values to a source make nearly every drawn pair the only
-one of its kind, and the atoms would be those of the draw's size and not of the task.
+Atoms are given twice: for the own attributes, and with the shared attribute added to both sources.
+In the population, adding the shared attribute changes no atom. In a finite sample it can: among 200
+combinations each shape occurs with some of the textures and colors only, so the shape of a pair
+carries a little information about them. Full triples of attributes are not used as sources: with
+1,000 values a source nearly every pair would be unique, and the atoms would measure the sample
+size, not the task.
 
 N images, P pairs, M modalities.
 """
@@ -33,11 +35,11 @@ IntArray = npt.NDArray[np.int64]
 Sources = tuple[tuple[str, ...], tuple[str, ...]]
 
 TOLERANCE: Final = 1e-6
-"""Width of the certified intervals, in bits: far below what another draw of pairs would change."""
+"""Width of the certified intervals in bits, far below the variation between draws of pairs."""
 
 
 def atom_of(task: str) -> str:
-    """The atom that a task is there to show.
+    """The atom that a task measures.
 
     >>> [atom_of(task) for task in ("share", "unique2", "synergy")]
     ['redundancy', 'unique2', 'synergy']
@@ -46,7 +48,7 @@ def atom_of(task: str) -> str:
 
 
 def target_of(rule: PairRule, task: str) -> str:
-    """What a task asks for, in words.
+    """The name of a task's target.
 
     >>> [target_of(PairRule(), task) for task in PairRule().tasks]
     ['shape', 'texture 1', 'texture 2', 'match']
@@ -61,20 +63,21 @@ def target_of(rule: PairRule, task: str) -> str:
 
 
 def sources_of(rule: PairRule, task: str, *, shared: bool = False) -> Sources:
-    """The attributes of image 1 and of image 2 that count as the sources of a task.
+    """The attributes of image 1 and of image 2 that are the sources of a task.
 
-    For `share` the shared attribute of either; for `synergy` what the map links; for `unique1`
-    and `unique2` that image's unique attribute and the attributes of the other image that the
-    rule ties it to, through the map or because they must differ. Where it is tied to none, the
-    other image's unique attribute stands in.
+    - `share`: the shared attribute of both.
+    - `synergy`: the two attributes that the map links.
+    - `unique1`, `unique2`: that image's unique attribute, and the attributes of the other image
+      that the rule ties it to, by the map or because they must differ. If there are none, the
+      other image's unique attribute.
 
     Args:
-        rule: Of two modalities.
-        task: One of its tasks.
+        rule: Pairing rule of two modalities.
+        task: A task of the rule.
         shared: Add the shared attribute to both sources.
 
     Raises:
-        InputError: more than two modalities, or no such task.
+        InputError: there are more than two modalities, or no such task.
 
     >>> sources_of(PairRule(), "synergy", shared=True)
     (('shape 1', 'texture 1'), ('shape 2', 'color 2'))
@@ -82,14 +85,14 @@ def sources_of(rule: PairRule, task: str, *, shared: bool = False) -> Sources:
     (('texture 1',), ('texture 2',))
     """
     if rule.modalities != 2:
-        raise InputError(f"the atoms are those of two sources, not of {rule.modalities} modalities")
+        raise InputError(f"atoms are defined for two sources, not of {rule.modalities} modalities")
     added = (rule.shared,) if shared else ()
     one, other = (dict.fromkeys((*added, *names)) for names in _own_attributes(rule, task))
     return tuple(f"{name} 1" for name in one), tuple(f"{name} 2" for name in other)
 
 
 def _own_attributes(rule: PairRule, task: str) -> Sources:
-    """The attributes of image 1 and of image 2 that a task is about."""
+    """The sources of a task without the shared attribute."""
     check_name("task", task, rule.tasks)
     first, second = rule.synergy
     if task == "share":
@@ -102,7 +105,10 @@ def _own_attributes(rule: PairRule, task: str) -> Sources:
 
 
 def _tied(rule: PairRule, own: str, partner: str) -> tuple[str, ...]:
-    """What the rule ties to an image's unique attribute, among the other image's attributes."""
+    """The other image's attributes that the rule ties to an image's unique attribute.
+
+    `own` is the image's attribute in the map, `partner` the other image's.
+    """
     tied = [partner] if own == rule.unique else []
     if rule.distinct_unique or not tied:
         tied.append(rule.unique)
@@ -121,10 +127,10 @@ def task_atoms(
     """The exact atoms of one task on given pairs.
 
     Args:
-        attributes: int [N, 3], what the images show.
-        pairs: P pairs of them.
-        rule: By which the pairs were made.
-        task: One of its tasks.
+        attributes: int [N, 3], attributes of the images.
+        pairs: P pairs of these images.
+        rule: Rule by which the pairs were drawn.
+        task: A task of the rule.
         shared: Add the shared attribute to both sources.
         tolerance: Width of the certified interval, in bits.
 
@@ -137,22 +143,22 @@ def task_atoms(
     sources, target = sources_of(rule, task, shared=shared), target_of(rule, task)
     shown = attributes[pairs.images]  # [P, M, 3]
     columns = {
-        f"{name} {m + 1}": shown[:, m, place]
-        for place, name in enumerate(ATTRIBUTES)
+        f"{name} {m + 1}": shown[:, m, column]
+        for column, name in enumerate(ATTRIBUTES)
         for m in range(rule.modalities)
     }
     columns[target] = pairs.labels[task]
-    with one_thread():  # the same last digit on any number of cores
+    with one_thread():  # results do not depend on the number of cores
         return atoms_of_columns(columns, *sources, target, tolerance=tolerance)
 
 
 def own_atoms(attributes: IntArray, pairs: Pairs, rule: PairRule) -> dict[str, Atoms]:
-    """The atoms of every task for its own attributes; none for more than two modalities.
+    """The atoms of every task for its own attributes; empty for more than two modalities.
 
     Args:
-        attributes: int [N, 3], what the images show.
-        pairs: P pairs of them.
-        rule: By which the pairs were made.
+        attributes: int [N, 3], attributes of the images.
+        pairs: P pairs of these images.
+        rule: Rule by which the pairs were drawn.
     """
     if rule.modalities != 2:
         return {}
@@ -162,34 +168,34 @@ def own_atoms(attributes: IntArray, pairs: Pairs, rule: PairRule) -> dict[str, A
 def ground_truth(
     rule: PairRule, tables: Mapping[Split, ImageTable], pairs: Mapping[PairSet, Pairs]
 ) -> dict[str, Any]:
-    """The exact atoms of every task on every set of pairs, as plain data.
+    """The exact atoms of every task on every set of pairs, as JSON data.
 
     Args:
-        rule: By which the pairs were made.
-        tables: What the images of `train` and of `test` show.
+        rule: Rule by which the pairs were drawn.
+        tables: Attributes of the images of `train` and of `test`.
         pairs: The sets of pairs.
 
     Returns:
-        `measure` and `unit`; `left_out`, why there are no rows, or None; and `rows`. A row names
-        its `set`, `task`, `sources` (one list of attributes each) and `target`, says in `shared`
-        whether the shared attribute was added, and holds the four atoms, their `total` and the
-        width of their certified interval, `gap`. `share`, whose sources are the shared attribute
-        itself, has one row a set, every other task two.
+        `measure`, `unit`, `rows`, and `left_out`: the reason why there are no rows, or None. A row
+        has `set`, `task`, `sources` (a list of attributes each), `target`, `shared` (True if the
+        shared attribute was added), the four atoms, their `total`, and `gap`, the width of their
+        certified interval. Task `share` has one row for each set, since its sources are the shared
+        attribute; every other task has two.
     """
     content = {"measure": "BROJA", "unit": "bits", "left_out": None}
     if rule.modalities != 2:
         reason = f"these atoms are of two sources, and there are {rule.modalities} modalities"
         return {**content, "left_out": reason, "rows": []}
-    asked = [(task, shared) for task in rule.tasks for shared in (False, True)]
-    asked.remove(("share", True))  # nothing new: its sources are the shared attribute
+    cases = [(task, shared) for task in rule.tasks for shared in (False, True)]
+    cases.remove(("share", True))  # its sources are the shared attribute already
     rows = []
     for name, drawn in pairs.items():
         attributes = tables[SPLIT_OF[name]].attributes
-        for task, shared in asked:
+        for task, shared in cases:
             atoms = task_atoms(attributes, drawn, rule, task, shared=shared)
             sources = [list(source) for source in sources_of(rule, task, shared=shared)]
-            named = {"set": name, "task": task, "shared": shared, "sources": sources}
-            rows.append({**named, **_numbers(atoms)})
+            case = {"set": name, "task": task, "shared": shared, "sources": sources}
+            rows.append({**case, **_numbers(atoms)})
     return {**content, "rows": rows}
 
 

@@ -1,6 +1,6 @@
-"""Data sets on disk as torchvision's `VisionDataset`, for code that expects one.
+"""Data sets on disk as torchvision `VisionDataset`s.
 
-For training use `trifeature.data.storage.load`: it hands the whole set over as one uint8 tensor.
+`trifeature.data.storage.load` is faster for training: it returns all images as one uint8 tensor.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def _open(path: Path) -> Image.Image:
 
 
 class TrifeatureImages(VisionDataset):
-    """The images of one split, each with its attributes.
+    """The images of one split with their attributes.
 
     An item is (image, target): a PIL image, and a dictionary from `shape`, `texture` and `color`
-    to their integer labels; both pass through the transforms.
+    to their integer labels. The transforms are applied to both.
 
     Args:
         root: Folder made by `trifeature generate`.
@@ -40,7 +40,7 @@ class TrifeatureImages(VisionDataset):
         target_transform: Applied to the target.
 
     Raises:
-        InputError: not a data set, or no such split.
+        InputError: `root` is not a data set, or there is no such split.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class TrifeatureImages(VisionDataset):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Image and target number `index`."""
+        """The image at `index` and its target."""
         row = self.rows[index]
         image: Any = _open(self.folder / row["file_name"])
         target: Any = {name: VALUES[name].index(row[name]) for name in ATTRIBUTES}
@@ -70,10 +70,10 @@ class TrifeatureImages(VisionDataset):
 
 
 class TrifeaturePairs(VisionDataset):
-    """The pairs of one set, each with the label of every task.
+    """The pairs of one set with the label of every task.
 
-    An item is (images, target): a tuple of PIL images, each passed through `transform` on its own
-    (two views are drawn independently), and a dictionary from task to integer label.
+    An item is (images, target): a tuple of PIL images, and a dictionary from task to integer label.
+    `transform` is applied to each image separately, so random transforms are drawn independently.
 
     Args:
         root: Folder made by `trifeature generate`.
@@ -82,7 +82,7 @@ class TrifeaturePairs(VisionDataset):
         target_transform: Applied to the target.
 
     Raises:
-        InputError: not a data set, or no such set of pairs.
+        InputError: `root` is not a data set, or there is no such set of pairs.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class TrifeaturePairs(VisionDataset):
         return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[tuple[Any, ...], Any]:
-        """Images and target of pair number `index`."""
+        """The images and the target of the pair at `index`."""
         images: tuple[Any, ...] = tuple(_open(self.folder / name) for name in self.files[index])
         if self.transform is not None:
             images = tuple(self.transform(image) for image in images)
