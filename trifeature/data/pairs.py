@@ -337,7 +337,7 @@ def draw_pairs(
     if match_rate is not None and len(drawn[0]) + len(drawn[1]) < count:
         raise InputError(
             f"only {len(drawn[1])} pairs keep the map and {len(drawn[0])} do not: too few for "
-            f"{count} pairs at a match rate of {match_rate:g}"
+            f"{count} at a match rate of {match_rate:g}"
         )
     images = rng.permutation(np.concatenate(drawn))
     if not len(images):
