@@ -15,7 +15,7 @@ from trifeature.comm.training import load_run, new_method, train
 from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
 from trifeature.modality import KINDS, Kind, Modality, register_kind
-from trifeature.probes.interactions import probe
+from trifeature.probes.protocol import probe
 from trifeature.samples import Samples
 from trifeature.views.sets import ALL, CLEAN, LIGHT
 
@@ -220,7 +220,7 @@ def test_every_method_learns_from_vectors_and_is_probed(name: str) -> None:
     assert any(not torch.equal(p, before[key]) for key, p in learned.items())
     found = probe(trained, data, alone=True)
     assert set(found.alone) == {"a", "b"}
-    assert 0 <= found.tasks["class"].macro_accuracy <= 1
+    assert 0 <= found.results["class"].macro_accuracy <= 1
     assert found.alone["a"]["class"].macro_accuracy > 0.6  # it holds the label
 
 

@@ -27,8 +27,9 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "comm.methods": ("Method", "register_method"),
     "comm.encoders": ("register_encoder",),
     "comm.training": ("load_run", "new_method", "train"),
-    "probes.interactions": ("probe",),
+    "probes.classifiers": ("register_classifier",),
     "probes.logistic": ("LogisticProbe",),
+    "probes.protocol": ("probe", "probe_features"),
     "pid": ("atoms_of_columns", "broja", "estimate"),
 }
 """The public names by the module that each is defined in."""
@@ -63,8 +64,10 @@ if TYPE_CHECKING:
     from trifeature.pid import atoms_of_columns as atoms_of_columns
     from trifeature.pid import broja as broja
     from trifeature.pid import estimate as estimate
-    from trifeature.probes.interactions import probe as probe
+    from trifeature.probes.classifiers import register_classifier as register_classifier
     from trifeature.probes.logistic import LogisticProbe as LogisticProbe
+    from trifeature.probes.protocol import probe as probe
+    from trifeature.probes.protocol import probe_features as probe_features
     from trifeature.samples import Samples as Samples
     from trifeature.samples import Task as Task
 

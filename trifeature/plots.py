@@ -428,7 +428,7 @@ ESTIMATES: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "cross_entropy": ("lower bound by cross-entropy", {"marker": "o", "markersize": 4}),
     "fano": ("lower bound by Fano's inequality", {"linewidth": 0.8}),
 }
-"""The two lower bounds of what was learned, as `trifeature.probes.interactions` names them, and
+"""The two lower bounds of what was learned, as `trifeature.probes.information` names them, and
 how they look: marked as in the panel above, and thin."""
 
 LEVELS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {

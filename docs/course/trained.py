@@ -33,7 +33,7 @@ from trifeature.errors import check_name
 from trifeature.experiments.execute import execute
 from trifeature.experiments.plan import Plan, Row, make_plan, result_rows, rows_of
 from trifeature.files import read_json, read_rows, write_json
-from trifeature.probes.interactions import probe
+from trifeature.probes.protocol import probe
 from trifeature.views.images import augment
 from trifeature.views.sets import CLEAN
 

@@ -20,7 +20,7 @@ from trifeature.extra.bench.rendering import bench_rendering
 from trifeature.extra.bench.training import Ideal, StepTimes
 from trifeature.files import read_rows
 from trifeature.presets import PRESETS
-from trifeature.probes import interactions
+from trifeature.probes import protocol
 
 DATA = preset("quick", copies=1, test_copies=1, train_pairs=20, probe_pairs=60, test_pairs=20)
 RUN = tiny_run(seed=0)
@@ -43,7 +43,7 @@ def run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(PRESETS, "quick", quick_preset(DATA, RUN))
     monkeypatch.setattr(training, "_ideal", lambda *_: Ideal(1e9, 1e6, 1e12, 1e10))
-    monkeypatch.setattr(interactions, "COSTS", (0.01,))
+    monkeypatch.setattr(protocol, "COSTS", (0.01,))
     # Tested where it is; 500 images a time take a second.
     monkeypatch.setattr(training, "bench_rendering", lambda s, _, d: bench_rendering(s, 2, d))
 

@@ -37,7 +37,7 @@ from trifeature.extra.accelerate import ExecutionError
 from trifeature.files import append_row, read_json, read_rows
 from trifeature.modality import Modality
 from trifeature.presets import PRESETS
-from trifeature.probes import interactions
+from trifeature.probes import protocol
 from trifeature.samples import Batch
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT
 
@@ -75,7 +75,7 @@ def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PRESETS, "quick", quick_preset(DATA, RUN))
         patch.setattr(os, "cpu_count", lambda: 1)
-        patch.setattr(interactions, "COSTS", (0.01,))
+        patch.setattr(protocol, "COSTS", (0.01,))
         patch.setitem(plots.STYLE, "savefig.dpi", 30.0)
         yield
 
@@ -390,7 +390,7 @@ def test_train_on_a_data_set_of_ones_own_takes_its_pairs_as_they_are(
     storage.generate("mine", DATA)
     assert run("train", "--data", "mine", "--probing", "paper").code == 0
     (one,) = carried
-    assert (one.plan.data, one.plan.probing, one.rest["source"]) == (DATA, "paper", Path("mine"))
+    assert (one.plan.data, one.plan.probing, one.rest["source"]) == (DATA, "authors", Path("mine"))
 
 
 def test_train_unbiased_is_the_control_of_the_same_command(
@@ -686,8 +686,8 @@ def test_other_epochs_and_probing_are_other_runs(run: Command, carried: list[Car
     run(*words)
     run(*words, "--epochs", "2", "--probing", "paper")
     assert [(c.plan.run.epochs, c.plan.probing) for c in carried] == [
-        *[(1, "fixed")] * 4,
-        *[(2, "paper")] * 4,
+        *[(1, "ours")] * 4,
+        *[(2, "authors")] * 4,
     ]
 
 
@@ -929,7 +929,7 @@ def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyP
         (["train", "--width", "0"], "width must be a whole number of at least 1, not 0"),
         (["train", "--temperature", "-1"], "temperature must be above 0"),
         (["train", "--learning-rate", "nan"], "learning_rate must be above 0"),
-        (["train", "--probing", "papr"], "unknown probing 'papr': did you mean 'paper'?"),
+        (["train", "--probing", "author"], "unknown probing 'author': did you mean 'authors'?"),
         (["train", "--probe-at", "one"], "--probe-at needs whole numbers such as 0,1,4"),
         (["train", "--probe-at", "2"], "--probe-at must be from 0 to the last epoch, 1"),
         (["train", "--device", "gpu"], "unknown device 'gpu'"),
@@ -947,7 +947,7 @@ def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyP
         (["train", "--unbiased", "--data", "x"], "the pairs of --data are as they are"),
         (["ablate", "--loss", "L_I"], "unknown loss 'L_I': did you mean 'L_i'?"),
         (["ablate", "--preset", "papers"], "did you mean 'paper'?"),
-        (["ablate", "--probing", "papr"], "did you mean 'paper'?"),
+        (["ablate", "--probing", "author"], "did you mean 'authors'?"),
         (["ablate", "--device", "cuda"], "no GPU for 'cuda' on this machine"),
         (["ablate", "--data", "nowhere"], "nowhere is not a Trifeature data set"),
         (["reproduce", "fig6"], "unknown experiment 'fig6': did you mean"),

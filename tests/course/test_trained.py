@@ -15,7 +15,7 @@ from trifeature.comm.training import new_method
 from trifeature.data.dataset import Dataset, build, plan_images, plan_pairs, preset
 from trifeature.errors import InputError
 from trifeature.experiments.plan import current_key
-from trifeature.probes.interactions import probe
+from trifeature.probes.protocol import probe
 
 COURSE = Path(__file__).parents[2] / "docs" / "course"
 

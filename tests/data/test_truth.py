@@ -23,7 +23,15 @@ from trifeature.cli.data import app
 from trifeature.comm.methods import make_method
 from trifeature.comm.settings import run_preset
 from trifeature.data import storage
-from trifeature.data.dataset import PAIR_SETS, SPLIT_OF, Dataset, plan_images, plan_pairs, preset
+from trifeature.data.dataset import (
+    PAIR_SETS,
+    SPLIT_OF,
+    Dataset,
+    plan_images,
+    plan_pairs,
+    preset,
+    tasks_of,
+)
 from trifeature.data.pairs import PairRule, Pairs, all_combinations, draw_pairs, make_map
 from trifeature.data.storage import generate
 from trifeature.data.truth import (
@@ -45,8 +53,9 @@ from trifeature.plots import (
     information_points,
     interaction_curves,
 )
-from trifeature.probes.interactions import Interactions, learned_information, letter, probe
-from trifeature.probes.linear import ProbeResult
+from trifeature.probes.information import learned_information
+from trifeature.probes.protocol import probe
+from trifeature.probes.reading import ProbeResult, Reading
 
 IntArray = npt.NDArray[np.int64]
 LOG10 = math.log2(10)
@@ -95,7 +104,7 @@ def result(confusion: list[list[int]], cross_entropy: float) -> ProbeResult:
 
 def test_learned_information_is_about_natural_labels() -> None:
     """Always answering the frequent label is right nine times in ten, and says nothing."""
-    learned = learned_information(result([[90, 0], [10, 0]], 0.5), "synergy", None)
+    learned = learned_information(np.array([[90, 0], [10, 0]]), 0.5)
     assert learned["entropy"] == pytest.approx(binary_entropy(0.1))
     assert learned["fano"] == pytest.approx(0.0, abs=1e-12)
     assert learned["cross_entropy"] == pytest.approx(binary_entropy(0.1) - 0.5)
@@ -104,29 +113,28 @@ def test_learned_information_is_about_natural_labels() -> None:
 
 def test_fano_holds_for_the_confusion_that_attains_it_and_stays_below_the_ceiling() -> None:
     """Errors spread evenly over the other classes carry exactly Fano's bits."""
-    confusion = (np.eye(10, dtype=int) * 77 + 3).tolist()
-    learned = learned_information(result(confusion, 1.0), "share", None)
-    joint = np.array(confusion) / np.sum(confusion)
+    confusion = np.eye(10, dtype=int) * 77 + 3
+    learned = learned_information(confusion, 1.0)
+    joint = confusion / np.sum(confusion)
     mutual = float((joint * np.log2(joint / 0.01)).sum())
     assert learned["fano"] == pytest.approx(mutual)
-    perfect = learned_information(result(np.diag([30, 20, 50]).tolist(), 0.0), "share", None)
+    perfect = learned_information(np.diag([30, 20, 50]), 0.0)
     assert perfect["fano"] == pytest.approx(perfect["entropy"])
     assert perfect["cross_entropy"] == perfect["entropy"]
 
 
 def test_an_overconfident_probe_has_negative_information_in_the_row() -> None:
-    assert learned_information(result([[5, 5], [5, 5]], 3.0), "synergy", None)[
-        "cross_entropy"
-    ] == pytest.approx(-2.0)
+    learned = learned_information(np.array([[5, 5], [5, 5]]), 3.0)
+    assert learned["cross_entropy"] == pytest.approx(-2.0)
 
 
 def test_the_truth_of_a_task_is_the_atom_it_is_there_to_show() -> None:
     atoms = Atoms(0.4, 0.3, 0.2, 0.1, 1.0)
-    shown = {
-        task: learned_information(result([[1, 0], [0, 1]], 0.0), task, atoms)["truth"]
-        for task in ("share", "unique1", "unique2", "synergy")
-    }
-    assert shown == {"share": 0.4, "unique1": 0.3, "unique2": 0.2, "synergy": 0.1}
+    tasks = tasks_of(preset("quick"))
+    results = dict.fromkeys(tasks, result([[1, 0], [0, 1]], 0.0))
+    found = Reading(results, tasks, 2, truth=dict.fromkeys(tasks, atoms)).information()
+    shown = {column: part["truth"] for column, part in found.items()}
+    assert shown == {"R": 0.4, "U1": 0.3, "U2": 0.2, "S": 0.1, "U": 0.25}
 
 
 def test_a_row_holds_information_by_short_name_with_the_mean_of_the_unique_ones() -> None:
@@ -136,7 +144,7 @@ def test_a_row_holds_information_by_short_name_with_the_mean_of_the_unique_ones(
         "unique2": result([[4, 1], [1, 4]], 0.6),
         "synergy": result([[5, 0], [0, 5]], 0.4),
     }
-    row = Interactions(tasks, {}, 10).row()["information"]
+    row = Reading(tasks, tasks_of(preset("quick")), 10).row()["information"]
     assert list(row) == ["R", "U1", "U2", "S", "U"]
     for key in ("entropy", "fano", "cross_entropy"):
         assert row["U"][key] == pytest.approx((row["U1"][key] + row["U2"][key]) / 2)
@@ -358,11 +366,11 @@ def test_a_probe_states_the_truth_of_the_pairs_it_is_scored_on(tiny: Dataset) ->
     information = measured.row()["information"]
     truth = ground_truth(tiny.settings.rule, tiny.tables, tiny.pairs)
     for task in tiny.settings.rule.tasks:
-        part, row = information[letter(task)], find(truth, "test", task)
+        part, row = information[measured.column(task)], find(truth, "test", task)
         assert part["truth"] == row[atom_of(task)]
         assert part["entropy"] == pytest.approx(row["total"], abs=1e-9)
         assert part["fano"] <= part["entropy"] + 1e-9
-        bits = part["entropy"] - measured.tasks[task].cross_entropy
+        bits = part["entropy"] - measured.results[task].cross_entropy
         assert part["cross_entropy"] == bits <= part["entropy"]
     assert information["U"]["truth"] == pytest.approx(
         (information["U1"]["truth"] + information["U2"]["truth"]) / 2

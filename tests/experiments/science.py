@@ -35,11 +35,9 @@ from trifeature.comm.training import (
 from trifeature.data.dataset import Dataset, build, plan_images, plan_pairs, preset
 from trifeature.data.render import RenderSettings, render
 from trifeature.experiments.plan import ROW_FORMAT
-from trifeature.probes import interactions
-from trifeature.probes.augmentation import i_nce
-from trifeature.probes.folds import combination_folds
-from trifeature.probes.linear import ProbeData, ProbeResult, linear_probe
-from trifeature.probes.official import official_probe
+from trifeature.probes import protocol
+from trifeature.probes.i_nce import i_nce
+from trifeature.probes.reading import ProbeResult
 from trifeature.views.images import apply, draw
 from trifeature.views.sets import ALL, CLEAN, LIGHT
 
@@ -194,20 +192,19 @@ def _probes() -> Part:
     labels = {"unique1": ids[:, 0] % 5, "synergy": (ids[:, 0] % 5 == ids[:, 1] // 5).astype(int)}
     features = np.eye(5)[labels["unique1"]] + rng.normal(size=(500, 5))
     features[:, 0] += labels["synergy"]
-    sets = [
-        ProbeData(features[part], {task: values[part] for task, values in labels.items()})
+    train, test = (
+        (features[part], {task: values[part] for task, values in labels.items()})
         for part in (slice(0, 350), slice(350, 500))
-    ]
-    folds = combination_folds(ids[:350], folds=interactions.FOLDS, seed=interactions.FOLD_SEED)
-    ours = linear_probe(sets[0], sets[1], folds, costs=interactions.COSTS)
-    for name, found in (("fixed", ours), ("paper", official_probe(sets[0], sets[1]))):
+    )
+    for name in ("fixed", "paper"):
+        found = protocol.probe_features(*train, *test, groups=ids[:350], probing=name).results
         yield f"probe: {name}", [value for one in found.values() for value in _scores(one)]
-    constants = (interactions.FOLDS, interactions.FOLD_SEED, interactions.VIEW_SEED)
-    yield "protocol: probe", [*constants, *interactions.COSTS]
+    constants = (protocol.FOLDS, protocol.FOLD_SEED, protocol.VIEW_SEED)
+    yield "protocol: probe", [*constants, *protocol.COSTS]
 
 
 def _scores(result: ProbeResult) -> list[float]:
-    own = [np.log10(result.cost), result.macro_accuracy, result.cross_entropy]
+    own = [np.log10(result.cost or 1.0), result.macro_accuracy, result.cross_entropy]
     auc = [] if result.roc_auc is None else [result.roc_auc]
     return [*own, *auc, *(_scores(result.balanced) if result.balanced else [])]
 

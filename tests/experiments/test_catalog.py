@@ -80,7 +80,7 @@ def test_the_untrained_network_and_the_last_epoch_are_always_probed(
 def test_epochs_and_probing_can_be_others_for_every_arm(experiment: Experiment) -> None:
     for plan in experiment.plans("paper", seeds=1, epochs=2, probing="paper"):
         assert plan.run.epochs == 2
-        assert plan.probing == "paper"
+        assert plan.probing == "authors"
 
 
 def test_every_arm_of_the_quick_preset_fits_its_images() -> None:

@@ -195,3 +195,19 @@ def test_every_field_of_every_class_of_settings_has_a_reference() -> None:
     for name, kind in {"data": data_settings.DatasetSettings, "run": RunSettings}.items():
         names = {field.name for field in dataclasses.fields(kind)}
         assert names - {"method", "options", "views"} <= reference[name].keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "today"), [("fixed", "ours"), ("paper", "authors"), ("official", "authors")]
+)
+def test_a_protocol_by_its_earlier_name_is_the_same_plan_and_the_same_row(
+    name: str, today: str, tmp_path: Path
+) -> None:
+    given, known = (
+        plans.make_plan("quick", seed=0, biased=True, probing=probing)  # type: ignore[arg-type]
+        for probing in (name, today)
+    )
+    assert (given.probing, given.key) == (today, known.key)
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"key": "k", "epoch": 1, "preset": "quick", "probing": name}) + "\n")
+    assert [row["probing"] for row in result_rows(path)] == [today]

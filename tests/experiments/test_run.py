@@ -30,8 +30,8 @@ from trifeature.experiments import run as runs
 from trifeature.experiments.plan import Plan, Row, control_of, make_plan, missing, rows_of
 from trifeature.experiments.run import PROBES, carry_out
 from trifeature.files import read_rows, write_rows
-from trifeature.probes import interactions
-from trifeature.probes.interactions import probe
+from trifeature.probes import protocol
+from trifeature.probes.protocol import probe
 from trifeature.views.sets import ViewSet
 
 DATA = preset(
@@ -161,7 +161,7 @@ def test_every_row_says_where_it_comes_from(probed: list[bool], tmp_path: Path) 
         assert (row["preset"], row["setting"], row["biased"]) == ("quick", "as it is", True)
         assert (row["method"], row["loss"], row["encoder"]) == ("comm", "L_CoMM", "small")
         assert (row["seed"], row["data_seed"], row["epochs"]) == (0, 0, 3)
-        assert (row["probing"], row["validation"]) == ("fixed", False)
+        assert (row["probing"], row["validation"]) == ("ours", False)
         assert row["versions"]["trifeature"] == trifeature.__version__
         assert torch.__version__.startswith(row["versions"]["torch"])
         assert f"{torch.get_num_threads()} threads" in row["device"]
@@ -180,7 +180,7 @@ def test_an_untrained_network_is_a_run_too(probed: list[bool], tmp_path: Path) -
 def test_the_last_epoch_is_probed_as_the_authors_do_where_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(interactions, "COSTS", (0.01,))
+    monkeypatch.setattr(protocol, "COSTS", (0.01,))
     many = replace(DATA, probe_pairs=200)  # the authors' split needs two pairs of every class
     plan = make(0, data=many, run=replace(RUN, epochs=1), official=True)
     untrained, last = carry_out(plan, tmp_path / "run")

@@ -21,7 +21,7 @@ from trifeature.comm.training import load_run, train
 from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
 from trifeature.modality import KINDS
-from trifeature.probes.interactions import probe
+from trifeature.probes.protocol import probe
 from trifeature.samples import Samples
 from trifeature.views import VIEW_KINDS
 

@@ -37,9 +37,9 @@ from trifeature.extra.finetuning import (
 )
 from trifeature.extra.settings import SUPERVISED_LOSSES, FineTuning, SupervisedLoss
 from trifeature.files import read_rows
-from trifeature.probes.interactions import COSTS, extract
 from trifeature.probes.logistic import LogisticProbe
 from trifeature.probes.metrics import macro_accuracy
+from trifeature.probes.protocol import COSTS, extract
 from trifeature.samples import Batch, Samples
 from trifeature.views.sets import CLEAN
 

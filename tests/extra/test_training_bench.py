@@ -17,7 +17,7 @@ from trifeature.errors import InputError
 from trifeature.extra.bench import training
 from trifeature.extra.bench.reference import PairViews, bench_reference, torchvision_transform
 from trifeature.extra.bench.training import Ideal, bench_training
-from trifeature.probes import interactions
+from trifeature.probes import protocol
 from trifeature.views.images import apply, draw
 from trifeature.views.sets import ALL, CLEAN
 
@@ -34,7 +34,7 @@ def data() -> Dataset:
 def test_a_row_of_every_method(name: str, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "_matrix_peak", lambda *_: 1e9)
     monkeypatch.setattr(training, "_bandwidth", lambda *_: 1e9)
-    monkeypatch.setattr(interactions, "COSTS", (0.01,))
+    monkeypatch.setattr(protocol, "COSTS", (0.01,))
     row = bench_training(data, tiny_run(method=name), CPU, steps=1, images=2)
     parts = [row[f"{part}_ms"] for part in ("step", "views", "encoders", "optimizer")]
     assert min(parts) > 0

@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from trifeature.probes.folds import Folds, combination_folds
+from trifeature.probes.folds import Folds, group_folds
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -48,7 +48,7 @@ def pairs(count: int, seed: int, values: int = 5) -> Pairs:
 def known_sets() -> Sets:
     """Pairs to fit on, pairs to score on, and folds over the first."""
     train, test = pairs(3000, seed=0), pairs(1000, seed=1)
-    return train, test, combination_folds(train[3], folds=3, seed=0)
+    return train, test, group_folds(train[3], folds=3, seed=0)
 
 
 def objective(

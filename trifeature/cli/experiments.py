@@ -56,7 +56,7 @@ def reproduce(
     epochs: EpochsOption = None,
     precision: PrecisionOption = None,
     execution: ExecutionOption = None,
-    probing: ProbingOption = "fixed",
+    probing: ProbingOption = "ours",
     dry_run: Annotated[bool, typer.Option(help="Say what would run and how long.")] = False,
     time_budget: Annotated[
         float | None, typer.Option(help="Seconds; nothing is started that would not end in time.")
@@ -214,7 +214,7 @@ def figure(
     seeds: Annotated[int | None, typer.Option(help="Only the first so many.", min=1)] = None,
     epochs: EpochsOption = None,
     precision: PrecisionOption = None,
-    probing: ProbingOption = "fixed",
+    probing: ProbingOption = "ours",
 ) -> None:
     """Draw from recorded rows alone, without training anything.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,13 +40,13 @@ def finetune(
 ) -> None:
     """Fine-tune a finished run on labels, one task at a time, with early stopping."""
     from trifeature.files import append_row
-    from trifeature.probes.interactions import letter
 
     settings = FineTuning(**changes)
     method, dataset, origin = _open_run(run, data, device)
-    known = dataset.settings.rule.tasks
-    letters = {letter(name): name for name in known}  # as tables name them
-    chosen = dict.fromkeys(letters.get(name, name) for name in task or known)
+    samples = dataset.samples()
+    known = list(samples.tasks)
+    columns = {samples.column(name): name for name in known}
+    chosen = dict.fromkeys(columns.get(name, name) for name in task or known)
     tasks = [check_name("task", name, known) for name in chosen]
     found = []
     for result in _finetune_each(method, dataset, tasks, settings):
@@ -56,7 +56,7 @@ def finetune(
     if as_json:
         print_json([origin | result.row() for result in found])
     else:
-        _print_finetuned(run, found)
+        _print_finetuned(run, found, {name: column for column, name in columns.items()})
 
 
 def _open_run(
@@ -98,14 +98,12 @@ def _finetune_each(
             yield finetune_method(method, dataset, task, settings, report=report)
 
 
-def _print_finetuned(run: Path, found: list[FineTuned]) -> None:
+def _print_finetuned(run: Path, found: list[FineTuned], names: Mapping[str, str]) -> None:
     """A line for each task: test and validation accuracy before and after."""
-    from trifeature.probes.interactions import letter
-
     columns = ["task", "frozen", "fine-tuned", "validation: frozen", "fine-tuned", "best epoch"]
     lines = [
         [
-            f"{letter(one.task)} ({one.task})",
+            f"{names[one.task]} ({one.task})",
             *(f"{100 * x:.1f}" for x in (one.before, one.after)),
             *(f"{100 * one.validation[epoch]:.1f}" for epoch in (0, one.best_epoch)),
             f"{one.best_epoch} of {one.epochs}",

@@ -99,7 +99,7 @@ def train(
         ),
     ] = True,
     probe_at: ProbeAtOption = None,
-    probing: ProbingOption = "fixed",
+    probing: ProbingOption = "ours",
     out: Annotated[Path, typer.Option(help="Folder of the runs' folders.")] = RUNS,
     device: DeviceOption = None,
     **changes: Any,
@@ -157,7 +157,7 @@ def ablate(
     seed: Annotated[int, typer.Option(help="The first.", min=0)] = 0,
     epochs: EpochsOption = None,
     probe_at: ProbeAtOption = None,
-    probing: ProbingOption = "fixed",
+    probing: ProbingOption = "ours",
     control: Annotated[
         bool, typer.Option(help="Train each loss on unbiased pairs too, the control for S.")
     ] = True,
@@ -219,7 +219,7 @@ def probe_run(
     control: Annotated[
         Path | None, typer.Option(help="The same run on unbiased pairs, to stand beside it.")
     ] = None,
-    probing: ProbingOption = "fixed",
+    probing: ProbingOption = "ours",
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -228,7 +228,7 @@ def probe_run(
     from trifeature.comm.training import load_run, new_method, pick_device
     from trifeature.experiments.plan import Plan, control_of
     from trifeature.experiments.run import obtain, read_settings
-    from trifeature.probes.interactions import probe
+    from trifeature.probes.protocol import probe
 
     kind = read_probing(probing)
     settings, data_settings = read_settings(run)

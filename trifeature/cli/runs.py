@@ -34,7 +34,7 @@ from trifeature.extra.distributed import Distributed, current, own_device
 from trifeature.extra.pool import Pool
 from trifeature.plots import interaction_curves, save
 from trifeature.presets import get_preset
-from trifeature.probes.interactions import PROBINGS, Probing
+from trifeature.probes.names import Probing, read_protocol
 from trifeature.report import columns_for, compare, table_row
 
 
@@ -62,7 +62,7 @@ def check_losses(names: Sequence[str], folder: Path | None, name: str) -> None:
 
 def read_probing(name: str) -> Probing:
     """The protocol that a name stands for."""
-    return next(p for p in PROBINGS if p == check_name("probing", name, PROBINGS))
+    return read_protocol(name)
 
 
 def run_plans(

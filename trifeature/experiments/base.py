@@ -13,7 +13,7 @@ from typing import Any
 
 from trifeature.comm.settings import Precision, run_preset
 from trifeature.experiments.plan import Plan, Row, make_plan, rows_of
-from trifeature.probes.interactions import Probing
+from trifeature.probes.names import Probing
 from trifeature.report import Summary, summarize
 
 Published = Mapping[str, tuple[float, float | None]]
@@ -61,7 +61,7 @@ class Experiment:
         seeds: int | None = None,
         epochs: int | None = None,
         precision: Precision | None = None,
-        probing: Probing = "fixed",
+        probing: Probing = "ours",
     ) -> list[Plan]:
         """Every run, seed by seed, so that a stop leaves whole seeds behind."""
         return [
@@ -81,7 +81,7 @@ class Experiment:
         *,
         epochs: int | None = None,
         precision: Precision | None = None,
-        probing: Probing = "fixed",
+        probing: Probing = "ours",
     ) -> tuple[Plan, Plan]:
         """The biased and the unbiased training of an arm.
 
@@ -157,7 +157,7 @@ def results(
     seeds: int | None = None,
     epochs: int | None = None,
     precision: Precision | None = None,
-    probing: Probing = "fixed",
+    probing: Probing = "ours",
 ) -> list[Result]:
     """Collect the rows of each arm; what has not been run is simply not there."""
     collected = []

@@ -19,12 +19,14 @@ from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
 from trifeature.files import read_json, read_rows
-from trifeature.probes.interactions import Probing
+from trifeature.probes.names import Probing, read_protocol
 from trifeature.views import Views
 
 ROW_FORMAT: Final = 1
 KEYS: Final = Path(__file__).with_name("keys.json")
 """Values that keys leave out, and keys of an earlier kind; scripts/keys.py writes it."""
+RECORDED_PROBING: Final = {"ours": "fixed", "authors": "paper"}
+"""Names of the protocols in keys, which do not change when a name does."""
 Row = dict[str, Any]
 
 
@@ -38,7 +40,7 @@ class Plan:
         run: Method, loss, network, views, optimization.
         probe_epochs: Epochs to probe at, 0 for the untrained network; the last one is always
             among them.
-        probing: See `trifeature.probes.interactions.probe`.
+        probing: See `trifeature.probes.protocol.probe`.
         setting: What distinguishes this run in its experiment, in words; empty for nothing.
         official: Probe the last epoch by the authors' protocol too, to stand beside ours; the other
             numbers, and so the key, do not depend on it.
@@ -48,7 +50,7 @@ class Plan:
     data: DatasetSettings
     run: RunSettings
     probe_epochs: tuple[int, ...]
-    probing: Probing = "fixed"
+    probing: Probing = "ours"
     setting: str = ""
     official: bool = False
 
@@ -57,6 +59,7 @@ class Plan:
         if epochs[0] < 0 or epochs[-1] > self.run.epochs:
             raise InputError(f"epochs to probe at must be from 0 to {self.run.epochs}")
         object.__setattr__(self, "probe_epochs", epochs)
+        object.__setattr__(self, "probing", read_protocol(self.probing))
 
     @property
     def biased(self) -> bool:
@@ -72,7 +75,7 @@ class Plan:
         content = {
             "format": ROW_FORMAT,
             "method": self.run.method,
-            "probing": self.probing,
+            "probing": RECORDED_PROBING[self.probing],
             **differences(self.data, self.run),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -104,7 +107,7 @@ def make_plan(
     seed: int,
     biased: bool,
     probe_epochs: Sequence[int] = (),
-    probing: Probing = "fixed",
+    probing: Probing = "ours",
     setting: str = "",
     official: bool = False,
     validation: bool = False,
@@ -209,7 +212,12 @@ def result_rows(path: Path) -> list[Row]:
     for number, row in enumerate(rows, start=1):
         if not {"key", "epoch", "preset"} <= row.keys():
             raise InputError(f"{path}, line {number} is not the row of a run: name another file")
-    return [row | {"key": current_key(row["key"])} for row in rows]
+    return [row | {"key": current_key(row["key"])} | _today(row) for row in rows]
+
+
+def _today(row: Row) -> Row:
+    """The values of a row that are written in other words today."""
+    return {"probing": read_protocol(row["probing"])} if "probing" in row else {}
 
 
 def missing(plans: Iterable[Plan], rows: Iterable[Row]) -> list[Plan]:

@@ -23,8 +23,8 @@ from trifeature.data.storage import load
 from trifeature.errors import InputError, NotFiniteError
 from trifeature.experiments.plan import ROW_FORMAT, Plan, Row
 from trifeature.files import append_row, read_rows
-from trifeature.probes.augmentation import i_nce
-from trifeature.probes.interactions import accuracies, probe
+from trifeature.probes.i_nce import i_nce
+from trifeature.probes.protocol import probe
 from trifeature.provenance import provenance
 
 PROBES: Final = "probes.jsonl"
@@ -154,8 +154,8 @@ class _Work:
             if last:
                 measured["i_nce"] = i_nce(method, self.data)
             if last and self.plan.official:
-                official = probe(method, self.data, probing="paper")
-                measured["official"] = accuracies(official.tasks)
+                official = probe(method, self.data, probing="authors")
+                measured["official"] = official.accuracies()
         except NotFiniteError as problem:
             raise TrainingError(
                 f"{self.plan.describe()} has diverged by epoch {epoch} ({problem}): a smaller "

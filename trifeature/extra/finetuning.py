@@ -39,10 +39,10 @@ from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.training import Progress, Report, batches
 from trifeature.errors import InputError, check_name
 from trifeature.extra.settings import FineTuning as FineTuning  # noqa: PLC0414 - also found here
-from trifeature.probes.folds import combination_folds
-from trifeature.probes.interactions import COSTS, extract
+from trifeature.probes.folds import group_folds
 from trifeature.probes.logistic import LinearModels, fit_many
 from trifeature.probes.metrics import macro_accuracy
+from trifeature.probes.protocol import COSTS, extract
 from trifeature.samples import Batch, HasSamples, Samples
 
 # --------------------------------------------------------------------------- the loss
@@ -146,7 +146,7 @@ class FineTuned:
 def split_samples(samples: Samples, *, folds: int, seed: int) -> tuple[Samples, Samples]:
     """The samples twice: with the probe set to fit on, and with the one to validate on.
 
-    The first fold of `trifeature.probes.folds.combination_folds`: samples that mix a group to
+    The first fold of `trifeature.probes.folds.group_folds`: samples that mix a group to
     validate on with another are in neither.
 
     Args:
@@ -158,8 +158,7 @@ def split_samples(samples: Samples, *, folds: int, seed: int) -> tuple[Samples, 
         InputError: there are too few samples or groups.
     """
     probe = samples.sets["probe"]
-    groups = probe.groups.reshape(len(probe), -1)
-    chosen = combination_folds(groups, folds=folds, seed=seed)
+    chosen = group_folds(probe.groups, folds=folds, seed=seed)
     fitting, validation = (
         replace(samples, sets={**samples.sets, "probe": probe.take(mask[0])})
         for mask in (chosen.fit, chosen.validate)

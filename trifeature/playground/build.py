@@ -30,6 +30,7 @@ from trifeature.data.storage import MANIFEST
 from trifeature.errors import InputError
 from trifeature.files import read_rows, write_atomically
 from trifeature.presets import PRESETS
+from trifeature.probes.names import read_protocol
 
 Row = Mapping[str, Any]
 
@@ -190,7 +191,7 @@ def learned(rows: Sequence[Row], source: str) -> dict[str, Any] | None:
 def _usable(row: Row) -> bool:
     return (
         not row.get("validation")
-        and row.get("probing", "fixed") == "fixed"
+        and read_protocol(row.get("probing", "ours")) == "ours"
         and all(isinstance(row.get(column), int | float) for column in COLUMNS)
         and {"preset", "method", "seed", "epoch", "biased"} <= row.keys()
     )

@@ -1,11 +1,13 @@
-"""Cross-validation folds that keep out whole attribute combinations, of every image of a pair.
+"""Cross-validation folds that keep groups apart.
 
-Pairs are drawn from a few images, so with folds of random *pairs* nearly every validation pair
-would consist of images the probe was fitted on, and the chosen cost would reward remembering
-them. Here a validation pair has no image, nor any other render of its attributes, in common with
-the pairs fitted on: the situation of the test pairs.
+Samples are often made from a few items: pairs of images, segments of a film, sentences of a
+speaker. With folds of random *samples* nearly every validation sample would consist of items the
+probe was fitted on, and the chosen cost would reward remembering them. With folds of groups a
+validation sample shares no group with the samples fitted on. Trifeature's groups are combinations
+of attributes: a validation pair has no image, nor another render of its attributes, in common with
+the pairs fitted on, which is the situation of the test pairs.
 
-F folds, N pairs, M modalities (images in a pair).
+F folds, N samples, M modalities.
 """
 
 from __future__ import annotations
@@ -15,22 +17,24 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from trifeature.checks import as_array
 from trifeature.errors import InputError
+from trifeature.probes.inputs import IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """Which pairs each fold fits on and which it validates on.
+    """Which samples each fold fits on and which it validates on.
 
     Attributes:
-        fit: Pairs the fold fits on [F, N].
-        validate: Pairs the fold validates on [F, N].
+        fit: Samples the fold fits on [F, N].
+        validate: Samples the fold validates on [F, N].
 
     Raises:
-        InputError: the shapes differ, a fold has no pairs to fit or validate on, or a pair is in
-            both.
+        InputError: the shapes differ, a fold has no samples to fit or validate on, or a sample is
+            in both.
     """
 
     fit: BoolArray
@@ -39,55 +43,85 @@ class Folds:
     def __post_init__(self) -> None:
         if self.fit.ndim != 2 or self.fit.shape != self.validate.shape:
             raise InputError(
-                f"fit and validate must both be [folds, pairs], not {self.fit.shape} and "
+                f"fit and validate must both be [folds, samples], not {self.fit.shape} and "
                 f"{self.validate.shape}"
             )
         if self.fit.dtype != np.bool_ or self.validate.dtype != np.bool_:
             raise InputError("fit and validate must be boolean masks")
         if (self.fit & self.validate).any():
-            raise InputError("a pair is both fitted and validated on in the same fold")
+            raise InputError("a sample is both fitted and validated on in the same fold")
         for name, mask in (("fit", self.fit), ("validate", self.validate)):
             empty = np.flatnonzero(~mask.any(axis=1))
             if len(mask) == 0 or len(empty) > 0:
                 raise InputError(
-                    f"fold {empty[:1].tolist()} has no pairs to {name} on: use fewer folds or "
-                    "more pairs"
+                    f"fold {empty[:1].tolist()} has no samples to {name} on: use fewer folds or "
+                    "more samples"
                 )
 
 
-def combination_folds(combinations: npt.ArrayLike, *, folds: int, seed: int) -> Folds:
-    """Divide the attribute combinations at random into groups, one held out a fold.
+def group_folds(groups: npt.ArrayLike, *, folds: int, seed: int) -> Folds:
+    """Divide the groups at random into F parts, one held out by each fold.
 
-    Fold k validates on the pairs whose images *all* have their combination in group k and fits on
-    the pairs with *no* image in group k. Pairs with some images in the group and some outside
-    take no part in that fold.
+    Fold k validates on the samples whose groups are *all* in part k and fits on the samples with
+    *no* group in part k. Samples with some groups in the part and some outside are left out of that
+    fold.
 
     Args:
-        combinations: Integer id of the combination of each image of each pair [N, M].
-        folds: F, the number of groups, at least 2.
-        seed: Decides the division; the same seed and ids give the same folds.
+        groups: Group of each sample [N], or of each item of each sample [N, M]; integers, strings.
+        folds: F, the number of parts, at least 2.
+        seed: Decides the division; the same seed and groups give the same folds.
 
     Returns:
-        Masks over the pairs, [F, N] each. With combinations drawn evenly a fold fits on about
-        (1 - 1/F)^M of the pairs and validates on about F^-M of them.
+        Masks over the samples, [F, N] each. With groups drawn evenly and independently for each
+        item a fold fits on about (1 - 1/F)^M of the samples and validates on about F^-M of them.
 
     Raises:
-        InputError: `combinations` is not an [N, M] integer array, `folds` is below 2, or a fold
-            would be empty.
+        InputError: `groups` are not such an array, `folds` is below 2 or above the number of
+            groups, or a fold would be empty.
 
-    >>> combination_folds([[0, 0], [1, 1], [0, 1]], folds=2, seed=0).validate.sum(axis=1).tolist()
+    >>> group_folds([[0, 0], [1, 1], [0, 1]], folds=2, seed=0).validate.sum(axis=1).tolist()
     [1, 1]
     """
-    ids = np.asarray(combinations)
-    if ids.ndim != 2 or ids.size == 0 or ids.dtype.kind not in "iu":
+    ids = as_array(groups)
+    if ids.ndim not in (1, 2) or ids.size == 0 or ids.dtype.kind not in "iuUSO":
         raise InputError(
-            f"combinations must be integers [pairs, modalities], not {ids.dtype} {ids.shape}"
+            "groups must be integers or strings [samples] or [samples, modalities], not "
+            f"{ids.dtype} {ids.shape}"
         )
     distinct, position = np.unique(ids, return_inverse=True)
     if not 2 <= folds <= len(distinct):
-        raise InputError(f"folds must be from 2 to the {len(distinct)} combinations, not {folds}")
+        raise InputError(f"folds must be from 2 to the {len(distinct)} groups, not {folds}")
     order = np.random.default_rng(seed).permutation(len(distinct))
-    group_of = np.empty(len(distinct), dtype=np.int64)
-    group_of[order] = np.arange(len(distinct)) % folds
-    inside = group_of[position.reshape(ids.shape)] == np.arange(folds)[:, None, None]
+    part_of = np.empty(len(distinct), dtype=np.int64)
+    part_of[order] = np.arange(len(distinct)) % folds
+    inside = part_of[position.reshape(len(ids), -1)] == np.arange(folds)[:, None, None]
     return Folds(fit=~inside.any(axis=2), validate=inside.all(axis=2))
+
+
+def stratified_folds(labels: IntArray, *, folds: int, seed: int) -> Folds:
+    """Divide the samples at random into F parts with the same share of every class.
+
+    For samples that share no items; otherwise use `group_folds`.
+
+    Args:
+        labels: Class of each sample [N].
+        folds: F, at least 2.
+        seed: Decides the division.
+
+    Returns:
+        Masks over the samples, [F, N] each. A fold fits on 1 - 1/F of the samples.
+
+    Raises:
+        InputError: `folds` is below 2 or above the number of samples.
+
+    >>> stratified_folds(np.array([0, 0, 1, 1]), folds=2, seed=0).validate.sum(axis=1).tolist()
+    [2, 2]
+    """
+    if not 2 <= folds <= len(labels):
+        raise InputError(f"folds must be from 2 to the {len(labels)} samples, not {folds}")
+    order = np.random.default_rng(seed).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]  # shuffled within each class
+    part = np.empty(len(labels), dtype=np.int64)
+    part[order] = np.arange(len(labels)) % folds
+    validate = part == np.arange(folds)[:, None]
+    return Folds(fit=~validate, validate=validate)

@@ -3,7 +3,7 @@
 Every argument is keyword-only: `labels` and `predictions` have the same type and shape, and
 swapping them silently turns recall into precision, a bug found in published code.
 
-N samples, C classes. Arrays and tensors (on any device) are taken alike.
+N samples, C classes. Arrays, tensors on any device, series and lists are accepted.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy.typing as npt
 import torch
 from scipy.stats import rankdata
 
+from trifeature.checks import as_array
 from trifeature.errors import InputError
+from trifeature.probes.inputs import IntArray
 
-IntArray = npt.NDArray[np.int64]
 Values = npt.ArrayLike | torch.Tensor
-"""What a metric accepts: a tensor on any device, an array, or nested lists of numbers."""
+"""What a metric accepts: a tensor on any device, an array, a series, or nested lists."""
 
 
 def confusion(*, labels: Values, predictions: Values, classes: int) -> IntArray:
@@ -120,14 +121,8 @@ def cross_entropy(*, labels: Values, log_probabilities: Values) -> float:
     return float(-table[np.arange(len(truth)), truth].mean() / math.log(2.0))
 
 
-def _as_array(values: Values) -> npt.NDArray[np.generic]:
-    if isinstance(values, torch.Tensor):
-        return values.detach().cpu().numpy()
-    return np.asarray(values)
-
-
 def _class_array(name: str, values: Values, classes: int) -> IntArray:
-    array = _as_array(values)
+    array = as_array(values)
     if array.ndim != 1 or len(array) == 0:
         raise InputError(f"{name} must be a non-empty list of classes, not of shape {array.shape}")
     if array.dtype.kind not in "iub":
@@ -141,7 +136,7 @@ def _class_array(name: str, values: Values, classes: int) -> IntArray:
 
 
 def _float_array(name: str, values: Values, dimensions: int) -> npt.NDArray[np.float64]:
-    array = _as_array(values).astype(np.float64)
+    array = as_array(values).astype(np.float64)
     if array.ndim != dimensions:
         raise InputError(f"{name} must have {dimensions} dimension(s), not shape {array.shape}")
     if np.isnan(array).any():

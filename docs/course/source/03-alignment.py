@@ -27,9 +27,7 @@ from trifeature.experiments.fig4 import FIG4
 from trifeature.files import read_rows
 from trifeature.pid import atoms_of_columns
 from trifeature.plots import STYLE, Bar, interaction_bars
-from trifeature.probes.folds import combination_folds
-from trifeature.probes.interactions import probe
-from trifeature.probes.linear import ProbeData, linear_probe
+from trifeature.probes.protocol import probe, probe_features
 from trifeature.report import Summary, compare, summarize
 
 plt.rcParams.update(STYLE | {"axes.grid": False})
@@ -156,13 +154,15 @@ columns = {
 atoms = atoms_of_columns(columns, "texture 1", "color 2", "match")
 print(f"counted: the code holds {atoms.total:.3f} bits about the match, {atoms.synergy:.3f} as S")
 
-folds = combination_folds(data.combinations_of("probe"), folds=3, seed=0)
 for code in (side_by_side, fused):
-    found = linear_probe(
-        ProbeData(code("probe"), data.pairs["probe"].labels),
-        ProbeData(code("test"), data.pairs["test"].labels),
-        folds,
-    )
+    found = probe_features(
+        code("probe"),
+        data.pairs["probe"].labels,
+        code("test"),
+        data.pairs["test"].labels,
+        groups=data.combinations_of("probe"),
+        costs=10.0 ** np.arange(-4, 5),
+    ).results
     print(f"{code.__name__:12}", end="")
     for task in ("share", "unique1", "unique2", "synergy"):
         print(f"  {task} {found[task].macro_accuracy:6.1%}", end="")

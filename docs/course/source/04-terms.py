@@ -37,9 +37,7 @@ from trifeature.data.dataset import (
 from trifeature.files import read_rows
 from trifeature.pid import atoms_of_columns
 from trifeature.plots import CURVE_COLORS, STYLE, Curve, interaction_curves
-from trifeature.probes.folds import combination_folds
-from trifeature.probes.interactions import probe
-from trifeature.probes.linear import ProbeData, linear_probe
+from trifeature.probes.protocol import probe, probe_features
 from trifeature.report import compare, summarize
 
 torch.set_num_threads(1)  # for images this small a second core mostly waits for the first
@@ -220,12 +218,12 @@ def read_without_match(seed):
         shown = tables[SPLIT_OF[which]].attributes[pairs[which].images]
         columns = (shown[:, 0, 0], shown[:, 0, 1], shown[:, 1, 2])
         switches = np.concatenate([np.eye(5)[column] for column in columns], axis=1)
-        label = {"synergy": pairs[which].labels["synergy"]}
-        return ProbeData(torch.tensor(switches, dtype=torch.float32), label)
+        return torch.tensor(switches, dtype=torch.float32), pairs[which].labels["synergy"]
 
-    combinations = tables["train"].combinations[pairs["probe"].images]
-    folds = combination_folds(combinations, folds=3, seed=0)
-    found = linear_probe(code("probe"), code("test"), folds)["synergy"]
+    groups = tables["train"].combinations[pairs["probe"].images]
+    costs = 10.0 ** np.arange(-4, 5)
+    reading = probe_features(*code("probe"), *code("test"), groups=groups, costs=costs)
+    found = reading.results["label"]
     return found.macro_accuracy, found.balanced.macro_accuracy, found.roc_auc
 
 

@@ -23,7 +23,7 @@ from trifeature.data.dataset import Dataset, build, preset, with_match_rate
 from trifeature.errors import InputError, check_name
 from trifeature.extra.settings import FEWEST_SEEDS
 from trifeature.presets import PRESETS, Speedrun
-from trifeature.probes.interactions import probe
+from trifeature.probes.protocol import probe
 from trifeature.provenance import provenance
 from trifeature.report import Summary
 from trifeature.threads import wait_for

@@ -28,7 +28,7 @@ from trifeature.data.dataset import Dataset
 from trifeature.extra.accelerate import Execution
 from trifeature.extra.bench.rendering import bench_rendering
 from trifeature.extra.settings import STEPS
-from trifeature.probes.interactions import probe
+from trifeature.probes.protocol import probe
 from trifeature.provenance import provenance
 from trifeature.threads import wait_for
 

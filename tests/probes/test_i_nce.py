@@ -14,7 +14,7 @@ from trifeature.comm.methods.base import Tensors
 from trifeature.comm.settings import run_preset
 from trifeature.comm.training import new_method
 from trifeature.data.dataset import Dataset
-from trifeature.probes.augmentation import BATCH, TEMPERATURE, i_nce
+from trifeature.probes.i_nce import BATCH, TEMPERATURE, i_nce
 from trifeature.samples import Batch
 from trifeature.views.sets import CLEAN
 

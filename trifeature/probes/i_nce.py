@@ -1,6 +1,6 @@
-"""How much of an item its augmented view keeps, as the trained network sees it: I_NCE(X, X′).
+"""I_NCE(X, X′): how much of a sample its augmented views keep, as a trained network sees it.
 
-N pairs in a batch, M modalities.
+N samples in a batch, M modalities.
 """
 
 from __future__ import annotations
@@ -21,16 +21,21 @@ SEED: Final = 7
 
 @torch.inference_mode()
 def i_nce(method: Method, data: HasSamples, batches: int = 16) -> float | None:
-    """A lower estimate of I(X, X′) between test pairs and augmented views of them, in nats.
+    """A lower bound of I(X, X′) between test samples and augmented views of them, in nats.
 
     Equation 6 of Dufumier et al. (2025) with the trained encoder: for batches of N = 64 test
-    pairs, z from the plain images and z′ from one view of each modality by the run's own
+    samples, z from the clean items and z′ from one view of each modality by the run's own
     augmentations, the mean of log softmax_l(z_k·z′_l / τ)_k plus log N, with τ = 0.1 and the
     positive in the denominator; at most log 64 = 4.16. The paper states neither N nor the
-    denominator, so only values of this function compare with one another.
+    denominator, so compare only values of this function with one another.
+
+    Args:
+        method: Trained or not; it is left in evaluation mode.
+        data: Whose test samples are used.
+        batches: The maximum of batches.
 
     Returns:
-        The estimate, or None for a method without a fused embedding.
+        The estimate; None for a method without a fused embedding, or for fewer than 64 samples.
     """
     samples = data.samples().to(next(method.eval().parameters()).device)
     generator = torch.Generator(samples.device)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.neighbors import KNeighborsClassifier
 from tiny_runs import image_pair
 from torch import Tensor, nn
 
@@ -21,8 +22,9 @@ from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import Dataset, PairSet, plan_images, plan_pairs, preset
 from trifeature.data.pairs import PairRule
 from trifeature.errors import InputError
-from trifeature.probes.interactions import PROBINGS, Probing, extract, letter, probe
-from trifeature.samples import Batch
+from trifeature.probes.names import PROBINGS, Probing, read_protocol
+from trifeature.probes.protocol import extract, probe
+from trifeature.samples import Batch, Samples
 from trifeature.views.sets import IMAGENET_MEAN, IMAGENET_STD
 
 K, SIDE = 5, 4
@@ -145,11 +147,14 @@ def test_constants_score_chance_exactly(data: Dataset, probing: Probing) -> None
 
 
 def test_constants_leave_all_the_bits_of_the_labels(data: Dataset) -> None:
-    row = probe(Fake(constant), data).row()
+    reading = probe(Fake(constant), data)
+    row = reading.row()
     for task, labels in data.pairs["probe"].labels.items():
         share = np.bincount(labels) / len(labels)
         truth = data.pairs["test"].labels[task]
-        assert row["bits"][letter(task)] == pytest.approx(-np.log2(share)[truth].mean(), abs=1e-4)
+        assert row["bits"][reading.column(task)] == pytest.approx(
+            -np.log2(share)[truth].mean(), abs=1e-4
+        )
 
 
 def test_texture_and_color_side_by_side_do_not_make_synergy_readable(data: Dataset) -> None:
@@ -181,6 +186,83 @@ def test_three_modalities_are_probed_together_and_each_alone() -> None:
         assert alone["S"] == 0.5
 
 
+# --------------------------------------------------------------------------- any tasks
+
+
+def speech(tasks: Sequence[str] = ("speaker", "loud"), count: int = 240) -> Samples:
+    """Two vectors; the first tells the speaker and half of whether it is loud."""
+    rng = np.random.default_rng(0)
+    speaker, loud = rng.integers(3, size=count), rng.integers(2, size=count)
+    labels = {"speaker": np.array(["ann", "bob", "cleo"])[speaker], "loud": loud == 1}
+    return Samples.from_arrays(
+        {"audio": np.eye(3)[speaker] + 1e-3, "video": loud[:, None] + np.zeros((1, 2))},
+        {task: labels[task] for task in tasks},
+        groups=np.arange(count) % 12,
+    )
+
+
+class Vectors(Fake):
+    """The items themselves, side by side."""
+
+    def encode(self, items: Tensor, modality: int) -> Tensor:
+        del modality
+        return items
+
+    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        return [torch.cat([codes[m] for m in subset], dim=1) for subset in subsets]
+
+
+def test_any_tasks_are_reported_and_modalities_alone_by_their_name() -> None:
+    reading = probe(Vectors(constant), speech(), alone=True)
+    row = reading.row()
+    assert set(row) == {
+        *("speaker", "loud", "loud_auc", "loud_balanced", "audio", "video"),
+        *("bits", "costs", "confusion", "information", "test_pairs"),
+    }
+    assert (row["speaker"], row["loud"], row["loud_auc"], row["loud_balanced"]) == (1, 1, 1, 1)
+    assert row["audio"]["speaker"] == row["video"]["loud"] == 1.0
+    assert max(row["audio"]["loud"], row["video"]["speaker"]) < 0.8
+    assert "truth" not in row["information"]["speaker"]
+    assert reading.tasks["speaker"].names == ("ann", "bob", "cleo")
+
+
+def test_columns_means_and_binary_tasks_are_what_the_tasks_say() -> None:
+    samples = speech()
+    speaker, loud = samples.tasks["speaker"], samples.tasks["loud"]
+    named = {
+        "speaker": replace(speaker, column="Shape", mean="both"),
+        "loud": replace(loud, column="Uproar", mean="both"),
+    }
+    row = probe(Vectors(constant), replace(samples, tasks=named)).row()
+    assert row["both"] == (row["Shape"] + row["Uproar"]) / 2
+    assert row["information"]["both"]["entropy"] == pytest.approx(
+        (row["information"]["Shape"]["entropy"] + row["information"]["Uproar"]["entropy"]) / 2
+    )
+    assert "Uproar_auc" in row
+    assert "U" not in row
+
+
+@pytest.mark.parametrize("column", ["bits", "audio", "loud"])
+def test_two_columns_of_one_name_are_refused(column: str) -> None:
+    samples = speech()
+    tasks = {**samples.tasks, "speaker": replace(samples.tasks["speaker"], column=column)}
+    with pytest.raises(InputError, match=f"two columns '{column}'"):
+        probe(Vectors(constant), replace(samples, tasks=tasks), alone=True)
+
+
+def test_samples_without_a_task_are_refused() -> None:
+    with pytest.raises(InputError, match="no task to probe"):
+        probe(Vectors(constant), speech(()))
+
+
+def test_a_method_is_probed_by_a_classifier_of_ones_own(data: Dataset) -> None:
+    row = probe(Fake(products), data, classifier=KNeighborsClassifier(5), alone=True).row()
+    assert row["R"] > 0.8
+    assert row["S_balanced"] is None
+    assert row["classifier"] == "KNeighborsClassifier"
+    assert set(row["image1"]) == {"R", "U1", "U2", "U", "S"}
+
+
 # --------------------------------------------------------------------------- honesty
 
 
@@ -195,11 +277,13 @@ def with_shuffled_labels(dataset: Dataset, pair_set: PairSet) -> Dataset:
 def test_the_test_labels_have_no_part_in_the_fit(data: Dataset, probing: Probing) -> None:
     shuffled = with_shuffled_labels(data, "test")
     honest, blind = (probe(Fake(one_hot), d, probing=probing) for d in (data, shuffled))
-    for task, result in honest.tasks.items():
-        assert result.cost == blind.tasks[task].cost
-        assert result.held_out_accuracy == blind.tasks[task].held_out_accuracy
-        np.testing.assert_array_equal(result.log_probabilities, blind.tasks[task].log_probabilities)
-    assert blind.tasks["share"].macro_accuracy < 0.4
+    for task, result in honest.results.items():
+        assert result.cost == blind.results[task].cost
+        assert result.held_out_accuracy == blind.results[task].held_out_accuracy
+        np.testing.assert_array_equal(
+            result.log_probabilities, blind.results[task].log_probabilities
+        )
+    assert blind.results["share"].macro_accuracy < 0.4
 
 
 def test_the_training_pairs_have_no_part_in_the_probe(data: Dataset) -> None:
@@ -230,7 +314,7 @@ def test_probing_twice_gives_the_same_numbers(data: Dataset) -> None:
 def test_features_come_in_the_order_of_the_pairs_across_batches(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trifeature.probes.interactions.BATCH", 128)
+    monkeypatch.setattr("trifeature.probes.protocol.BATCH", 128)
     both, second = extract(Fake(one_hot), data.samples(), "probe", [[0, 1], [1]])
     shown = data.tables["train"].attributes[data.pairs["probe"].images]
     expected = one_hot(torch.from_numpy(shown), [0, 1]).float()
@@ -238,7 +322,7 @@ def test_features_come_in_the_order_of_the_pairs_across_batches(
     assert torch.equal(second, expected[:, 3 * K :])
 
 
-def test_fixed_probing_sees_plain_images_and_paper_probing_random_crops(tiny: Dataset) -> None:
+def test_our_probing_sees_plain_images_and_the_authors_random_crops(tiny: Dataset) -> None:
     class Pixels(Fake):
         def encode(self, images: Tensor, modality: int) -> Tensor:
             del modality
@@ -253,16 +337,16 @@ def test_fixed_probing_sees_plain_images_and_paper_probing_random_crops(tiny: Da
     mean, std = (torch.tensor(x)[:, None, None] for x in (IMAGENET_MEAN, IMAGENET_STD))
     shown = tiny.images["test"][torch.from_numpy(tiny.pairs["test"].images)]
     plain = ((shown / 255 - mean) / std).flatten(1)
-    (fixed,) = extract(method, tiny.samples(), "test", [[0, 1]], "fixed")
-    (cropped,) = extract(method, tiny.samples(), "test", [[0, 1]], "paper")
-    torch.testing.assert_close(fixed, plain)
+    (own,) = extract(method, tiny.samples(), "test", [[0, 1]], "ours")
+    (cropped,) = extract(method, tiny.samples(), "test", [[0, 1]], "authors")
+    torch.testing.assert_close(own, plain)
     assert cropped.shape == plain.shape
     assert (cropped - plain).abs().amax(1).min() > 0.1  # no image is left as it was
 
 
 def test_a_row_holds_every_number_by_its_short_name(data: Dataset) -> None:
-    interactions = probe(Fake(one_hot), data)
-    row = interactions.row()
+    reading = probe(Fake(one_hot), data)
+    row = reading.row()
     assert set(row) == {
         *("R", "U1", "U2", "U", "S", "S_auc", "S_balanced"),
         *("bits", "costs", "confusion", "information", "test_pairs"),
@@ -271,8 +355,8 @@ def test_a_row_holds_every_number_by_its_short_name(data: Dataset) -> None:
     assert set(row["bits"]) == set(row["costs"]) == {"R", "U1", "U2", "S"}
     assert row["test_pairs"] == len(data.pairs["test"])
     assert row["U"] == (row["U1"] + row["U2"]) / 2
-    assert row["S_auc"] == interactions.tasks["synergy"].roc_auc
-    assert row["costs"]["U2"] == interactions.tasks["unique2"].cost
+    assert row["S_auc"] == reading.results["synergy"].roc_auc
+    assert row["costs"]["U2"] == reading.results["unique2"].cost
 
 
 def test_what_is_infinite_in_a_row_is_null(data: Dataset) -> None:
@@ -281,7 +365,7 @@ def test_what_is_infinite_in_a_row_is_null(data: Dataset) -> None:
     labels = {task: values[keep] for task, values in pairs.labels.items()}
     fitted = replace(pairs, images=pairs.images[keep], labels=labels)
     found = probe(Fake(constant), replace(data, pairs={**data.pairs, "probe": fitted}))
-    assert found.tasks["unique1"].cross_entropy == np.inf
+    assert found.results["unique1"].cross_entropy == np.inf
     row = found.row()
     assert row["bits"]["U1"] is None
     assert row["information"]["U1"]["cross_entropy"] is None
@@ -297,17 +381,15 @@ def test_a_probe_reads_a_method_in_evaluation_mode(data: Dataset) -> None:
 
 
 def test_unknown_probing_is_refused_with_the_nearest(data: Dataset) -> None:
-    with pytest.raises(InputError, match="unknown probing 'papers': did you mean 'paper'"):
-        probe(Fake(constant), data, probing="papers")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="unknown probing 'author': did you mean 'authors'"):
+        probe(Fake(constant), data, probing="author")
+
+
+def test_older_names_of_the_protocols_are_read() -> None:
+    names = ("ours", "fixed", "authors", "paper", "official")
+    assert [read_protocol(name) for name in names] == ["ours"] * 2 + ["authors"] * 3
 
 
 def test_features_that_are_not_finite_are_refused(data: Dataset) -> None:
     with pytest.raises(InputError, match="finite"):
         probe(Fake(lambda a, _: torch.full((len(a), 2), torch.nan)), data)
-
-
-@pytest.mark.parametrize(
-    ("task", "short"), [("share", "R"), ("unique1", "U1"), ("unique3", "U3"), ("synergy", "S")]
-)
-def test_every_task_has_a_short_name(task: str, short: str) -> None:
-    assert letter(task) == short

@@ -1,0 +1,491 @@
+"""The probing protocol: extract features, fit a probe for each task, score it, report a row.
+
+A probe is fitted on the *probe* samples (of Trifeature: unbiased pairs of training images) and
+scored on the *test* samples. Nothing is chosen on the test samples.
+
+`probe` measures a method on `Samples`; `probe_features` measures features of one's own. Both report
+any classification tasks. R, U1, U2 and S are the columns of Trifeature's tasks.
+
+N samples, M modalities, D features, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from trifeature.checks import as_array
+from trifeature.comm.methods import Method
+from trifeature.comm.training import numerics
+from trifeature.errors import InputError
+from trifeature.probes.authors import SEED, fit_authors
+from trifeature.probes.classifiers import Classifier, FittedClassifier, find_classifier
+from trifeature.probes.folds import Folds, group_folds, stratified_folds
+from trifeature.probes.inputs import (
+    Features,
+    FloatArray,
+    IntArray,
+    Labels,
+    as_codes,
+    as_features,
+)
+from trifeature.probes.logistic import Design, LinearModels, Problem, fit_problems
+from trifeature.probes.metrics import confusion, cross_entropy, macro_accuracy, roc_auc
+from trifeature.probes.names import Probing, read_protocol
+from trifeature.probes.reading import ProbeResult, Reading
+from trifeature.samples import Batch, HasSamples, Samples, Task
+from trifeature.views import Views
+
+FOLDS: Final = 3
+FOLD_SEED: Final = 0
+VIEW_SEED: Final = SEED
+COSTS: Final = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+"""Candidates for the probe's cost, in scikit-learn's convention (a sum over the samples)."""
+BATCH: Final = 512
+
+
+# --------------------------------------------------------------------------- the two entrances
+
+
+def probe(
+    method: Method,
+    samples: HasSamples,
+    *,
+    probing: str = "ours",
+    classifier: str | Classifier | None = None,
+    alone: bool = False,
+) -> Reading:
+    """Measure how much of each task can be read from a method's features.
+
+    Args:
+        method: Trained or not; it is left in evaluation mode.
+        samples: Whose sets `probe` and `test` are used.
+        probing: `ours`: clean items, a standardizing logistic regression for each task, its cost
+            chosen by cross-validation that keeps groups apart. `authors`: random light views of
+            probe and test items, and the probe of the authors' code.
+        classifier: What reads the features in our protocol, in place of the logistic regression:
+            an object with `fit` and `predict_log_proba`, or a name of `register_classifier`. It is
+            copied, gets the features as extracted, and keeps its own settings; cross-validation on
+            the same folds only reports its held-out accuracy.
+        alone: Also probe each modality without the others.
+
+    Raises:
+        InputError: unknown protocol or classifier, samples without a task, too few groups, or
+            features that are not finite.
+    """
+    how = _Protocol.of(probing, classifier)
+    data = samples.samples().to(next(method.parameters()).device)
+    method.eval()
+    names = [m.name for m in data.modalities] if alone else []
+    subsets = [list(range(len(data.modalities))), *([m] for m in range(len(names)))]
+    fitted, scored = (
+        [Labeled.of(data, name, x) for x in extract(method, data, name, subsets, how.probing)]
+        for name in ("probe", "test")
+    )
+    groups = data.sets["probe"].groups
+    results = [how.measure(a, b, groups) for a, b in zip(fitted, scored, strict=True)]
+    return Reading(
+        results=results[0],
+        tasks=data.tasks,
+        samples=len(data.sets["test"]),
+        alone=dict(zip(names, results[1:], strict=True)),
+        truth=data.truth(),
+        classifier=how.name,
+    )
+
+
+def probe_features(
+    train_features: Features,
+    train_labels: Labels | Mapping[str, Labels],
+    test_features: Features,
+    test_labels: Labels | Mapping[str, Labels],
+    groups: npt.ArrayLike | None = None,
+    *,
+    probing: str = "ours",
+    classifier: str | Classifier | None = None,
+    costs: Sequence[float] = COSTS,
+    folds: int = FOLDS,
+    seed: int = FOLD_SEED,
+) -> Reading:
+    """Measure how much of each label can be read from features of one's own.
+
+    Args:
+        train_features: What probes are fitted on [N, D].
+        train_labels: Labels [N] of any type that sorts, or such labels by name of their task; a
+            single one is the task `label`.
+        test_features: What probes are scored on [N', D].
+        test_labels: As `train_labels` [N'].
+        groups: What cross-validation keeps apart among the samples fitted on: a person, a film, an
+            image; [N], or [N, M] for samples made of M items. None: folds of single samples with
+            the same share of every class, and `folds` of the result is `samples`. Samples that
+            share items need groups, or the chosen cost rewards remembering them.
+        probing: `ours` or `authors`, see `probe`; no views are drawn here.
+        classifier: See `probe`.
+        costs: Candidates for the logistic regression's cost.
+        folds: Number of folds.
+        seed: Decides the folds.
+
+    Raises:
+        InputError: shapes that disagree, features that are not finite, a label that is missing or
+            that occurs among the test samples alone, fewer than two classes, or too few groups.
+
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.integers(2, size=200)
+    >>> x = rng.normal(size=(200, 3)) + 4 * y[:, None]
+    >>> probe_features(x[:150], y[:150], x[150:], y[150:]).row()["label"]
+    1.0
+    """
+    how = _Protocol.of(probing, classifier, tuple(costs), folds, seed)
+    train, test, tasks = _labeled(train_features, train_labels, test_features, test_labels)
+    return Reading(
+        results=how.measure(train, test, None if groups is None else as_array(groups)),
+        tasks=tasks,
+        samples=len(test.features),
+        folds="samples" if groups is None else "groups",
+        classifier=how.name,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Labeled:
+    """Features [N, D], the labels [N] of each task, from 0, and its number of classes."""
+
+    features: Tensor
+    labels: Mapping[str, IntArray]
+    classes: Mapping[str, int]
+
+    @classmethod
+    def of(cls, samples: Samples, name: str, features: Tensor) -> Labeled:
+        """The features of a set of samples with its labels."""
+        if not samples.tasks:
+            raise InputError("no task to probe: give the samples labels")
+        labels = {t: samples.sets[name].labels[t].astype(np.int64) for t in samples.tasks}
+        classes = {task: one.classes for task, one in samples.tasks.items()}
+        return cls(as_features(features), labels, classes)
+
+
+def _labeled(
+    train_features: Features, train_labels: Any, test_features: Features, test_labels: Any
+) -> tuple[Labeled, Labeled, dict[str, Task]]:
+    """Samples to fit on and to score on, with labels as places among the sorted classes."""
+    points = [as_features(train_features), as_features(test_features)]
+    if points[0].shape[1] != points[1].shape[1]:
+        raise InputError(
+            f"{points[0].shape[1]} train features, but {points[1].shape[1]} test features"
+        )
+    given = [x if isinstance(x, Mapping) else {"label": x} for x in (train_labels, test_labels)]
+    if set(given[0]) != set(given[1]) or not given[0]:
+        raise InputError(
+            f"the tasks to fit on and to score must be the same: {sorted(given[0])} and "
+            f"{sorted(given[1])}"
+        )
+    tasks, coded = {}, ({}, {})  # type: ignore[var-annotated]
+    for task, labels in given[0].items():
+        try:
+            classes, fitted = as_codes(labels)
+            own, scored = as_codes(given[1][task])
+        except InputError as problem:
+            raise InputError(f"task {task!r}: {problem}") from None
+        for codes, x in zip((fitted, scored), points, strict=True):
+            if len(codes) != len(x):
+                raise InputError(f"task {task!r}: {len(codes)} labels for {len(x)} samples")
+        if new := sorted(set(own.tolist()) - set(classes.tolist())):
+            raise InputError(f"task {task!r}: no sample to fit on has the test label {new[0]!r}")
+        places = np.searchsorted(classes, own)
+        coded[0][task], coded[1][task] = fitted, places[scored]
+        tasks[task] = Task(len(classes), names=tuple(map(str, classes.tolist())))
+    counts = {name: task.classes for name, task in tasks.items()}
+    return Labeled(points[0], coded[0], counts), Labeled(points[1], coded[1], counts), tasks
+
+
+# --------------------------------------------------------------------------- extracting features
+
+
+@torch.inference_mode()
+def extract(
+    method: Method,
+    samples: Samples,
+    name: str,
+    subsets: Sequence[Sequence[int]],
+    probing: Probing = "ours",
+) -> list[Tensor]:
+    """The features of every sample of a set, for each subset of the modalities.
+
+    Args:
+        method: In evaluation mode.
+        samples: On the method's device.
+        name: Of the set.
+        subsets: Lists of modalities.
+        probing: `ours` takes the clean items, `authors` one random light view of each.
+
+    Returns:
+        float32 [N, D] for each subset.
+    """
+    with numerics("float32", samples.device):
+        codes_of = _codes_of_clean if probing == "ours" else _codes_of_light_views
+        parts = [method.combine(codes, subsets) for codes in codes_of(method, samples, name)]
+    return [torch.cat(features).float() for features in zip(*parts, strict=True)]
+
+
+def _codes_of_clean(method: Method, samples: Samples, name: str) -> Iterator[list[Tensor]]:
+    """The codes of the clean items of consecutive samples.
+
+    Every item is encoded once for each modality that shows it, not once for each of its samples:
+    ten thousand pairs of the paper's preset are made of 2,400 images.
+    """
+    generator = torch.Generator(samples.device)  # clean items use none of its randomness
+    rows, tables = samples.rows_of(name), samples.items[samples.sets[name].table]
+    shown = [column.unique() for column in rows.unbind(1)]
+    codes = []
+    for m, (own, items) in enumerate(zip(shown, tables, strict=True)):
+        clean = samples.modalities[m].defaults.clean
+        parts = [
+            method.encode(_view(clean, items[part], generator), m) for part in own.split(BATCH)
+        ]
+        codes.append(torch.cat(parts))
+    for part in rows.split(BATCH):
+        yield [
+            code[torch.searchsorted(own, column.contiguous())]
+            for code, own, column in zip(codes, shown, part.unbind(1), strict=True)
+        ]
+
+
+def _codes_of_light_views(method: Method, samples: Samples, name: str) -> Iterator[list[Tensor]]:
+    """The codes of consecutive samples, a new light view of each item each time."""
+    generator = torch.Generator(samples.device)
+    generator.manual_seed(VIEW_SEED)
+    for rows in samples.rows_of(name).split(BATCH):
+        batch = samples.batch(name, rows)
+        yield [method.encode(x, m) for m, x in enumerate(_light_views(samples, batch, generator))]
+
+
+def _light_views(samples: Samples, batch: Batch, generator: torch.Generator) -> Iterable[Tensor]:
+    """Light views of a batch, drawn sample by sample where all modalities are alike."""
+    kinds = {(m.kind, m.shape) for m in samples.modalities}
+    light = [m.defaults.light for m in samples.modalities]
+    if len(kinds) > 1:
+        return [_view(views, x, generator) for views, x in zip(light, batch, strict=True)]
+    together = torch.stack(batch, dim=1)
+    made = _view(light[0], together.flatten(0, 1), generator)
+    return list(made.view(*together.shape[:2], *made.shape[1:]).unbind(1))
+
+
+def _view(views: Views, items: Tensor, generator: torch.Generator) -> Tensor:
+    """One view of each item."""
+    parameters = views.draw(len(items), tuple(items.shape[1:]), generator, items.device)
+    return views.apply(items, parameters)
+
+
+# --------------------------------------------------------------------------- fitting
+
+
+@dataclass(frozen=True, eq=False)
+class FittedProbe:
+    """One task's probe, fitted on the samples to fit on alone.
+
+    Attributes:
+        model: Its `log_probabilities` of features [N, D] are [N, C], or [1, N, C].
+        held_out_accuracy: Mean held-out macro accuracy, of the chosen cost where there is one.
+        cost: The chosen C; None for a classifier without one.
+        held_out: The same accuracy for every cost tried.
+        balanced: The class-balanced probe of a binary task, with a cost of its own, if fitted.
+    """
+
+    model: LinearModels | FittedClassifier
+    held_out_accuracy: float
+    cost: float | None = None
+    held_out: Mapping[float, float] = field(default_factory=dict)
+    balanced: FittedProbe | None = None
+
+
+@dataclass(frozen=True)
+class _Protocol:
+    """How probes are fitted."""
+
+    probing: Probing
+    name: str
+    classifier: Classifier | None
+    costs: tuple[float, ...]
+    folds: int
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        probing: str,
+        classifier: str | Classifier | None,
+        costs: tuple[float, ...] | None = None,
+        folds: int = FOLDS,
+        seed: int = FOLD_SEED,
+    ) -> _Protocol:
+        kind = read_protocol(probing)
+        name, chosen = find_classifier(classifier)
+        if kind == "authors" and chosen is not None:
+            raise InputError("the authors' protocol has its own classifier: use probing='ours'")
+        return cls(kind, name, chosen, COSTS if costs is None else costs, folds, seed)
+
+    def measure(self, train: Labeled, test: Labeled, groups: Any | None) -> dict[str, ProbeResult]:
+        """Fit a probe for each task and score it; `groups` as in `probe_features`."""
+        return score_probes(self.fit(train, groups), test)
+
+    def fit(self, train: Labeled, groups: Any | None) -> dict[str, FittedProbe]:
+        """A probe for each task; the tasks share their folds if there are groups."""
+        if self.probing == "authors":
+            return fit_authors_probes(train)
+        if groups is not None:
+            return self._fit_on(train, group_folds(groups, folds=self.folds, seed=self.seed))
+        probes: dict[str, FittedProbe] = {}
+        for task, labels in train.labels.items():
+            one = replace(train, labels={task: labels})
+            probes |= self._fit_on(one, stratified_folds(labels, folds=self.folds, seed=self.seed))
+        return probes
+
+    def _fit_on(self, train: Labeled, folds: Folds) -> dict[str, FittedProbe]:
+        if folds.fit.shape[1] != len(train.features):
+            raise InputError(
+                f"groups of {folds.fit.shape[1]} samples, but {len(train.features)} to fit on"
+            )
+        if self.classifier is None:
+            return fit_logistic_probes(train, folds, self.costs)
+        return fit_classifier_probes(train, folds, self.classifier)
+
+
+def fit_logistic_probes(
+    train: Labeled, folds: Folds, costs: Sequence[float] = COSTS
+) -> dict[str, FittedProbe]:
+    """Choose each task's cost by cross-validation and refit on all samples.
+
+    All tasks × costs × folds are one batched optimization (a batch for each number of classes).
+    The best mean held-out macro accuracy wins; ties go to the lower held-out cross-entropy, then to
+    the lower cost. Binary tasks get a second, class-balanced probe with a cost of its own. Features
+    are standardized by the samples that each fold fits on, and by all of them in the end.
+
+    Args:
+        train: The samples to fit on.
+        folds: Over these samples.
+        costs: Candidates for C.
+
+    Raises:
+        InputError: no cost, a cost that is not positive, or a task with one class.
+    """
+    grid = sorted(set(costs))
+    if not grid:
+        raise InputError("no cost to choose from")
+    # Each task, and once more class-balanced if it is binary.
+    variants = [(task, False) for task in train.labels]
+    variants += [(task, True) for task in train.labels if train.classes[task] == 2]
+    scores = _cross_validate(train, variants, grid, folds)
+    best = [_best(accuracy, bits) for accuracy, bits in scores]
+    problems = [
+        Problem.of(train.labels[task], grid[k], balanced=balanced, classes=train.classes[task])
+        for (task, balanced), k in zip(variants, best, strict=True)
+    ]
+    models = fit_problems([Design.of(train.features, standardize=True)], problems)
+    probes: dict[str, FittedProbe] = {}
+    # From the last: a task's balanced variant comes after its plain one and goes into it.
+    for b, (task, _) in reversed(list(enumerate(variants))):
+        C, one = train.classes[task], models.select(slice(b, b + 1))
+        one = replace(one, weights=one.weights[:, :C], biases=one.biases[:, :C])
+        held_out = dict(zip(grid, scores[b][0].tolist(), strict=True))
+        cost = grid[best[b]]
+        probes[task] = FittedProbe(one, held_out[cost], cost, held_out, probes.get(task))
+    return {task: probes[task] for task in train.labels}
+
+
+def _cross_validate(
+    train: Labeled, variants: Sequence[tuple[str, bool]], grid: Sequence[float], folds: Folds
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Mean held-out macro accuracy and cross-entropy (bits) of each cost, for each variant."""
+    features, labels, classes = train.features, train.labels, train.classes
+    designs = [Design.of(features[torch.from_numpy(mask)], standardize=True) for mask in folds.fit]
+    problems = [
+        Problem.of(labels[task][mask], cost, design=f, balanced=balanced, classes=classes[task])
+        for f, mask in enumerate(folds.fit)
+        for task, balanced in variants
+        for cost in grid
+    ]
+    models = fit_problems(designs, problems)
+    scores = []
+    for f, mask in enumerate(folds.validate):
+        truths = [labels[task][mask] for task, _ in variants for _ in grid]
+        one = models.select(slice(f * len(truths), (f + 1) * len(truths)))
+        tables = one.log_probabilities(features[torch.from_numpy(mask)]).cpu().numpy()
+        scores.append([_scores(t, p) for t, p in zip(truths, tables, strict=True)])
+    mean = np.mean(scores, axis=0).reshape(len(variants), len(grid), 2)
+    return [(table[:, 0], table[:, 1]) for table in mean]
+
+
+def _scores(labels: IntArray, log_probabilities: FloatArray) -> tuple[float, float]:
+    """Macro accuracy and cross-entropy (bits)."""
+    guess, C = log_probabilities.argmax(axis=1), log_probabilities.shape[1]
+    return (
+        macro_accuracy(labels=labels, predictions=guess, classes=C),
+        cross_entropy(labels=labels, log_probabilities=log_probabilities),
+    )
+
+
+def _best(accuracy: FloatArray, bits: FloatArray) -> int:
+    """Position of the highest accuracy; ties go to fewer bits, then to the first."""
+    return min(range(len(accuracy)), key=lambda k: (-accuracy[k], bits[k], k))
+
+
+def fit_authors_probes(train: Labeled) -> dict[str, FittedProbe]:
+    """The authors' probe for each task, see `fit_authors`."""
+    probes = {}
+    for task, labels in train.labels.items():
+        found = fit_authors(train.features, labels, train.classes[task], task=task)
+        accuracy = found.held_out[found.cost]
+        probes[task] = FittedProbe(found.model, accuracy, found.cost, found.held_out)
+    return probes
+
+
+def fit_classifier_probes(
+    train: Labeled, folds: Folds, classifier: Classifier
+) -> dict[str, FittedProbe]:
+    """A copy of a classifier for each task, fitted on all samples, and its held-out accuracy."""
+    probes = {}
+    for task, labels in train.labels.items():
+        C, accuracies = train.classes[task], []
+        for fit, validate in zip(folds.fit, folds.validate, strict=True):
+            points = train.features[torch.from_numpy(fit)]
+            model = FittedClassifier.fit(classifier, points, labels[fit], C)
+            table = model.log_probabilities(train.features[torch.from_numpy(validate)])
+            accuracies.append(_scores(labels[validate], table)[0])
+        whole = FittedClassifier.fit(classifier, train.features, labels, C)
+        probes[task] = FittedProbe(whole, float(np.mean(accuracies)))
+    return probes
+
+
+# --------------------------------------------------------------------------- scoring
+
+
+def score_probes(probes: Mapping[str, FittedProbe], test: Labeled) -> dict[str, ProbeResult]:
+    """Score fitted probes on samples that they have not seen; nothing is fitted or chosen here."""
+    return {
+        task: _score(probe, test.features, test.labels[task], test.classes[task])
+        for task, probe in probes.items()
+    }
+
+
+def _score(probe: FittedProbe, features: Tensor, labels: IntArray, classes: int) -> ProbeResult:
+    found = probe.model.log_probabilities(features)
+    table: FloatArray = found[0].cpu().numpy() if isinstance(found, Tensor) else found
+    guess = table.argmax(axis=1)
+    auc = roc_auc(labels=labels, scores=table[:, 1] - table[:, 0]) if classes == 2 else None
+    balanced = probe.balanced
+    return ProbeResult(
+        cost=probe.cost,
+        held_out_accuracy=probe.held_out_accuracy,
+        macro_accuracy=macro_accuracy(labels=labels, predictions=guess, classes=classes),
+        cross_entropy=cross_entropy(labels=labels, log_probabilities=table),
+        roc_auc=auc,
+        log_probabilities=table,
+        confusion=confusion(labels=labels, predictions=guess, classes=classes),
+        balanced=_score(balanced, features, labels, classes) if balanced else None,
+    )
