@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 import torch
 from tiny_runs import TINY_MODEL, fitting
+from typer.testing import CliRunner
 
+from trifeature.cli.data import app
 from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.methods import METHODS
 from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, RunSettings, run_preset
@@ -21,12 +24,13 @@ from trifeature.comm.training import load_run, train
 from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
 from trifeature.modality import KINDS
+from trifeature.pid import MEASURES
 from trifeature.probes.protocol import probe
 from trifeature.samples import Samples
 from trifeature.views import VIEW_KINDS
 
 HERE = Path(__file__).parent
-TABLES: list[dict[str, Any]] = [METHODS, OPTIONS, KINDS, ENCODERS, VIEW_KINDS]
+TABLES: list[dict[str, Any]] = [METHODS, OPTIONS, KINDS, ENCODERS, VIEW_KINDS, MEASURES]
 """Where parts are registered."""
 
 
@@ -108,6 +112,17 @@ def test_a_kind_of_modality_trains_with_every_method_and_is_probed(
         found = probe(method, data, alone=True)
         assert found.alone["sound"]["class"].macro_accuracy > 0.6
         assert RunSettings.from_json(run.to_json()) == run
+
+
+def test_a_measure_of_redundancy_is_known_to_the_command_line(
+    plugin: Callable[[str], ModuleType],
+) -> None:
+    plugin("common")
+    for name, redundancy in (("RDN", 1.0), ("AND", 0.0), ("ALL4", 1.0)):
+        line = ["pid", "show", name, "--measure", "common", "--format", "json"]
+        rows = json.loads(CliRunner().invoke(app, line).stdout)
+        assert [row["measure"] for row in rows] == ["common"] * 4
+        assert rows[0]["bits"] == pytest.approx(redundancy)
 
 
 def test_a_part_is_registered_once(plugin: Callable[[str], ModuleType]) -> None:

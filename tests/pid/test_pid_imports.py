@@ -36,6 +36,14 @@ def test_tables_and_samples_need_neither_torch_nor_matplotlib_nor_scipy(statemen
     assert loaded(statement) & slow == set()
 
 
+def test_the_command_loads_what_it_needs() -> None:
+    """Half a second of CPU."""
+    program = "import sys; from trifeature.cli import trifeature_main\n"
+    program += "sys.argv = ['trifeature', 'pid', 'show', 'AND']\n"
+    program += "try: trifeature_main()\nexcept SystemExit: pass"
+    assert loaded(program) & {"torch", "matplotlib", "scipy", "pandas"} == set()
+
+
 @pytest.mark.processes  # Loads torch.
 def test_representations_load_torch_when_first_used() -> None:
     assert "torch" in loaded("from trifeature.pid import dual_atoms")

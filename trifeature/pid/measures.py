@@ -152,24 +152,23 @@ def register_measure(name: str, measure: Measure) -> None:
     """Add a measure: `decompose`, `compare` and the command line then know its name.
 
     Args:
-        name: A new name, or that of a measure registered before, which is replaced.
+        name: A name that no other measure has.
         measure: Takes p[x1, x2, y], float64 that sums to 1; returns the redundancy in bits, or a
             `Fitted` redundancy with its error.
 
     Raises:
-        InputError: the name is empty, "all", or that of a built-in measure.
+        InputError: The name is empty, "all", or that of another measure.
 
     >>> register_measure("half of MMI", lambda p: mmi_redundancy(p) / 2)
     >>> decompose([[[0.5, 0]], [[0, 0.5]]], "half of MMI").unique1
     1.0
     >>> del MEASURES["half of MMI"]
     """
-    if not name or name == "all" or name in _BUILT_IN:
-        raise InputError(f"a measure cannot be called {name!r}: choose another name")
+    if not name or name == "all":
+        raise InputError(f"a measure cannot be called {name!r}")
+    if name in MEASURES:
+        raise InputError(f"a measure called {name!r} exists already")
     MEASURES[name] = measure
-
-
-_BUILT_IN = frozenset(MEASURES)
 
 
 def decompose(
