@@ -30,7 +30,7 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "probes.classifiers": ("register_classifier",),
     "probes.logistic": ("LogisticProbe",),
     "probes.protocol": ("probe", "probe_features"),
-    "pid": ("atoms_of_columns", "broja", "estimate"),
+    "pid": ("atoms_of_columns", "broja", "dual_atoms", "estimate", "register_measure"),
 }
 """The public names by the module that each is defined in."""
 
@@ -63,7 +63,9 @@ if TYPE_CHECKING:
     from trifeature.modality import register_kind as register_kind
     from trifeature.pid import atoms_of_columns as atoms_of_columns
     from trifeature.pid import broja as broja
+    from trifeature.pid import dual_atoms as dual_atoms
     from trifeature.pid import estimate as estimate
+    from trifeature.pid import register_measure as register_measure
     from trifeature.probes.classifiers import register_classifier as register_classifier
     from trifeature.probes.logistic import LogisticProbe as LogisticProbe
     from trifeature.probes.protocol import probe as probe
