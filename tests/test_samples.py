@@ -240,7 +240,9 @@ def test_the_encoder_of_a_modality_is_its_own_the_runs_or_its_kinds() -> None:
     assert kinds == ["Sequential", "Identity"]
     tokens = method.encode(data.items["all"][1][:2], 1)
     assert tokens.shape == (2, 4, SIZES["width"])  # one token a feature
-    with pytest.raises(InputError, match="encoder small reads image, and modality 'a' is of kind"):
+    with pytest.raises(
+        InputError, match="encoder small accepts image, but modality 'a' is of kind"
+    ):
         new_method(settings("comm"), vectors(encoders={"a": "small"}))
 
 

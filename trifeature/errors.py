@@ -19,7 +19,7 @@ class NotFiniteError(InputError):
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the message names the run, the step and the cause."""
+    """Training cannot continue; the message names the run, the step and the cause."""
 
 
 def check_name(kind: str, name: str, options: Iterable[str]) -> str:

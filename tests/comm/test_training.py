@@ -604,7 +604,7 @@ def test_a_checkpoint_of_another_kind_of_device_is_refused(
     tensors, note = read_tensors(folder / CHECKPOINT)
     of_a_gpu = torch.zeros(16, dtype=torch.uint8)  # seed and offset
     write_tensors(folder / CHECKPOINT, {**tensors, "generator": of_a_gpu}, note)
-    with pytest.raises(InputError, match="another kind of device than cpu: go on there"):
+    with pytest.raises(InputError, match="another kind of device than cpu: continue there"):
         train(data, RUN, folder)
 
 

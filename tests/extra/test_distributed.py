@@ -460,7 +460,7 @@ def test_alone_a_share_is_the_whole_batch() -> None:
     x = torch.randn(4, 2)
     assert share.whole
     assert share.gather(x) is x
-    assert ShareExchange(ALONE).own(4, copies=2) is None
+    assert ShareExchange(ALONE).local_indices(4, copies=2) is None
 
 
 def test_in_evaluation_a_method_is_alone() -> None:

@@ -1,6 +1,6 @@
-"""Encoders: what reads one modality's items, by name; others are registered from outside.
+"""Encoders of single modalities, by name; `register_encoder` adds others.
 
-N samples, C channels, F features of a vector, T steps, D width of the fusion.
+N samples, C channels, F features of a vector, T tokens, D width of the fusion.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Encoder:
-    """How an encoder is made.
+    """A constructor of encoders.
 
     Attributes:
-        make: From the shape of one item to a network: items [N, *shape] to maps [N, C, h, w],
-            tokens [N, T, F] or vectors [N, F].
-        kinds: Kinds of modality that it reads.
+        make: Takes the shape of one item and returns a network from items [N, *shape] to maps
+            [N, C, h, w], tokens [N, T, F] or vectors [N, F].
+        kinds: Kinds of modality that it accepts.
     """
 
     make: Callable[[Shape], nn.Module]
@@ -40,51 +40,63 @@ ENCODERS: Final[dict[str, Encoder]] = {}
 
 
 def register_encoder(name: str, make: Callable[[Shape], nn.Module], *kinds: str) -> None:
-    """Add an encoder that reads modalities of some kinds.
+    """Add an encoder.
+
+    Args:
+        name: Name of the encoder in settings and on the command line.
+        make: See `Encoder.make`.
+        kinds: Kinds of modality that it accepts, at least one.
 
     Raises:
-        InputError: an encoder of this name exists already, or no kind is named.
+        InputError: an encoder of this name exists already, or no kind is given.
     """
     if name in ENCODERS:
         raise InputError(f"an encoder called {name!r} exists already")
     if not kinds:
-        raise InputError(f"encoder {name!r} must name the kinds of modality that it reads")
+        raise InputError(
+            f"encoder {name!r} must name at least one kind of modality that it accepts"
+        )
     ENCODERS[name] = Encoder(make, kinds)
     if name not in ENCODER_NAMES:
         ENCODER_NAMES.append(name)
 
 
-def encoder_name(settings: RunSettings, modality: Modality, place: int) -> str:
-    """The encoder of a run's modality.
+def encoder_name(settings: RunSettings, modality: Modality, index: int) -> str:
+    """The name of the encoder of a modality.
 
-    The modality's own comes first, then the run's where it reads this kind, then the kind's
-    default.
+    This is the modality's own encoder, if it has one; otherwise the run's, if it accepts this kind;
+    otherwise the default of the kind.
+
+    Args:
+        settings: Settings of the run.
+        modality: The modality.
+        index: Its index among the modalities of the data.
 
     Raises:
-        InputError: there is no such encoder, or the modality's own does not read its kind.
+        InputError: there is no such encoder, or the modality's own does not accept its kind.
     """
     if modality.encoder is not None:
         chosen = ENCODERS[check_name("encoder", modality.encoder, ENCODERS)]
         if modality.kind not in chosen.kinds:
             raise InputError(
-                f"encoder {modality.encoder} reads {' or '.join(chosen.kinds)}, and modality "
+                f"encoder {modality.encoder} accepts {' or '.join(chosen.kinds)}, but modality "
                 f"{modality.name!r} is of kind {modality.kind}"
             )
         return modality.encoder
-    given = settings.encoder_of(place)
+    given = settings.encoder_of(index)
     return given if modality.kind in ENCODERS[given].kinds else modality.defaults.encoder
 
 
-def make_encoder(settings: RunSettings, modality: Modality, place: int) -> nn.Module:
-    """A new encoder for a run's modality at its place."""
-    return ENCODERS[encoder_name(settings, modality, place)].make(modality.shape)
+def make_encoder(settings: RunSettings, modality: Modality, index: int) -> nn.Module:
+    """Make an untrained encoder for the modality at an index."""
+    return ENCODERS[encoder_name(settings, modality, index)].make(modality.shape)
 
 
-# --------------------------------------------------------------------------- what encoders give
+# --------------------------------------------------------------------------- outputs of encoders
 
 
 def output_shape(encoder: nn.Module, modality: Modality) -> Shape:
-    """Shape of an encoder's output for one item, without the batch.
+    """Shape of an encoder's output for one item, without the batch dimension.
 
     Raises:
         InputError: the item is too small for the encoder, or the output is neither maps, tokens
@@ -103,7 +115,7 @@ def output_shape(encoder: nn.Module, modality: Modality) -> Shape:
         encoder.train(was_training)
     if not 2 <= out.ndim <= 4:
         raise InputError(
-            f"an encoder gives maps [N, C, h, w], tokens [N, T, F] or vectors [N, F], not "
+            f"an encoder must return maps [N, C, h, w], tokens [N, T, F] or vectors [N, F], not "
             f"{list(out.shape)}"
         )
     return tuple(out.shape[1:])
@@ -116,10 +128,10 @@ def vector_encoder(encoder: nn.Module, modality: Modality, length: int) -> nn.Se
 
 
 def latent_converter(encoder: nn.Module, modality: Modality, width: int) -> nn.Module:
-    """What turns an encoder's output into tokens [N, T, D] of the fusion's width.
+    """Make the module that converts an encoder's output into tokens [N, T, D] of the fusion.
 
-    Maps become patches with fixed positions, a vector one token a feature, tokens of another width
-    are projected.
+    It makes a token of each position of maps and of each feature of a vector; tokens of another
+    width are projected linearly.
     """
     shape = output_shape(encoder, modality)
     if len(shape) == 3:
@@ -130,7 +142,7 @@ def latent_converter(encoder: nn.Module, modality: Modality, width: int) -> nn.M
 
 
 def token_count(encoder: nn.Module, modality: Modality) -> int:
-    """How many tokens `latent_converter` makes of one item."""
+    """Number of tokens of one item after its `latent_converter`."""
     shape = output_shape(encoder, modality)
     return shape[1] * shape[2] if len(shape) == 3 else shape[0]
 
@@ -155,8 +167,8 @@ def alexnet_maps_unpooled(shape: Shape = (3, 112, 112)) -> nn.Module:
 def small_maps(shape: Shape = (3, 32, 32), width: int = 24) -> nn.Module:
     """Three strided convolutions: [N, C, 32, 32] to maps [N, 4·width, 4, 4].
 
-    A 4 × 4 kernel of stride 2 does the work of a 3 × 3 kernel and a 2 × 2 average in less than
-    half the time, most of which pooling takes on a CPU; channels-last saves a third more.
+    A 4 × 4 kernel of stride 2 replaces a 3 × 3 kernel with 2 × 2 average pooling at less than half
+    the time on a CPU, where pooling is slow. The channels-last layout saves another third.
     """
     layers: list[nn.Module] = []
     channels = shape[0]
@@ -182,12 +194,12 @@ def resnet50_maps(shape: Shape = (3, 224, 224)) -> nn.Module:
 
 
 def mlp(shape: Shape, hidden: int = 64, out: int = 32) -> nn.Module:
-    """Two linear layers with a ReLU between: vectors [N, F] to [N, 32]."""
+    """Two linear layers with a ReLU between them: vectors [N, F] to [N, out]."""
     return nn.Sequential(nn.Linear(shape[0], hidden), nn.ReLU(inplace=True), nn.Linear(hidden, out))
 
 
 def identity(_: Shape) -> nn.Module:
-    """The vector itself [N, F]; the latent converter makes a token of each feature."""
+    """The identity on vectors [N, F]; the latent converter then makes a token of each feature."""
     return nn.Identity()
 
 

@@ -1,4 +1,4 @@
-"""Contrastive losses: InfoNCE, written once, and the terms that CoMM adds up.
+"""Contrastive losses: InfoNCE in its variants, and the terms of CoMM's loss.
 
 N samples in a batch, D dimensions of an embedding, M modalities.
 """
@@ -22,30 +22,30 @@ NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
 def info_nce(
     z_a: Tensor, z_b: Tensor, temperature: float | Tensor = 0.1, negatives: Negatives = "both"
 ) -> Tensor:
-    """Symmetric NT-Xent between two views of a batch; lower is better aligned.
+    """Symmetric NT-Xent between two views of a batch; a lower value means better alignment.
 
-    Rows are normalized to unit length first. With `negatives="both"`, for each of the 2N
+    Embeddings are normalized to unit length first. With `negatives="both"`, for each of the 2N
     embeddings z and its positive z⁺, the other view of the same sample,
 
         ℓ(z) = −log( exp(z·z⁺/τ) / Σ_{w ≠ z} exp(z·w/τ) ),
 
-    the sum over all 2N − 1 other embeddings of both views, and the loss is the mean of ℓ. It
+    where the sum is over the 2N − 1 other embeddings of both views. The loss is the mean of ℓ. It
     equals log(2N − 1) when all embeddings coincide (Chen et al. 2020, SimCLR; the authors' code
-    of CoMM). `negatives="cross"` leaves out the embeddings of the same view, still in both
-    directions: the loss of CLIP (Radford et al. 2021). With `negatives="algorithm1"` it is the
-    printed Algorithm 1 of Dufumier et al. (2025): one direction, negatives from the other view
-    only, the positive left out of the denominator,
+    of CoMM). `negatives="cross"` omits the embeddings of the same view from the sum, in both
+    directions: the loss of CLIP (Radford et al. 2021). `negatives="algorithm1"` is Algorithm 1 as
+    printed in Dufumier et al. (2025): one direction, negatives from the other view only, and no
+    positive in the denominator,
 
         ℓ(a_k) = −log( exp(a_k·b_k/τ) / Σ_{l ≠ k} exp(a_k·b_l/τ) ).
 
     Args:
         z_a: float [..., N, D], embeddings of the first view.
-        z_b: float [..., N, D], embeddings of the second view, row k the same sample as in `z_a`.
-        temperature: τ > 0; a scalar tensor where it is learned.
-        negatives: Which embeddings a positive is compared with.
+        z_b: float [..., N, D], embeddings of the second view; index k is the same sample in both.
+        temperature: τ > 0; a scalar tensor if it is learned.
+        negatives: The embeddings in the denominator.
 
     Returns:
-        float [...], in nats: one loss for each leading index.
+        float [...] in nats, one loss for each leading index.
 
     Raises:
         InputError: the shapes differ, there are fewer than two samples, or τ is not positive.
@@ -63,7 +63,7 @@ def info_nce(
     if isinstance(temperature, float | int) and not temperature > 0:
         raise InputError(f"temperature must be positive, not {temperature}")
     with torch.autocast(z_a.device.type, enabled=False):
-        # Logits reach 1/τ: in bfloat16 they would be a few percent off.
+        # Logits are as large as 1/τ; in bfloat16 their error would be a few percent of a nat.
         full = torch.promote_types(z_a.dtype, torch.float32)
         a, b = F.normalize(z_a.to(full), dim=-1), F.normalize(z_b.to(full), dim=-1)
         return _info_nce(a, b, temperature, negatives)
@@ -71,6 +71,7 @@ def info_nce(
 
 def _info_nce(a: Tensor, b: Tensor, temperature: float | Tensor, negatives: Negatives) -> Tensor:
     """`info_nce` of unit vectors [..., N, D]."""
+    # Mean of ℓ = mean of log Σ exp(logit) over the denominator − mean of the positives' logits.
     if negatives != "both":
         logits = a @ b.transpose(-1, -2) / temperature
         positives = logits.diagonal(dim1=-2, dim2=-1).mean(-1)
@@ -85,8 +86,8 @@ def _info_nce(a: Tensor, b: Tensor, temperature: float | Tensor, negatives: Nega
 
 def _logsumexp_of_others(logits: Tensor) -> Tensor:
     """Log Σ exp over each row of [..., K, K] without its diagonal element: [..., K]."""
-    itself = torch.eye(logits.shape[-1], dtype=torch.bool, device=logits.device)
-    return logits.masked_fill(itself, -math.inf).logsumexp(-1)
+    diagonal = torch.eye(logits.shape[-1], dtype=torch.bool, device=logits.device)
+    return logits.masked_fill(diagonal, -math.inf).logsumexp(-1)
 
 
 def comm_terms(
@@ -98,14 +99,14 @@ def comm_terms(
     """The terms of CoMM's loss, each an estimate of −I up to a constant, in nats.
 
     `L` = NTX(z′, z″) aligns the fused embeddings of two views of all modalities. For each
-    modality i, `L_i` = ½ [NTX(z_i′, z″) + NTX(z_i″, z′)] aligns the embedding that sees this
-    modality alone with the fused one *of the other view* (Dufumier et al. 2025, eq. 7, as in
-    their code). All are evaluated as one batch.
+    modality i, `L_i` = ½ [NTX(z_i′, z″) + NTX(z_i″, z′)] aligns the embedding of this modality
+    alone with the fused embedding *of the other view* (Dufumier et al. 2025, eq. 7, as in their
+    code). All terms are evaluated as one batch.
 
     Args:
         views: z′ and z″, float [N, D], fused from all modalities.
-        unimodal: For each modality (z_i′, z_i″), float [N, D]; the same tensor twice where z_i
-            comes from the plain image, as in the paper's Algorithm 1.
+        unimodal: For each modality (z_i′, z_i″), float [N, D]; the same tensor twice if z_i is the
+            embedding of the plain item, as in the paper's Algorithm 1.
         temperature: τ > 0.
         negatives: See `info_nce`.
 
@@ -121,7 +122,7 @@ def comm_terms(
 
 
 def loss_names(modalities: int) -> tuple[str, ...]:
-    """The choices of what to minimize: L_CoMM, L, L_i, L_1, … L_M.
+    """The names of the losses that can be minimized: L_CoMM, L, L_i, L_1, … L_M.
 
     >>> loss_names(2)
     ('L_CoMM', 'L', 'L_i', 'L_1', 'L_2')
@@ -130,7 +131,7 @@ def loss_names(modalities: int) -> tuple[str, ...]:
 
 
 def terms_of(loss: str, modalities: int) -> tuple[str, ...]:
-    """The terms that a choice adds up: all for `L_CoMM`, every unimodal one for `L_i`."""
+    """The terms of a loss: all for `L_CoMM`, all unimodal ones for `L_i`, otherwise one."""
     unimodal = tuple(f"L_{m + 1}" for m in range(modalities))
     return {"L_CoMM": ("L", *unimodal), "L_i": unimodal}.get(loss, (loss,))
 
@@ -138,7 +139,7 @@ def terms_of(loss: str, modalities: int) -> tuple[str, ...]:
 def combine(terms: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
     """The mean of the named terms.
 
-    The paper writes their sum; the mean differs by a factor that AdamW does not see, and keeps
-    the numbers of the choices comparable.
+    The paper writes their sum. The mean differs by a constant factor, to which AdamW is nearly
+    invariant, and makes the values of different losses comparable.
     """
     return torch.stack([terms[name] for name in names]).mean()

@@ -1,4 +1,4 @@
-"""The parts of CoMM's network beside the encoders: latent converters, fusion, projection head.
+"""The modules of CoMM's network after the encoders: latent converters, fusion, projection head.
 
 N samples, M modalities, T tokens, D fusion width, H heads, G subsets of modalities.
 """
@@ -19,10 +19,10 @@ from trifeature.errors import InputError
 
 
 def sine_cosine_positions(rows: int, columns: int, width: int) -> Tensor:
-    """Fixed two-dimensional positions [rows · columns, width] (Dosovitskiy et al. 2021).
+    """Fixed two-dimensional position codes [rows · columns, width] (Dosovitskiy et al. 2021).
 
-    A quarter of the width each for sine and cosine of the column and of the row, at width / 4
-    frequencies that fall from 1 towards 1/10,000.
+    sin(ω_k · column), cos(ω_k · column), sin(ω_k · row), cos(ω_k · row), each for the width / 4
+    frequencies ω_k = 10,000^(−4k / width).
 
     Raises:
         InputError: the width is not a multiple of four.
@@ -32,12 +32,12 @@ def sine_cosine_positions(rows: int, columns: int, width: int) -> Tensor:
     quarter = width // 4
     frequencies = 10_000.0 ** -(torch.arange(quarter, dtype=torch.float64) / quarter)
     row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-    angles = [place.reshape(-1, 1) * frequencies for place in (column, row)]
+    angles = [index.reshape(-1, 1) * frequencies for index in (column, row)]
     return torch.cat([wave for a in angles for wave in (a.sin(), a.cos())], dim=1).float()
 
 
 class PatchEmbedding(nn.Module):
-    """Latent converter for a CNN: maps [N, C, h, w] to tokens [N, h·w, D] with fixed positions."""
+    """Latent converter for a CNN: maps [N, C, h, w] to tokens [N, h·w, D] with position codes."""
 
     positions: Tensor
 
@@ -48,7 +48,7 @@ class PatchEmbedding(nn.Module):
         self.register_buffer("positions", positions, persistent=False)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """A 1 × 1 convolution of the maps, its pixels as tokens."""
+        """Project each position of the maps to a token and add its position code."""
         tokens: Tensor = self.project(maps.flatten(2).transpose(1, 2))
         return tokens + self.positions
 
@@ -66,7 +66,7 @@ class FeatureTokenizer(nn.Module):
         self.bias = nn.Parameter(torch.empty(features, width).uniform_(-bound, bound))
 
     def forward(self, vector: Tensor) -> Tensor:
-        """One token for each feature."""
+        """Tokens [N, C, D] of vectors [N, C]."""
         return vector[:, :, None] * self.weight + self.bias
 
 
@@ -76,20 +76,25 @@ class FeatureTokenizer(nn.Module):
 class AttentionFusion(nn.Module):
     """One pre-LayerNorm Transformer block over [CLS] and the tokens of all modalities.
 
-    Only CLS is read, so only its row of the attention is computed, and every subset of the
-    modalities shares the work: the query is the same for every sample, so the key weights fold
-    into one vector a head, and the values are projected after the tokens have been averaged.
-    This is the same function as the whole block (tested against it) for a small part of its cost.
+    Only the output at CLS is used, so only its row of the attention is computed. Two identities
+    make it cheap; x_t are the normalized tokens, q_h, K_h, V_h the query, key and value of head h:
 
-    No modality embedding, no dropout; QuickGELU in the feed-forward part; initial deviations as
-    in the authors' code: D^-½ for the attention's input, (2D)^-½ for its output and for both
-    layers of the feed-forward part.
+    - The query comes from CLS alone and is the same for every sample, so the scores
+      q_h · (K_h x_t) = (K_hᵀ q_h) · x_t need one vector K_hᵀ q_h a head.
+    - Σ_t a_t (V_h x_t) = V_h (Σ_t a_t x_t): tokens are averaged before they are projected.
+
+    All subsets of modalities use the same scores. The result equals that of the whole block (tested
+    against it) at a small part of its cost.
+
+    There is no modality embedding and no dropout. The feed-forward part uses QuickGELU. Initial
+    standard deviations are those of the authors' code: D^-½ for query, key and value, (2D)^-½ for
+    the attention's output and both feed-forward layers.
 
     Args:
         width: D.
         heads: H, a divisor of D.
-        masking: How a modality is left out: `remove` its tokens (the authors' code), or put a
-            `learned` mask token in place of each (the paper's text).
+        masking: Treatment of absent modalities: `remove` drops their tokens (the authors' code),
+            `learned` replaces each of them by a learned mask token (the paper's text).
 
     Raises:
         InputError: the heads do not divide the width.
@@ -104,7 +109,7 @@ class AttentionFusion(nn.Module):
         self.mask = nn.Parameter(torch.randn(width)) if masking == "learned" else None
         self.norm_attention = nn.LayerNorm(width)
         self.query = nn.Linear(width, width)
-        # A bias of the keys adds the same to every token's score, which softmax ignores.
+        # A bias of the keys would add the same number to every score; softmax is invariant to it.
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
@@ -132,12 +137,12 @@ class AttentionFusion(nn.Module):
 
         Args:
             tokens: For each modality float [N, T_m, D].
-            subsets: G lists of modalities to look at.
-            present: For each modality bool [N, T_m], False where a sample's token is left out; all
-                are present when None. A sample without any token attends to CLS alone.
+            subsets: G lists of modalities; the others are absent.
+            present: For each modality bool [N, T_m], False where a sample's token is absent; None
+                if all are present. A sample without tokens attends to CLS alone.
 
         Returns:
-            float [G, N, D], the CLS row after the block and the final LayerNorm.
+            float [G, N, D], the output at CLS after the final LayerNorm.
         """
         sequence = self._sequence(tokens)
         counts = self._counts(tokens, subsets)
@@ -148,7 +153,7 @@ class AttentionFusion(nn.Module):
         return self._after_attention(pooled.unflatten(1, weights.shape[1:3]))
 
     def _sequence(self, tokens: Sequence[Tensor]) -> Tensor:
-        """Normalized CLS, the mask token if there is one, and all tokens: [N, 1 (+1) + T, D]."""
+        """Normalized CLS token, mask token if there is one, and all tokens: [N, 1 (+1) + T, D]."""
         N = tokens[0].shape[0]
         extra: list[Tensor] = [self.cls] if self.mask is None else [self.cls, self.mask]
         head = torch.stack(extra).expand(N, -1, -1).to(tokens[0].dtype)
@@ -156,10 +161,11 @@ class AttentionFusion(nn.Module):
         return normalized
 
     def _counts(self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> Tensor:
-        """How often each place of the sequence occurs in each subset: [1, G, 1 (+1) + T].
+        """Multiplicity of each token of the sequence in each subset: [1, G, 1 (+1) + T].
 
-        Equal tokens attend alike, so n mask tokens are one whose score is raised by log n. Filled
-        in place: a copy from the host would have to wait for it and break a CUDA graph.
+        n equal tokens get the same weight in softmax as one whose score is increased by log n, so
+        one mask token represents all of them. The tensor is filled on the device: a copy from the
+        host would wait for it and break a CUDA graph.
         """
         sizes = [t.shape[1] for t in tokens]
         rows = []
@@ -171,9 +177,13 @@ class AttentionFusion(nn.Module):
         return torch.stack(rows)[None]
 
     def _without_absent(self, counts: Tensor, present: Tensor) -> Tensor:
-        """Counts [N, G, places] in which the absent tokens [N, T] of each sample count zero.
+        """Set the counts of each sample's absent tokens to zero: [N, G, 1 (+1) + T].
 
-        With a learned mask token each absent token adds one to the mask token's count instead.
+        With a learned mask token, each absent token adds one to the count of the mask token.
+
+        Args:
+            counts: See `_counts`.
+            present: bool [N, T], False for absent tokens.
         """
         head = 1 if self.mask is None else 2
         body = counts[..., head:] * present[:, None]
@@ -184,7 +194,15 @@ class AttentionFusion(nn.Module):
         return torch.cat([cls, counts[..., 1:2] + hidden, body], dim=-1)
 
     def _attention(self, sequence: Tensor, log_counts: Tensor) -> Tensor:
-        """Weights of CLS's attention [N, G, H, places], by log counts [N or 1, G, places]."""
+        """Attention weights of CLS: softmax_t((K_hᵀ q_h) · x_t / √(D/H) + log n_t).
+
+        Args:
+            sequence: Normalized tokens x_t, [N, L, D], L the length of the sequence.
+            log_counts: log n_t, [N or 1, G, L].
+
+        Returns:
+            [N, G, H, L].
+        """
         D = self.cls.shape[0]
         query = self.query(self.norm_attention(self.cls)).view(self.heads, -1)
         folded = torch.einsum("hk,hkd->hd", query, self.key.weight.view(self.heads, -1, D))
@@ -192,7 +210,11 @@ class AttentionFusion(nn.Module):
         return (scores[:, None] + log_counts[:, :, None].to(scores.dtype)).softmax(-1)
 
     def _after_attention(self, pooled: Tensor) -> Tensor:
-        """Project the pooled tokens [N, G, H, D], add the residuals, feed forward: [G, N, D]."""
+        """The rest of the block, from the pooled tokens [N, G, H, D] to its output [G, N, D].
+
+        y = cls + out(V pooled), then y + contract(QuickGELU(expand(norm(y)))), then LayerNorm, with
+        QuickGELU(h) = h · sigmoid(1.702 h).
+        """
         N, G, H, D = pooled.shape
         values = torch.einsum("nghd,hkd->gnhk", pooled, self.value.weight.view(H, -1, D))
         attended = self.out(values.reshape(G, N, D) + self.value.bias)
@@ -204,10 +226,10 @@ class AttentionFusion(nn.Module):
 
 
 class LinearFusion(nn.Module):
-    """The shallow fusion of Table 4: one linear map a modality, one for all of them together.
+    """The linear fusion of Table 4: one linear map for each modality, and one for all together.
 
     Args:
-        inputs: Length of each modality's feature vector.
+        inputs: Length of each modality's vector.
         width: D.
     """
 
@@ -217,7 +239,7 @@ class LinearFusion(nn.Module):
         self.joint = nn.Linear(sum(inputs), width)
 
     def forward(self, vectors: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> Tensor:
-        """Project each subset: a single modality by its own map, all of them by the joint one.
+        """Project each subset: a single modality by its own map, all by the joint map.
 
         Args:
             vectors: For each modality float [N, F_m].
@@ -236,7 +258,9 @@ class LinearFusion(nn.Module):
             elif len(subset) == 1:
                 fused.append(self.single[subset[0]](vectors[subset[0]]))
             else:
-                raise InputError("linear fusion has a map for one modality and for all, no other")
+                raise InputError(
+                    "linear fusion has maps for one modality and for all, not for others"
+                )
         return torch.stack(fused)
 
 
@@ -244,20 +268,20 @@ class LinearFusion(nn.Module):
 
 
 class CallwiseBatchNorm(nn.BatchNorm1d):
-    """BatchNorm over [G, N, D] with statistics of its own for each of the G calls.
+    """BatchNorm of G batches [G, N, D] with separate statistics for each.
 
-    The authors' head is called once for each of six embeddings; normalizing each over its N rows
-    alone is part of the published model. This does the G calls at once. The running statistics,
-    used in evaluation, are the average over the calls.
+    The authors' code calls its head once for each of six embeddings, so each is normalized over its
+    own N samples. This module computes the G calls at once. The running statistics, used in
+    evaluation, are averages over the calls.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize each of the G batches."""
+        """Normalize each of the G batches by its own statistics: [G, N, D]."""
         G, N, D = x.shape
         if not self.training:
             return super().forward(x.reshape(G * N, D)).view(G, N, D)
         flat = x.transpose(0, 1).reshape(N, G * D)
-        # With a momentum of 1 these come back as the statistics of each call.
+        # A momentum of 1 makes these the statistics of the batches themselves.
         mean, variance = torch.zeros(2, G * D, dtype=self.weight.dtype, device=x.device)
         out = F.batch_norm(
             flat,
@@ -269,26 +293,26 @@ class CallwiseBatchNorm(nn.BatchNorm1d):
             momentum=1.0,
             eps=self.eps,
         )
-        self._track(mean.view(G, D).mean(0), variance.view(G, D).mean(0))
+        self._update_running(mean.view(G, D).mean(0), variance.view(G, D).mean(0))
         return out.view(N, G, D).transpose(0, 1)
 
     @torch.no_grad()
-    def _track(self, mean: Tensor, variance: Tensor) -> None:
+    def _update_running(self, mean: Tensor, variance: Tensor) -> None:
         momentum = 0.1
-        assert self.running_mean is not None  # noqa: S101 - it is unless tracking is off
+        assert self.running_mean is not None  # noqa: S101 - it is set unless tracking is off
         assert self.running_var is not None  # noqa: S101
         self.running_mean.lerp_(mean, momentum)
         self.running_var.lerp_(variance, momentum)
 
 
 class ProjectionHead(nn.Module):
-    """The critic's MLP: D → hidden → hidden → out, normalized and rectified after the first two.
+    """Projection head: MLP D → hidden → hidden → out, BatchNorm and ReLU after the first two.
 
     Args:
         width: D.
         hidden: Width of both hidden layers.
-        out: Length of the embeddings compared.
-        batch_norm: BatchNorm before each ReLU (the authors' code) or none (the paper's text).
+        out: Length of the embeddings that the loss compares.
+        batch_norm: BatchNorm before each ReLU (the authors' code), or none (the paper's text).
     """
 
     def __init__(self, width: int, hidden: int, out: int, *, batch_norm: bool = True) -> None:
@@ -307,15 +331,15 @@ class ProjectionHead(nn.Module):
 
 
 def decayed(name: str, parameter: Tensor) -> bool:
-    """Whether weight decay applies: to matrices and to CLS, not to biases and normalization.
+    """True if weight decay applies to a parameter: to matrices and to CLS.
 
-    As in the authors' code, where every bias and every parameter of fewer than two dimensions is
-    spared; their CLS token has three.
+    The authors' code exempts every bias and every parameter of fewer than two dimensions; their CLS
+    token has three.
     """
     matrix = parameter.ndim >= 2 and not name.endswith("bias")
     return matrix or name.endswith("fusion.cls")
 
 
 def count_parameters(module: nn.Module) -> int:
-    """How many numbers a module learns."""
+    """Number of trainable parameters of a module."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -1,13 +1,15 @@
-"""A training run's folder: settings, metrics, checkpoint and weights.
+"""The folder of a training run: settings, metrics, checkpoint and weights.
 
-`config.json` holds the settings, the origin of the data and an identifier of the training;
-`metrics.jsonl` one line an epoch, `checkpoint.safetensors` everything that exact resumption needs
-and, at the end, `weights.safetensors` the trained network. Where they were asked for, the weights
-of single epochs lie in `weights-EPOCH.safetensors`. A training that was begun anew has moved the
-files of the one before to `previous-1/`, `previous-2/`, …: files of two trainings never mix.
+- `config.json`: the settings, the origin of the data and an identifier of the training.
+- `metrics.jsonl`: one row an epoch.
+- `checkpoint.safetensors`: the state from which training resumes exactly.
+- `weights.safetensors`: the trained network, written at the end.
+- `weights-EPOCH.safetensors`: weights of single epochs, if requested.
+- `previous-1/`, `previous-2/`, …: files of earlier trainings, if the run was started over. Files of
+  two trainings are never mixed.
 
-Every file of tensors carries a digest, and nothing but finite numbers is called a checkpoint. A
-lock beside the folder, `.NAME.lock`, keeps other processes out while a run is in use.
+Every tensor file has a digest, and a checkpoint is written only if all its numbers are finite. The
+lock file `.NAME.lock` beside the folder excludes other processes while a run is open.
 """
 
 from __future__ import annotations
@@ -48,17 +50,17 @@ CONFIG, METRICS, CHECKPOINT, WEIGHTS = (
     "weights.safetensors",
 )
 CHECKPOINT_SECONDS: Final = 5.0
-"""A checkpoint is written at the end of an epoch when the last one is older than this."""
+"""Age of the last checkpoint from which the end of an epoch writes a new one."""
 
 
 @dataclass
 class TrainingState:
-    """What changes as a run proceeds.
+    """The state of a run in training.
 
     Attributes:
         learner: Method, optimizers and the generator of the views.
-        epoch: Epochs completed.
-        seconds: Spent in training steps.
+        epoch: Number of completed epochs.
+        seconds: Seconds spent in training steps.
     """
 
     learner: Any
@@ -66,17 +68,17 @@ class TrainingState:
     seconds: float = 0.0
 
 
-class Once(Protocol):
-    """Calls what must happen once, however many processes train; see `Backend.once`."""
+class RankZero(Protocol):
+    """Calls functions on rank 0 of the processes that train together; `Backend` is one."""
 
-    def once(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function in one process; its result in every process."""
+    def on_rank_zero(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function on rank 0 only; its result on every rank."""
 
 
-class InOneProcess:
-    """`Once` for a process that trains alone."""
+class SingleProcess:
+    """`RankZero` for a single process."""
 
-    def once(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def on_rank_zero(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function."""
         return function(*args, **kwargs)
 
@@ -86,12 +88,12 @@ class RunFolder:
 
     Args:
         path: The folder.
-        process: Decides which process writes.
+        process: Decides which process writes; None for this one.
     """
 
-    def __init__(self, path: Path, process: Once | None = None) -> None:
+    def __init__(self, path: Path, process: RankZero | None = None) -> None:
         self.path = path
-        self.process = process or InOneProcess()
+        self.process = process or SingleProcess()
         self._saved = time.monotonic()
         self._lock = ExitStack()
 
@@ -102,25 +104,25 @@ class RunFolder:
         path: Path,
         data: HasSamples,
         settings: RunSettings,
-        process: Once | None = None,
+        process: RankZero | None = None,
         on_wait: Callable[[], None] | None = None,
     ) -> Iterator[RunFolder]:
-        """Make a run's folder, or check that it holds this very run; locked inside the block.
+        """Open and lock a run's folder; make it if it does not exist.
 
         Args:
             path: The folder.
-            data: What the run is trained on.
-            settings: Of the run.
-            process: Decides which process writes.
-            on_wait: Called once where another process uses the folder.
+            data: The data of the run.
+            settings: The settings of the run.
+            process: Decides which process writes; None for this one.
+            on_wait: Called once if another process has the folder locked.
 
         Raises:
-            InputError: it holds another run, or something that is no run.
+            InputError: the folder holds another run, or something that is not a run.
         """
         folder = cls(path, process)
         try:
             origin = dict(data.samples().origin)
-            folder.process.once(folder._open, settings, origin, on_wait)
+            folder.process.on_rank_zero(folder._open, settings, origin, on_wait)
             yield folder
         finally:
             folder._lock.close()
@@ -128,11 +130,11 @@ class RunFolder:
     def _open(
         self, settings: RunSettings, origin: dict[str, Any], on_wait: Callable[[], None] | None
     ) -> None:
-        self._refuse_strangers()
+        self._require_run_or_nothing()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = self.path.absolute().parent / f".{self.path.absolute().name}.lock"
         self._lock.enter_context(locked(lock, on_wait))
-        self._refuse_strangers()
+        self._require_run_or_nothing()
         if self.path.exists():
             remove_leftovers(self.path)
         if not (self.path / CONFIG).exists():
@@ -143,13 +145,13 @@ class RunFolder:
                 f"{self.path} holds a run with other settings: name another folder or remove it"
             )
 
-    def _refuse_strangers(self) -> None:
-        """Refuse a folder that holds anything but a run, or what a kill left of one."""
+    def _require_run_or_nothing(self) -> None:
+        """Raise InputError unless the folder is a run, empty, or what a killed start left."""
         if (self.path / CONFIG).exists() or not self.path.exists():
             return
-        left = f".{CONFIG}.part-"
+        remains = f".{CONFIG}.part-"
         if not self.path.is_dir() or any(
-            not entry.name.startswith(left) for entry in self.path.iterdir()
+            not entry.name.startswith(remains) for entry in self.path.iterdir()
         ):
             raise InputError(
                 f"{self.path} exists and is not a run: name another folder or remove it"
@@ -166,10 +168,10 @@ class RunFolder:
         return config[key]
 
     def settings(self) -> RunSettings:
-        """The settings that the folder was made with.
+        """The settings of the run.
 
         Raises:
-            InputError: no run is there, or its settings cannot be read.
+            InputError: the folder holds no run, or its settings cannot be read.
         """
         self._config("data")
         try:
@@ -180,21 +182,21 @@ class RunFolder:
             raise InputError(f"{self.path / CONFIG} is damaged: {problem}") from None
 
     def origin(self) -> Any:
-        """The origin of the data that the folder was made with, as JSON holds it."""
+        """The origin of the run's data, as JSON."""
         return self._config("data")
 
     @property
     def training(self) -> str | None:
-        """Identifier of the training, new whenever a run is trained again from its start."""
+        """Identifier of the training; starting over makes a new one."""
         return read_json(self.path / CONFIG).get("training")
 
     @property
     def finished(self) -> bool:
-        """Whether the folder holds the weights of the last epoch."""
+        """True if the folder holds the weights of the last epoch."""
         return (self.path / WEIGHTS).exists()
 
     def start_over(self) -> Path:
-        """Begin the same run anew; its files so far are kept in a subfolder, which is returned."""
+        """Move the run's files to a subfolder and start a new training; returns the subfolder."""
         settings, origin = self.settings(), self.origin()
         number = 1 + sum(1 for _ in self.path.glob("previous-*"))
         previous = self.path / f"previous-{number}"
@@ -207,26 +209,30 @@ class RunFolder:
         return previous
 
     def checkpoint_epoch(self) -> int:
-        """Epochs completed by the last checkpoint, 0 if there is none.
+        """Number of epochs completed at the last checkpoint, 0 if there is none.
 
         Raises:
             InputError: the checkpoint is damaged.
         """
         checkpoint = self._read_checkpoint()
-        return 0 if checkpoint is None else _number(checkpoint[1], "epoch", self.path / CHECKPOINT)
+        return (
+            0
+            if checkpoint is None
+            else _whole_number(checkpoint[1], "epoch", self.path / CHECKPOINT)
+        )
 
     # ----------------------------------------------------------------- while training
 
     def restore(self, state: TrainingState) -> None:
-        """Continue from the checkpoint, if there is one, and drop metrics from beyond it.
+        """Load the checkpoint into a state, if there is one, and drop the metrics of later epochs.
 
         Raises:
             InputError: the checkpoint is damaged, or was written on another kind of device.
         """
-        checkpoint = self.process.once(self._read_checkpoint)
+        checkpoint = self.process.on_rank_zero(self._read_checkpoint)
         if checkpoint is not None:
             self._load_checkpoint(state, *checkpoint)
-        self.process.once(self._drop_metrics, state.epoch)
+        self.process.on_rank_zero(self._drop_metrics, state.epoch)
         self._saved = time.monotonic()
 
     def _read_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -238,15 +244,15 @@ class RunFolder:
     ) -> None:
         path, learner = self.path / CHECKPOINT, state.learner
         try:
-            state.epoch = _number(note, "epoch", path)
+            state.epoch = _whole_number(note, "epoch", path)
             state.seconds = float(note["seconds"])
             learner.generator.set_state(tensors.pop("generator"))
         except KeyError as problem:
             raise InputError(f"{path} is damaged: it lacks {problem}") from None
-        except RuntimeError:  # a GPU's generator is another than a CPU's
+        except RuntimeError:  # generators of a GPU and of a CPU have different states
             raise InputError(
-                f"{self.path} was begun on another kind of device than "
-                f"{learner.generator.device.type}: go on there, or name another folder"
+                f"{self.path} was started on another kind of device than "
+                f"{learner.generator.device.type}: continue there, or name another folder"
             ) from None
         own = {k.removeprefix("method."): x for k, x in tensors.items() if k.startswith("method.")}
         _load_state(learner.method, own, path)
@@ -254,14 +260,14 @@ class RunFolder:
             _restore_optimizer(optimizer, tensors, f"optimizer.{phase}.")
 
     def _drop_metrics(self, epoch: int) -> None:
-        """Keep the metrics up to an epoch."""
+        """Remove the metrics of epochs after `epoch`."""
         path = self.path / METRICS
         if path.exists():
             write_rows(path, [row for row in read_rows(path) if row["epoch"] <= epoch])
 
     def keep(self, state: TrainingState, metrics: dict[str, Any], *, last: bool) -> None:
-        """Write down an epoch, with a checkpoint if it is time for one."""
-        self.process.once(self._keep, state, metrics, last=last)
+        """Write the metrics of an epoch, and a checkpoint if it is the last or one is due."""
+        self.process.on_rank_zero(self._keep, state, metrics, last=last)
 
     def _keep(self, state: TrainingState, metrics: dict[str, Any], *, last: bool) -> None:
         append_row(self.path / METRICS, metrics)
@@ -280,27 +286,27 @@ class RunFolder:
         write_tensors(self.path / CHECKPOINT, tensors, note)
 
     def finish(self, state: TrainingState) -> None:
-        """Write the trained weights."""
-        self.process.once(
+        """Write the weights of the trained method."""
+        self.process.on_rank_zero(
             self.write_weights, state.learner.method, state.epoch, self.path / WEIGHTS
         )
 
     def write_weights(self, method: nn.Module, epoch: int, path: Path) -> None:
-        """Write the weights of an epoch."""
+        """Write the weights of a method after `epoch` epochs to a file."""
         write_tensors(path, method.state_dict(), {"epochs": epoch})
 
-    # ----------------------------------------------------------------- afterwards
+    # ----------------------------------------------------------------- after training
 
     def weights_of(self, epoch: int | None = None) -> Path:
-        """The file of an epoch's weights, whether it exists or not; of the last one for None."""
+        """Path of the weights of an epoch, None for the last; the file need not exist."""
         return self.path / (WEIGHTS if epoch is None else f"weights-{epoch}.safetensors")
 
     def load_weights(self, method: nn.Module, epoch: int | None = None) -> None:
-        """Load weights into a method: the trained ones, or those of an epoch that were kept.
+        """Load the weights of an epoch into a method, None for the last epoch.
 
         Raises:
-            InputError: the run is not finished, the epoch's weights were not kept, or the file is
-                damaged.
+            InputError: the run is not finished, the weights of this epoch do not exist, or the file
+                is damaged.
         """
         path = self.weights_of(epoch)
         if epoch is None and not self.finished:
@@ -309,8 +315,8 @@ class RunFolder:
         _load_state(method, tensors, path)
 
 
-def _number(note: dict[str, Any], key: str, path: Path) -> int:
-    """A whole number from a file's note."""
+def _whole_number(note: dict[str, Any], key: str, path: Path) -> int:
+    """A whole number in the note of a tensor file."""
     value = note.get(key)
     if not isinstance(value, int):
         raise InputError(f"{path} is damaged: its note lacks a whole number {key!r}")
@@ -318,7 +324,7 @@ def _number(note: dict[str, Any], key: str, path: Path) -> int:
 
 
 def _plain(content: Any) -> Any:
-    """The same content as JSON would give it back: tuples as lists."""
+    """The content as JSON returns it: tuples become lists."""
     if isinstance(content, dict):
         return {key: _plain(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
@@ -343,8 +349,9 @@ def _restore_optimizer(
         if key.startswith(prefix):
             index, name = key.removeprefix(prefix).split(".")
             if tensor.ndim:
-                # In the parameter's own order in memory (channels last, say), which a file does
-                # not keep: the fused optimizer goes through both as they lie there.
+                # The fused optimizer reads parameter and moments in the order of memory, so a
+                # moment needs the layout of its parameter (channels-last, say), which the file does
+                # not store.
                 tensor = torch.empty_like(parameters[int(index)]).copy_(tensor)  # noqa: PLW2901
             entries.setdefault(int(index), {})[name] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": entries})

@@ -1,8 +1,8 @@
-"""What a training run depends on: frozen settings, validated, saved as JSON with every run.
+"""The settings of a training run: frozen dataclasses, validated, saved as JSON with every run.
 
-Every method has options of its own, a frozen dataclass; `RunSettings` holds those of its method
-beside what all runs share. Nothing here imports torch, so a command line can be built from these
-classes at once.
+Every method has a class of options. `RunSettings` holds the options of its method and the settings
+common to all runs. Nothing here imports torch, so the command line can be built from these classes
+quickly.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
 
 @dataclass(frozen=True)
 class Options:
-    """Base of a method's options: a frozen dataclass whose fields all have defaults.
+    """Base class of a method's options: a frozen dataclass whose fields all have defaults.
 
-    Fields that are whole numbers must be positive; `choices` lists the values of others.
+    Numbers must be positive. `choices` lists the allowed values of other fields, by field.
     """
 
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -57,19 +57,19 @@ class CoMMOptions(Options):
     """Options of CoMM. The defaults produced the published numbers.
 
     Attributes:
-        loss: What is minimized: L_CoMM, L, L_i or a single L_1, L_2, …; see
+        loss: Loss to minimize: L_CoMM, L, L_i or a single L_1, L_2, …; see
             `trifeature.comm.losses.loss_names`.
-        width: D, of tokens and fused embedding.
-        heads: Of the attention.
+        width: D, width of tokens and fused embedding.
+        heads: Number of attention heads.
         hidden: Width of the projection head's hidden layers.
         embedding: Length of the head's output.
         temperature: τ of the loss.
         fusion: `attention`, or `linear` as in Table 4.
         vector: Length of each modality's vector before linear fusion.
-        masking: How attention leaves a modality out: `remove` its tokens (the authors' code) or
-            replace each by a `learned` mask token (the paper's text).
+        masking: Treatment of absent modalities in the attention: `remove` drops their tokens (the
+            authors' code), `learned` replaces each by a learned mask token (the paper's text).
         head_norm: BatchNorm in the projection head.
-        unimodal: Whether z_i sees an `augmented` view (the authors' code) or the `plain` item (the
+        unimodal: Input of z_i: an `augmented` view (the authors' code) or the `plain` item (the
             paper's Algorithm 1).
         negatives: Negatives of InfoNCE, see `trifeature.comm.losses.info_nce`.
     """
@@ -152,7 +152,7 @@ OPTIONS: Final[dict[str, type[Options]]] = {
     "cross+self": CrossSelfOptions,
     "factorcl": FactorCLOptions,
 }
-"""Options of every method by the method's name; `register_method` adds to it."""
+"""The class of options of every method, by the method's name; `register_method` adds to it."""
 
 ENCODER_NAMES: Final = ["alexnet", "alexnet-unpooled", "resnet50", "small", "mlp", "identity"]
 """The names of all encoders; `trifeature.comm.encoders.register_encoder` adds to it."""
@@ -163,32 +163,33 @@ ENCODER_NAMES: Final = ["alexnet", "alexnet-unpooled", "resnet50", "small", "mlp
 
 @dataclass(frozen=True)
 class RunSettings:
-    """One training run, but for its data. The defaults are the paper's.
+    """Settings of a training run, apart from its data. The defaults are the paper's.
 
     Attributes:
-        method: A name in `OPTIONS`.
-        options: The method's own options; None stands for its defaults.
-        encoder: Encoder of every modality whose kind it reads, or one name for each modality; see
+        method: Name of the method, a key of `OPTIONS`.
+        options: Options of the method; None for their defaults.
+        encoder: Encoder of every modality whose kind it accepts, or one name for each modality; see
             `trifeature.comm.encoders`.
-        views: Augmentations, one set for every modality or one set each; a modality of another
-            kind than the set's takes its kind's default.
-        light: Weak augmentations of the methods that use some beside `views`.
+        views: Augmentations, one set for all modalities or one for each. A modality of another kind
+            than the set's uses the default of its kind.
+        light: Weak augmentations, for methods that use them beside `views`.
         epochs: Passes over the training samples.
-        batch_size: Samples in a step; the last, smaller batch of an epoch is kept.
-        learning_rate: Of AdamW.
-        weight_decay: Of AdamW.
+        batch_size: Number of samples in a step; the last, smaller batch of an epoch is used too.
+        learning_rate: Learning rate of AdamW.
+        weight_decay: Weight decay of AdamW.
         schedule: `constant`, or `cosine` to zero after a linear warm-up.
-        warmup: Share of all steps that the cosine schedule warms up for.
-        seed: Of initialization, data order and views.
-        precision: Of the products in training: `float32` throughout, or `bfloat16` by autocast,
+        warmup: Fraction of all steps in which the cosine schedule warms up.
+        seed: Seed of initialization, data order and views.
+        precision: Precision of matrix products in training: `float32`, or `bfloat16` by autocast,
             with losses, normalizations and the optimizer in float32. Probes are always float32.
 
     Raises:
-        InputError: no such method, options of another method, or a value out of range.
+        InputError: there is no such method, the options are those of another method, or a value is
+            out of range.
     """
 
     method: str = "comm"
-    options: Options = None  # type: ignore[assignment]  # replaced by the method's defaults
+    options: Options = None  # type: ignore[assignment]  # __post_init__ sets the defaults
     encoder: str | tuple[str, ...] = "alexnet"
     views: tuple[Views, ...] = (ALL,)
     light: Views = LIGHT
@@ -229,21 +230,21 @@ class RunSettings:
             raise InputError("views must hold at least one set of augmentations")
 
     def option(self, name: str, default: Any = None) -> Any:
-        """An option of the method, or `default` where it has none of this name."""
+        """An option of the method, or `default` if the method has no such option."""
         return getattr(self.options, name, default)
 
     def views_of(self, modality: int) -> Views:
-        """The augmentations given for one modality."""
+        """The augmentations that the settings give for a modality."""
         return self.views[modality if len(self.views) > 1 else 0]
 
     def encoder_of(self, modality: int) -> str:
-        """The encoder's name given for one modality."""
+        """The name of the encoder that the settings give for a modality."""
         return self.encoder if isinstance(self.encoder, str) else self.encoder[modality]
 
     def change(self, **changes: Any) -> RunSettings:
-        """The same with some settings or options changed, all named flat.
+        """A copy with some settings or options of the method changed.
 
-        With another `method` the options that both methods have keep their values.
+        If `method` changes, options that both methods have keep their values.
 
         Raises:
             InputError: a name is neither a setting nor an option of the method.
@@ -274,9 +275,9 @@ class RunSettings:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> RunSettings:
-        """Read what `to_json` wrote; a missing key stands for its default.
+        """Read what `to_json` wrote; a missing key means the default.
 
-        Settings written before methods had options of their own hold `model` and `loss` instead.
+        Older settings have `model` and `loss` in place of `options`; they are read too.
 
         Raises:
             InputError: a key is unknown or of the wrong kind.
@@ -308,7 +309,7 @@ class RunSettings:
 
 
 def run_preset(name: str, **changes: Any) -> RunSettings:
-    """A preset's settings, with some settings or options of the method changed.
+    """The settings of a preset, with some settings or options of the method changed.
 
     Raises:
         InputError: there is no such preset, or a change is unknown or out of range.

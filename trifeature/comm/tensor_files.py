@@ -1,4 +1,4 @@
-"""Files of tensors with a note and a digest, so that no changed bit is read without a word."""
+"""Tensor files with JSON metadata and a digest by which changed bits are detected."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from trifeature.files import write_atomically
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
-    """Write tensors as safetensors with a JSON note in the header, atomically.
+    """Write tensors as safetensors with a JSON object in the header, atomically.
 
-    The note also gets a digest of all names, types, shapes and values, so that `read_tensors`
-    notices a single changed bit.
+    The header also has a digest of all names, types, shapes and values, by which `read_tensors`
+    detects a single changed bit.
 
     Args:
-        path: The file.
-        tensors: What to write.
-        note: A small JSON object to keep with them.
+        path: File to write.
+        tensors: Tensors by name.
+        note: Small JSON object to write with them.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"note": json.dumps(note), "sha256": _digest(plain, note)}
@@ -34,7 +34,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, 
 
 
 def _digest(tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> str:
-    """SHA-256 of everything that a file of tensors says."""
+    """SHA-256 of the names, types, shapes and values of tensors, and of the note."""
     digest = hashlib.sha256(json.dumps(note, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
@@ -47,7 +47,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `write_tensors` wrote: the tensors, on the CPU, and the note.
 
     Raises:
-        InputError: the file is missing or damaged, or a bit of it has changed; it is named.
+        InputError: the file is missing or damaged; the message names it.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -55,12 +55,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = file.metadata() or {}
             note = json.loads(metadata["note"])
             if not isinstance(note, dict):
-                raise ValueError("its note is no JSON object")
+                raise ValueError("its note is not a JSON object")
             expected = metadata.get("sha256")
     except FileNotFoundError:
         raise InputError(f"{path} is missing") from None
     except (SafetensorError, KeyError, ValueError, RecursionError, OverflowError) as problem:
         raise InputError(f"{path} is damaged: {problem}") from None
     if expected is not None and expected != _digest(tensors, note):
-        raise InputError(f"{path} is damaged: its content does not fit its digest")
+        raise InputError(f"{path} is damaged: its content does not match its digest")
     return tensors, note

@@ -1,9 +1,9 @@
-"""The training step and loop, written out: batches of samples in, a trained method out.
+"""The training step and the training loop.
 
-`train` can be stopped at any moment; started again with the same folder it continues from its
-checkpoint and ends with the same bits on the same device. What a run's folder holds is described in
-`trifeature.comm.run_folder`. A `Backend` is the one hook through which several processes, a
-compiler or CUDA graphs enter; the default takes plain steps in this process.
+`train` can be stopped at any moment. Called again with the same folder, it continues from its
+checkpoint and gives the same bits as without the stop, on the same device. The files of a run are
+described in `trifeature.comm.run_folder`. A `Backend` decides how steps are executed: data-parallel
+training, compilation and CUDA graphs are backends; the default runs plain steps in this process.
 
 N samples in a batch, P samples in all, M modalities.
 """
@@ -36,18 +36,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 REPORT_STEPS: Final = 25
-"""Steps between two looks at the losses; only then does the host wait for the device."""
+"""Steps between two transfers of the losses to the host, the only times it waits for the device."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands.
+    """Progress of a run.
 
     Attributes:
-        epoch: Epochs completed, the current one as a fraction.
-        epochs: Epochs in all.
-        terms: Mean over the last steps of the loss (`loss`) and its terms, in nats.
-        seconds_left: Estimate from the steps of this session.
+        epoch: Epochs completed, including the fraction of the current one.
+        epochs: Total number of epochs.
+        terms: The loss (`loss`) and its terms in nats, means over the last steps.
+        seconds_left: Estimated from the speed of the current epoch.
     """
 
     epoch: float
@@ -65,13 +65,13 @@ Evaluate = Callable[[Method, int], None]
 
 @dataclass
 class Learner:
-    """A method and what it learns with.
+    """A method with its optimizers and random generator.
 
     Attributes:
-        method: In training mode while it learns.
+        method: The method.
         optimizers: One for each objective.
-        generator: Of the views, on the method's device.
-        objectives: Losses as functions of views, minimized in turn.
+        generator: Random generator of the views, on the method's device.
+        objectives: Losses as functions of views, minimized one after the other in each step.
     """
 
     method: Method
@@ -81,13 +81,13 @@ class Learner:
 
     @classmethod
     def of(cls, method: Method, settings: RunSettings, device: torch.device) -> Learner:
-        """An untrained method with fresh optimizers, its generator seeded by the run's seed."""
+        """A method with new optimizers and a generator seeded by the run's seed."""
         generator = torch.Generator(device)
         generator.manual_seed(settings.seed)
         return cls(method, make_optimizers(method, settings), generator, method.objectives())
 
     def set_learning_rate(self, rate: float) -> None:
-        """Give every optimizer a learning rate, without waiting for the device."""
+        """Set the learning rate of every optimizer, without waiting for the device."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 if isinstance(group["lr"], Tensor):
@@ -97,13 +97,22 @@ class Learner:
 
 
 def step(learner: Learner, batch: Batch, backend: Backend) -> tuple[list[str], Tensor]:
-    """One optimizer step on a batch; the names and values of loss and terms."""
+    """Take one optimizer step on a batch.
+
+    Args:
+        learner: Method and optimizers; updated in place.
+        batch: Items of N samples, [N, *shape] for each modality.
+        backend: Computes the gradients.
+
+    Returns:
+        Names and values of the loss and its terms.
+    """
     values: dict[str, Tensor] = {}
     for phase, (objective, optimizer) in enumerate(
         zip(learner.objectives, learner.optimizers, strict=True)
     ):
         loss = objective(learner.method.views(batch, learner.generator))
-        # All gradients, those of the other phases' parameters too: none may linger.
+        # Clear all gradients: this loss also gives gradients to parameters of other phases.
         learner.method.zero_grad(set_to_none=True)
         backend.backward(loss.total, (p for g in optimizer.param_groups for p in g["params"]))
         optimizer.step()
@@ -112,56 +121,61 @@ def step(learner: Learner, batch: Batch, backend: Backend) -> tuple[list[str], T
     return list(values), torch.stack(list(values.values()))
 
 
-Steps = Callable[[Tensor], tuple[list[str], Tensor]]
-"""Takes one step on the training samples at the given places [N]; see `step`."""
+StepFunction = Callable[[Tensor], tuple[list[str], Tensor]]
+"""Takes one step on the training samples at the given indices [N]; returns as `step` does."""
 
 
 class Backend:
-    """How steps are taken; this one takes plain steps in this process.
+    """Executes training steps; this class runs plain steps in this process.
 
-    `trifeature.extra.distributed` and `trifeature.extra.accelerate` have others. What a step
-    computes does not depend on it, but for rounding.
+    `trifeature.extra.distributed` and `trifeature.extra.accelerate` have other backends. The result
+    of a step depends on the backend by rounding only.
     """
 
     def check(self, samples: int, settings: RunSettings, device: torch.device) -> None:
-        """Raise InputError for what this backend cannot train."""
+        """Raise InputError if this backend cannot train with these settings on this device."""
 
     def prepare(self, method: Method) -> None:
-        """Change a method before its first step."""
+        """Prepare a method for training by this backend."""
 
     def restore(self, method: Method) -> None:
         """Undo `prepare` after the last step."""
 
     @property
     def processes(self) -> int:
-        """How many processes train together."""
+        """Number of processes that train together."""
         return 1
 
     @contextmanager
-    def steps(self, learner: Learner, samples: Samples) -> Iterator[Steps]:
-        """Steps of a learner on the training set of samples on its device, inside the block."""
+    def steps(self, learner: Learner, samples: Samples) -> Iterator[StepFunction]:
+        """Context manager whose value takes a step on the training samples at given indices.
+
+        Args:
+            learner: The learner to train.
+            samples: Samples on the learner's device.
+        """
         rows = samples.rows_of("train")
-        yield lambda places: step(learner, samples.batch("train", rows[places]), self)
+        yield lambda indices: step(learner, samples.batch("train", rows[indices]), self)
 
     def backward(self, loss: Tensor, parameters: Iterable[nn.Parameter]) -> None:  # noqa: ARG002
-        """Give parameters the gradient of a batch's loss."""
+        """Compute the gradients of a batch's loss with respect to parameters."""
         loss.backward()
 
-    def once(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call what must happen once, however many processes train: write, evaluate, report."""
+    def on_rank_zero(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function on rank 0 only (to write, say); returns its result on every rank."""
         return function(*args, **kwargs)
 
-    def each(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function in every process; what one raises is raised in all."""
+    def on_all(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function on every rank; an error on one rank is raised on all."""
         return function(*args, **kwargs)
 
-    def agree(self, losses: Tensor) -> Tensor:
-        """Losses on the CPU, after a check that all processes have the same."""
+    def check_equal(self, losses: Tensor) -> Tensor:
+        """Return losses on the CPU after a check that they are equal on all ranks."""
         return losses
 
 
 def make_optimizers(method: Method, settings: RunSettings) -> list[torch.optim.AdamW]:
-    """AdamW for each objective, with weight decay on matrices and the CLS token only."""
+    """Make one AdamW for each objective, with weight decay on matrices and the CLS token only."""
     optimizers = []
     for phase in range(len(method.objectives())):
         named = [(n, p) for n, p in method.named_parameters() if method.phase_of(n) == phase]
@@ -182,15 +196,15 @@ def make_optimizers(method: Method, settings: RunSettings) -> list[torch.optim.A
 
 @contextmanager
 def numerics(precision: Precision, device: torch.device) -> Iterator[None]:
-    """How matrix products are computed inside the block.
+    """Set the precision of matrix products and convolutions inside the block.
 
-    In `bfloat16` what autocast leaves in float32 may use TF32, and cuDNN tries its algorithms and
-    keeps the fastest. In `float32` nothing is rounded to less, convolutions neither (PyTorch's
-    own default rounds them to TF32 on a GPU): this is the reference.
+    In `bfloat16`, operations that autocast leaves in float32 may use TF32, and cuDNN chooses the
+    fastest algorithm by trial. In `float32` nothing is computed in less than float32, including
+    convolutions, which PyTorch by default computes in TF32 on a GPU.
 
-    Weights are rounded anew at each use. Autocast would keep the first rounding until the outermost
-    block ends: one around several steps would never see what an optimizer does, and a CUDA graph
-    would read a copy that is gone.
+    Autocast's weight cache is off, so weights are cast at each use. The cache lives until the
+    outermost autocast block ends: across several steps it would hide the optimizer's updates, and a
+    CUDA graph would read a freed copy.
     """
     fast = precision == "bfloat16"
     before = torch.get_float32_matmul_precision()
@@ -218,59 +232,63 @@ def train(
     evaluate: Evaluate | None = None,
     report: Report | None = None,
 ) -> Method:
-    """Train a method on the training samples of a data set, continuing where a folder left off.
+    """Train a method on the training samples of a data set.
+
+    If the folder has a checkpoint, training continues from it.
 
     Args:
-        data: `Samples`, or Trifeature's `Dataset`; its set `train` is learned from.
-        settings: Everything else that the result depends on.
-        folder: Where to keep the run, or a folder that is open; None keeps nothing. Another
-            process that uses it is waited for.
-        device: Where to train.
-        backend: How steps are taken; None for plain steps in this process.
+        data: `Samples`, or Trifeature's `Dataset`; the set `train` is used.
+        settings: Settings of the run.
+        folder: Folder of the run, or an open `RunFolder`; None writes nothing. If another process
+            uses the folder, this call waits.
+        device: Device to train on.
+        backend: Executes the steps; None for plain steps in this process.
         evaluate: Called with the method, in evaluation mode, and the epoch: before the first
-            step (epoch 0) and after each epoch. After a stop it is called again for epochs that
-            lie behind the last checkpoint. Must not consume randomness.
-        report: Called now and then with the progress.
+            step (epoch 0) and after each epoch. After a stop it is called again for the epochs
+            since the last checkpoint. It must not use the global random generators.
+        report: Called about every `REPORT_STEPS` steps with the progress.
 
     Returns:
         The trained method, in evaluation mode.
 
     Raises:
-        InputError: the folder holds another run, or a damaged one, or the samples do not suffice.
-        TrainingError: loss, gradients or weights are no longer finite; the last good checkpoint is
-            kept.
+        InputError: the folder holds another run or a damaged one, or there are too few samples.
+        TrainingError: loss, gradients or weights are no longer finite; the last finite checkpoint
+            is kept.
         OSError: the folder cannot be written.
     """
-    how, target = backend or Backend(), torch.device(device)
+    backend, target = backend or Backend(), torch.device(device)
     samples = data.samples()
     P = len(samples.sets["train"])
     if P < 2:
-        raise InputError(f"{P} training sample is too few: a sample needs others to differ from")
-    how.check(P, settings, target)
+        raise InputError(
+            f"training needs at least 2 samples, which are negatives of one another, not {P}"
+        )
+    backend.check(P, settings, target)
     batch = min(P, settings.batch_size)
     items = sum(math.prod(m.shape) for m in samples.modalities)
-    # Two views of every item, four bytes a number; activations come on top.
+    # Two views of every item, four bytes a number, without activations.
     require_memory(f"a batch of {batch:,} samples", 8 * batch * items, "a smaller batch size")
     method = new_method(settings, samples, target)
-    how.prepare(method)
+    backend.prepare(method)
     state = TrainingState(Learner.of(method, settings, target))
-    with _opened(folder, samples, settings, how) as run:
+    with _opened(folder, samples, settings, backend) as run:
         if run is not None:
             run.restore(state)
         if state.epoch == 0 and evaluate is not None:
-            how.once(evaluate, method.eval(), 0)
-        with how.steps(state.learner, samples.to(target)) as take:
+            backend.on_rank_zero(evaluate, method.eval(), 0)
+        with backend.steps(state.learner, samples.to(target)) as take_step:
             while state.epoch < settings.epochs:
                 with numerics(settings.precision, target):
-                    metrics = _train_epoch(take, P, state, how, report)
+                    metrics = _train_epoch(take_step, P, state, backend, report)
                 state.epoch += 1
                 if evaluate is not None:
-                    how.once(evaluate, method.eval(), state.epoch)
+                    backend.on_rank_zero(evaluate, method.eval(), state.epoch)
                 if run is not None:
                     run.keep(state, metrics, last=state.epoch == settings.epochs)
         if run is not None:
             run.finish(state)
-    how.restore(method)
+    backend.restore(method)
     return method.eval()
 
 
@@ -278,7 +296,7 @@ def train(
 def _opened(
     folder: Path | str | RunFolder | None, data: Samples, settings: RunSettings, backend: Backend
 ) -> Iterator[RunFolder | None]:
-    """The folder of a run, opened if it is not yet; None to keep nothing."""
+    """Open the folder of a run unless it is open; None for no folder."""
     if folder is None or isinstance(folder, RunFolder):
         yield folder
         return
@@ -287,29 +305,33 @@ def _opened(
 
 
 def _train_epoch(
-    take: Steps, samples: int, state: TrainingState, backend: Backend, report: Report | None
+    take_step: StepFunction,
+    samples: int,
+    state: TrainingState,
+    backend: Backend,
+    report: Report | None,
 ) -> dict[str, Any]:
-    """One pass over P training samples; returns the epoch's line of metrics.
+    """Train for one epoch; returns its row of metrics.
 
-    The host waits for the device only where it looks at the losses. The order of the epoch goes
-    there at once.
+    The host waits for the device only when it reads the losses. The order of the epoch's samples is
+    copied to the device at its start.
     """
     learner, settings = state.learner, state.learner.method.settings
     learner.method.train()
     order = list(batches(samples, settings.batch_size, settings.seed, state.epoch))
-    places = torch.as_tensor(np.concatenate(order), device=learner.generator.device)
+    indices = torch.as_tensor(np.concatenate(order), device=learner.generator.device)
     per_epoch, first = len(order), state.epoch * len(order)
     started, rate = time.monotonic(), settings.learning_rate
     history: list[Tensor] = []
     seen: list[Tensor] = []
     names: list[str] = []
-    for number, chosen in enumerate(places.split([len(batch) for batch in order]), start=1):
+    for number, chosen in enumerate(indices.split([len(batch) for batch in order]), start=1):
         rate = learning_rate(settings, first + number - 1, settings.epochs * per_epoch)
         learner.set_learning_rate(rate)
-        names, values = take(chosen)
+        names, values = take_step(chosen)
         history.append(values)
         if number % REPORT_STEPS == 0 or number == per_epoch:
-            recent = backend.agree(torch.stack(history).cpu())
+            recent = backend.check_equal(torch.stack(history).cpu())
             _require_finite(recent, first + number - len(history), settings)
             seen.append(recent)
             history.clear()
@@ -318,7 +340,7 @@ def _train_epoch(
                 left = (settings.epochs - state.epoch - number / per_epoch) * pace
                 terms = dict(zip(names, recent.mean(0).tolist(), strict=True))
                 now = Progress(state.epoch + number / per_epoch, settings.epochs, terms, left)
-                backend.once(report, now)
+                backend.on_rank_zero(report, now)
     _require_finite_state(learner, settings, first + per_epoch)
     state.seconds += time.monotonic() - started
     return {
@@ -331,9 +353,9 @@ def _train_epoch(
 
 
 def batches(samples: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray[Any, Any]]:
-    """The places of an epoch's samples in random order, a function of seed and epoch.
+    """Yield the batches of an epoch: indices of samples in an order given by seed and epoch.
 
-    The last, smaller batch is kept, except a single sample: it has no negatives.
+    The last, smaller batch is included unless it is a single sample, which has no negatives.
     """
     order = np.random.default_rng((seed, epoch)).permutation(samples)
     for start in range(0, samples, batch_size):
@@ -343,15 +365,16 @@ def batches(samples: int, batch_size: int, seed: int, epoch: int) -> Iterator[np
 
 
 def steps_per_epoch(samples: int, batch_size: int) -> int:
-    """How many batches `batches` yields."""
+    """Number of batches that `batches` yields."""
     return samples // batch_size + (samples % batch_size > 1)
 
 
 def learning_rate(settings: RunSettings, step: int, steps: int) -> float:
     """The learning rate of a step (from 0) out of `steps`.
 
-    The cosine is exactly 0 at the last step, which therefore changes no weight: one step of a run
-    is spent for nothing, and rows that were measured so would change without it.
+    With s = step + 1 and w = warmup · steps, the cosine schedule is rate · s / w for s < w, then
+    rate · (1 + cos(π (s − w) / (steps − w))) / 2. It is exactly 0 at the last step, which therefore
+    changes no weight; this is kept because recorded results depend on it.
     """
     if settings.schedule == "constant":
         return settings.learning_rate
@@ -363,7 +386,7 @@ def learning_rate(settings: RunSettings, step: int, steps: int) -> float:
 
 
 def _require_finite(losses: Tensor, first_step: int, settings: RunSettings) -> None:
-    """Stop at the first step whose losses [steps, terms] are not finite."""
+    """Raise TrainingError at the first step whose losses [steps, terms] are not finite."""
     bad = (~losses.isfinite()).any(dim=1).nonzero()
     if len(bad):
         raise TrainingError(
@@ -374,7 +397,7 @@ def _require_finite(losses: Tensor, first_step: int, settings: RunSettings) -> N
 
 
 def _require_finite_state(learner: Learner, settings: RunSettings, step: int) -> None:
-    """Stop where weights or moments are not finite: the loss shows that a step later at best."""
+    """Raise TrainingError if weights or moments are not finite: the loss shows it a step later."""
     tensors = [*learner.method.parameters(), *learner.method.buffers()]
     for optimizer in learner.optimizers:
         tensors += [x for s in optimizer.state.values() for x in s.values() if x.ndim]
@@ -382,8 +405,8 @@ def _require_finite_state(learner: Learner, settings: RunSettings, step: int) ->
     if not finite.all():
         raise TrainingError(
             f"{settings.method}, seed {settings.seed}: weights or gradients are not finite after "
-            f"step {step}: the last good checkpoint, if there is one, is kept; a smaller learning "
-            "rate or a larger temperature may help"
+            f"step {step}: the last good checkpoint, if there is one, is kept; a smaller "
+            "learning rate or a larger temperature may help"
         )
 
 
@@ -393,37 +416,41 @@ def _require_finite_state(learner: Learner, settings: RunSettings, step: int) ->
 def new_method(
     settings: RunSettings, data: HasSamples, device: torch.device | str = "cpu"
 ) -> Method:
-    """The untrained network of a run: a function of the settings' seed alone."""
+    """Make the untrained method of a run, initialized by the settings' seed.
+
+    Raises:
+        InputError: the settings do not fit the modalities, or the network does not fit into memory.
+    """
     target, modalities = torch.device(device), data.samples().modalities
-    _require_room(settings, modalities)
+    _require_network_memory(settings, modalities)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         method = make_method(settings, modalities)
     if target.type == "cuda":
-        # Tensor cores want the channels of a pixel side by side.
+        # Tensor cores need the channels-last layout.
         return method.to(target).to(memory_format=torch.channels_last)
     return method.to(target)
 
 
-def _require_room(settings: RunSettings, modalities: Sequence[Modality]) -> None:
-    """Refuse a network that does not fit into memory, by building it without any."""
+def _require_network_memory(settings: RunSettings, modalities: Sequence[Modality]) -> None:
+    """Raise InputError if the network does not fit into memory; counted on the meta device."""
     with torch.device("meta"):
         count = count_parameters(make_method(settings, modalities))
-    # Weights, gradients and AdamW's two moments, four bytes each.
+    # Weights, gradients and AdamW's two moments: four float32 numbers a parameter.
     what = f"a network of {count:,} parameters with its optimizer"
     require_memory(what, 16 * count, "a smaller width")
 
 
 def load_run(folder: Path | str, data: HasSamples, device: torch.device | str = "cpu") -> Method:
-    """The trained method of a finished run.
+    """Load the trained method of a finished run.
 
     Args:
-        folder: A run's folder.
-        data: What the run was trained on (its modalities are used).
-        device: Where to put it.
+        folder: Folder of the run.
+        data: The data of the run; its modalities are used.
+        device: Device of the method.
 
     Raises:
-        InputError: no run is there, it is not finished, or a file is damaged.
+        InputError: the folder holds no run, the run is not finished, or a file is damaged.
     """
     run = RunFolder(Path(folder))
     method = new_method(run.settings(), data, device)
@@ -432,10 +459,10 @@ def load_run(folder: Path | str, data: HasSamples, device: torch.device | str = 
 
 
 def pick_device(name: str | None) -> torch.device:
-    """The device to run on: the named one, else a GPU where there is one, else the CPU.
+    """The device of a name; None for a GPU if there is one, else the CPU.
 
     Raises:
-        InputError: a GPU was asked for and there is none, or the name is no device.
+        InputError: there is no such GPU, or the name is not that of a device.
     """
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from trifeature.comm.run_folder import InOneProcess, Once
+from trifeature.comm.run_folder import RankZero, SingleProcess
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Backend, Progress
 from trifeature.experiments.plan import Plan, Row, missing, result_rows
@@ -168,7 +168,7 @@ def execute(
     keep_weights: bool = True,
     backend: BackendOf = plain_backend,
     callback: Callback | None = None,
-    process: Once | None = None,
+    process: RankZero | None = None,
 ) -> Outcome:
     """Carry out the plans that have no rows yet and append their rows as each ends.
 
@@ -189,14 +189,14 @@ def execute(
         InputError, TrainingError, OSError: a run failed, or its process died; the rows of finished
             ones are kept.
     """
-    one = process or InOneProcess()
-    queue = Queue(plans, one.once(result_rows, rows), time_budget)
+    one = process or SingleProcess()
+    queue = Queue(plans, one.on_rank_zero(result_rows, rows), time_budget)
     runner = Runner(runs, source, torch.device(device), keep_weights, backend)
     ended = (executor or serial)(queue, runner, callback)
     try:
         for plan, new in ended:
             for row in new:
-                one.once(append_row, rows, row)
+                one.on_rank_zero(append_row, rows, row)
             queue.finish(plan, new)
             if callback is not None:
                 callback(plan, new)

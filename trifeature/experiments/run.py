@@ -82,14 +82,14 @@ def carry_out(
     """
     target, how = torch.device(device), backend or Backend()
     say: Notice = notice or (lambda _: None)
-    data = how.each(obtain, plan.data, source, target)
+    data = how.on_all(obtain, plan.data, source, target)
 
     def wait() -> None:
         say(f"waiting for another process that uses {folder}")
 
     with RunFolder.open(folder, data, plan.run, how, wait) as run:
         work = _Work(plan, run, data, target, keep_epoch_weights)
-        if how.once(work.must_train, say):
+        if how.on_rank_zero(work.must_train, say):
             train(
                 data,
                 plan.run,
@@ -100,7 +100,7 @@ def carry_out(
                 report=report,
             )
         origin = _provenance(plan, target, how.processes)
-        rows = how.once(work.conclude, keep_weights=keep_weights)
+        rows = how.on_rank_zero(work.conclude, keep_weights=keep_weights)
     return [origin | row for row in rows]
 
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from trifeature.comm.settings import Precision, RunSettings
-from trifeature.comm.training import Backend, Learner, Steps, step
+from trifeature.comm.training import Backend, Learner, StepFunction, step
 from trifeature.errors import InputError
 from trifeature.extra.fused_views import apply_fused
 from trifeature.samples import Samples
@@ -96,7 +96,7 @@ class Accelerated(Backend):
         self.execution.require(device)
 
     @contextmanager
-    def steps(self, learner: Learner, samples: Samples) -> Iterator[Steps]:
+    def steps(self, learner: Learner, samples: Samples) -> Iterator[StepFunction]:
         """Steps of a learner, compiled or captured at the first of each size.
 
         Raises:
@@ -144,7 +144,7 @@ def compiled(learner: Learner) -> Iterator[None]:
         learner.objectives = plain
 
 
-def _explained(steps: Steps) -> Steps:
+def _explained(steps: StepFunction) -> StepFunction:
     """The same steps; where the first of a size fails, the error names the way around."""
     sizes: set[int] = set()
 
@@ -219,7 +219,7 @@ class GraphedSteps:
     """
 
     learner: Learner
-    take: Steps
+    take: StepFunction
     _captured: dict[int, _Captured] = field(default_factory=dict)
 
     def __call__(self, rows: Tensor) -> tuple[list[str], Tensor]:

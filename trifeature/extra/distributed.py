@@ -304,7 +304,7 @@ class ShareExchange:
         self.group = group
         self._share = group.share(group.size)
 
-    def own(self, samples: int, copies: int) -> Tensor | None:
+    def local_indices(self, samples: int, copies: int) -> Tensor | None:
         """The rows of [copies · N] items that this process makes and encodes; None for all."""
         self._share = self.group.share(samples)
         if self._share.whole:
@@ -356,15 +356,15 @@ class Distributed(Backend):
         """Give parameters the gradient of the whole batch's loss."""
         self.group.backward(loss, parameters)
 
-    def once(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def on_rank_zero(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function on rank 0; its result on every process."""
         return self.group.leader(function, *args, **kwargs)
 
-    def each(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def on_all(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function in every process; what one raises is raised in all."""
         return self.group.everyone(function, *args, **kwargs)
 
-    def agree(self, losses: Tensor) -> Tensor:
+    def check_equal(self, losses: Tensor) -> Tensor:
         """Losses as rank 0 has them, after a check that the others have the same."""
         return self.group.same(losses)
 

@@ -1,4 +1,4 @@
-"""Every method by name. One file each; `register_method` adds one from outside the package."""
+"""The methods by name, each in one file; `register_method` adds others."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ METHODS: Final[dict[str, type[Method]]] = {
     "cross+self": CrossSelf,
     "factorcl": FactorCL,
 }
-"""The class of every method, by the name that `RunSettings.method` gives it."""
+"""The class of every method, by its name in `RunSettings.method`."""
 
 
 def register_method(name: str, method: type[Method], options: type[Options]) -> None:
     """Add a method.
 
     Args:
-        name: As `RunSettings.method` and `--method` call it.
-        method: Its class.
-        options: A frozen dataclass of its own options; a field that another method has too is
-            filled from a preset.
+        name: Name of the method in `RunSettings.method` and `--method`.
+        method: Class of the method.
+        options: Class of its options, a frozen dataclass. Presets set the fields that they name,
+            as for any other method.
 
     Raises:
         InputError: a method of this name exists already.
@@ -42,7 +42,7 @@ def register_method(name: str, method: type[Method], options: type[Options]) -> 
 
 
 def make_method(settings: RunSettings, modalities: Sequence[Modality]) -> Method:
-    """Construct the method that the settings name.
+    """Make the method that the settings name.
 
     Raises:
         InputError: there is no such method, or its settings do not fit the modalities.

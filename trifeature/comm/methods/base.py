@@ -1,12 +1,15 @@
-"""The interface of a method: what it minimizes, and what a probe may read from it.
+"""The interface of a method: its loss in training, and its features for a probe.
 
-A training step has three parts. `views` holds all randomness: it draws augmentations and applies
-them. `codes_of` encodes each sample on its own. In `loss_of` samples meet: as negatives, or in the
-BatchNorm of a head. A probe reads a method in two parts: `encode` looks at the items of one
-modality, so each item of a data set is encoded once however many samples it is in; `combine` puts
-the codes of the same samples together.
+A training step has three parts. `views` draws and applies augmentations; all randomness is there.
+`codes_of` encodes each sample independently of the others. `loss_of` computes the loss of the
+batch, in which samples interact as negatives or through the BatchNorm of a head.
 
-N samples, M modalities, k views of an item, F features.
+A probe uses two parts. `encode` maps the items of one modality to codes, so each item of a data set
+is encoded once, no matter how many samples contain it. `combine` joins the codes of the modalities
+of each sample.
+
+N samples of a batch, n of them in this process (N if it is alone), M modalities, k views of an
+item, F features.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from trifeature.views import Parameters, Views
 
 @dataclass(frozen=True)
 class Loss:
-    """What a method minimizes on one batch.
+    """The loss of a batch.
 
     Attributes:
         total: Scalar to minimize.
@@ -46,31 +49,38 @@ Objective = Callable[[Tensors], Loss]
 
 
 class Exchange(Protocol):
-    """What a method does with the samples of a batch where several processes share it."""
+    """Divides the samples of a batch among processes and gathers their codes."""
 
-    def own(self, samples: int, copies: int) -> Tensor | None:
-        """The rows of [copies · N] items that this process makes and encodes; None for all."""
+    def local_indices(self, samples: int, copies: int) -> Tensor | None:
+        """Indices into [copies · N] items of those that this process encodes; None for all."""
 
     def gather(self, codes: Tensor) -> Tensor:
-        """The codes [n, …] of all processes together [N, …], differentiable."""
+        """Concatenate the codes [n, …] of all processes to [N, …]; differentiable."""
 
 
 def apply_views(views: Views, items: Tensor, parameters: Parameters) -> Tensor:
-    """Apply drawn parameters; what `Method.apply` is unless something faster replaces it."""
+    """Apply drawn parameters: the default of `Method.apply_views`."""
     return views.apply(items, parameters)
 
 
 class Method(nn.Module, ABC):
-    """A way of learning from samples of several modalities.
+    """Base class of methods that learn from samples of several modalities.
 
-    Everything that distinguishes a method stands in its file: options, views, networks, loss. It is
-    constructed from (settings, modalities) and added by `register_method`.
+    A subclass defines views, networks and loss. It is constructed from (settings, modalities) and
+    added by `register_method`.
+
+    Args:
+        settings: Settings of the run.
+        modalities: Modalities in the order of a batch.
 
     Attributes:
-        settings: Of the run; `settings.options` are the method's own.
-        modalities: In the order of a batch.
-        apply_views: Applies drawn augmentations; a faster implementation may be put here.
-        exchange: Set where several processes train together, else None.
+        settings: Settings of the run; `settings.options` are those of the method.
+        modalities: Modalities in the order of a batch.
+        apply_views: Applies drawn augmentations; a backend may set a faster implementation.
+        exchange: Set by a backend if several processes train together, else None.
+
+    Raises:
+        InputError: the numbers of views or encoders do not fit the modalities.
     """
 
     def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
@@ -90,51 +100,51 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
-        """Draw and make the views that one loss is computed from, with `augment`.
+        """Draw the views of a batch, with `augment`.
 
         Args:
-            batch: The items of N samples, [N, *shape] for each modality.
+            batch: Items of N samples, [N, *shape] for each modality.
             generator: Source of all randomness, on the items' device.
 
         Returns:
-            Whatever `codes_of` expects.
+            The argument of `codes_of`.
         """
 
     @abstractmethod
     def codes_of(self, views: Tensors) -> Tensors:
-        """Codes of each sample on its own, samples along the first dimension: [N, …] each."""
+        """Encode each sample independently of the others: tensors [n, …]."""
 
     @abstractmethod
     def loss_of(self, codes: Tensors) -> Loss:
-        """The loss of a whole batch, from the codes of all its samples: no randomness."""
+        """Compute the loss of a batch from the codes [N, …] of its samples, without randomness."""
 
     def codes(self, views: Tensors) -> Tensors:
-        """`codes_of` for all samples of the batch, whichever process encodes them."""
-        own = self.codes_of(views)
+        """The codes [N, …] of all samples of the batch, gathered from all processes."""
+        local = self.codes_of(views)
         exchange = self.exchange if self.training else None
-        return own if exchange is None else tuple(exchange.gather(x) for x in own)
+        return local if exchange is None else tuple(exchange.gather(x) for x in local)
 
     def objective(self, views: Tensors) -> Loss:
         """The loss as a function of views."""
         return self.loss_of(self.codes(views))
 
     def objectives(self) -> tuple[Objective, ...]:
-        """The losses of one step, minimized in turn, each by the parameters of its phase."""
+        """The losses of a step, minimized in this order, each by the parameters of its phase."""
         return (self.objective,)
 
     def phase_of(self, parameter: str) -> int:  # noqa: ARG002 - for methods of several phases
-        """Which of the `objectives` a parameter learns from, by the parameter's name."""
+        """Index in `objectives` of the loss that the parameter of this name minimizes."""
         return 0
 
     # ----------------------------------------------------------------- probing
 
     @abstractmethod
     def encode(self, items: Tensor, modality: int) -> Tensor:
-        """Features of one modality's items, before they meet those of other modalities.
+        """Encode items of one modality, before fusion.
 
         Args:
             items: float [N, *shape], clean or augmented.
-            modality: Its place.
+            modality: Index of the modality.
 
         Returns:
             Codes [N, …].
@@ -142,22 +152,22 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        """What a probe reads of samples, from the codes of their items.
+        """Compute the features of samples from the codes of their items.
 
         Args:
             codes: For each modality [N, …].
-            subsets: Lists of modalities to look at, each without the others.
+            subsets: Lists of modalities; each gives features that depend on these modalities only.
 
         Returns:
             float [N, F] for each subset; F may differ between them.
         """
 
     def features(self, batch: Batch, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        """What a probe reads of clean or augmented items: `encode`, then `combine`."""
+        """The features of a batch of clean or augmented items: `encode`, then `combine`."""
         return self.combine([self.encode(x, m) for m, x in enumerate(batch)], subsets)
 
     def embed(self, batch: Batch) -> Tensor | None:  # noqa: ARG002 - for methods that have one
-        """The embedding [N, D] of all modalities that the loss compares, where there is one.
+        """The embedding [N, D] of all modalities that the loss compares; None if there is none.
 
         Args:
             batch: Clean or augmented items, float [N, *shape] for each modality.
@@ -167,9 +177,9 @@ class Method(nn.Module, ABC):
     # ----------------------------------------------------------------- for authors of methods
 
     def views_of(self, modality: int, views: Views | None = None) -> Views:
-        """The augmentations of a modality: the given ones, by default the run's.
+        """The augmentations of a modality: `views` if given, else the run's.
 
-        Where they are of another kind than the modality, its kind's own default.
+        If they are for another kind of modality, the default of this modality's kind.
         """
         chosen = self.settings.views_of(modality) if views is None else views
         kind = self.modalities[modality].defaults
@@ -185,48 +195,50 @@ class Method(nn.Module, ABC):
         views: Views | None = None,
         copies: int = 1,
     ) -> Tensor:
-        """Fresh views of each item.
+        """Draw views of each item.
 
         Args:
-            items: [N, *shape] of one modality.
-            modality: Its place.
+            items: Items [N, *shape] of one modality.
+            modality: Index of the modality.
             generator: Source of the randomness.
             views: The augmentations; None for the run's.
-            copies: Views of each item, k.
+            copies: k, the number of views of each item.
 
         Returns:
-            float [k · n, *shape], the batch k times, for the n samples that this process encodes
-            (N, where it is alone).
+            float [k · n, *shape]: first one view of each of the n samples, then the next.
         """
         chosen = self.views_of(modality, views)
         repeated = torch.cat([items] * copies) if copies > 1 else items
         parameters = chosen.draw(len(repeated), tuple(items.shape[1:]), generator, items.device)
-        own = None
-        if self.exchange is not None and self.training:
-            own = self.exchange.own(len(items), copies)
-        if own is not None:
-            repeated, parameters = repeated[own], parameters[own]
+        # Parameters are drawn for all N samples, so that they do not depend on the processes.
+        local = self._local_indices(len(items), copies)
+        if local is not None:
+            repeated, parameters = repeated[local], parameters[local]
         return self.apply_views(chosen, repeated, parameters)
 
+    def _local_indices(self, samples: int, copies: int = 1) -> Tensor | None:
+        """Indices into [copies · N] items of those that this process encodes; None for all."""
+        if self.exchange is None or not self.training:
+            return None
+        return self.exchange.local_indices(samples, copies)
+
     def uniform(self, samples: int, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        """Random numbers in [0, 1) for each sample of a batch, for masks say: float [n, *shape].
+        """Draw uniform numbers in [0, 1) for each sample, for masks for example: float [n, *shape].
 
         Args:
-            samples: N, the samples of the batch.
-            shape: For each sample.
+            samples: N, the number of samples of the batch.
+            shape: Shape of the numbers of one sample.
             generator: Source of the randomness.
         """
         drawn = torch.rand(samples, *shape, generator=generator, device=generator.device)
-        if self.exchange is not None and self.training:
-            own = self.exchange.own(samples, 1)
-            return drawn if own is None else drawn[own]
-        return drawn
+        local = self._local_indices(samples)
+        return drawn if local is None else drawn[local]
 
     def light_views(self, batch: Batch, generator: torch.Generator) -> Tensors:
-        """One light view of each item: float [n, *shape] for each modality.
+        """Draw one light view of each item: float [n, *shape] for each modality.
 
-        Where all modalities are alike their parameters are drawn together, sample by sample, as
-        they were for all recorded rows.
+        If all modalities have the same kind and shape, their parameters are drawn together, sample
+        by sample: the recorded results depend on this order of draws.
         """
         light, M = self.settings.light, len(batch)
         if len({(m.kind, m.shape) for m in self.modalities}) > 1:
@@ -235,20 +247,19 @@ class Method(nn.Module, ABC):
         together = torch.stack(batch, dim=1).flatten(0, 1)
         shape = tuple(together.shape[1:])
         parameters = chosen.draw(len(together), shape, generator, together.device)
-        if self.exchange is not None and self.training:
-            own = self.exchange.own(len(batch[0]), 1)
-            if own is not None:
-                rows = (own[:, None] * M + torch.arange(M, device=own.device)).flatten()
-                together, parameters = together[rows], parameters[rows]
+        local = self._local_indices(len(batch[0]))
+        if local is not None:
+            indices = (local[:, None] * M + torch.arange(M, device=local.device)).flatten()
+            together, parameters = together[indices], parameters[indices]
         made = self.apply_views(chosen, together, parameters)
         return tuple(made.unflatten(0, (-1, M)).unbind(1))
 
     def encoders(self) -> list[nn.Module]:
-        """A new encoder for each modality."""
-        return [make_encoder(self.settings, m, place) for place, m in enumerate(self.modalities)]
+        """Make an untrained encoder for each modality."""
+        return [make_encoder(self.settings, m, index) for index, m in enumerate(self.modalities)]
 
     def vector_encoders(self, length: int) -> nn.ModuleList:
-        """A new encoder for each modality with a linear layer on top: items to [N, length]."""
+        """Make an encoder with a linear layer for each modality: items to vectors [N, length]."""
         made = self.encoders()
         return nn.ModuleList(
             vector_encoder(encoder, m, length)

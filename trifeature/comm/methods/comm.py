@@ -1,8 +1,8 @@
-"""CoMM: align two views of the fused modalities, and each modality alone with the fusion.
+"""CoMM: aligns two views of the fused modalities, and each modality alone with the fusion.
 
 Dufumier, Castillo Navarro, Tuia & Thiran, "What to align in multimodal contrastive learning?",
-ICLR 2025, section 3 and Algorithm 1, and the code published with it; where they differ the
-default is what produced the published numbers, and the other is an option.
+ICLR 2025, section 3 and Algorithm 1, and the code published with it. Where they differ, the default
+is the one that produced the published numbers and the other is an option.
 
 N samples, M modalities, T tokens, D fusion width, G subsets of modalities, V views.
 """
@@ -25,10 +25,10 @@ from trifeature.samples import Batch
 
 
 class CoMM(Method):
-    """Encoders, latent converters, attention fusion and one shared projection head.
+    """CoMM: encoders, latent converters, attention fusion and one common projection head.
 
-    The two views of a modality pass its encoder as one batch. For an encoder with BatchNorm (the
-    small one; AlexNet has none) both views so share their statistics.
+    The two views of a modality pass through its encoder as one batch. An encoder with BatchNorm
+    (`small`; AlexNet has none) therefore normalizes both by common statistics.
     """
 
     def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
@@ -59,10 +59,10 @@ class CoMM(Method):
         self.terms = terms_of(options.loss, M)
         self.all = tuple(range(M))
         self.alone = tuple((m,) for m in self.all if f"L_{m + 1}" in self.terms)
-        """Subsets of one modality that a term of the loss sees alone."""
+        """The modalities that a term L_i of the loss uses alone, as subsets."""
 
     def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
-        """Two views of each modality; then the plain items, where L_i sees those."""
+        """Two views of each modality, followed by the plain items if L_i uses them."""
         made = [self.augment(x, m, generator, copies=2) for m, x in enumerate(batch)]
         if self.options.unimodal == "plain" and self.alone:
             clean = [m.defaults.clean for m in self.modalities]
@@ -70,16 +70,20 @@ class CoMM(Method):
         return tuple(made)
 
     def codes_of(self, views: Tensors) -> Tensors:
-        """The fused embeddings [N, G, V, D] of all modalities and of each that L_i sees alone.
+        """The fused embeddings of all modalities, and of each modality that an L_i uses alone.
 
-        Where L_i sees plain items these are a second tensor [N, G − 1, 1, D].
+        Returns:
+            One tensor [N, G, 2, D]; if L_i uses plain items, [N, 1, 2, D] and [N, G − 1, 1, D].
         """
         M = len(self.modalities)
         tokens = [self.encode(x, m) for m, x in enumerate(views[:M])]
         if len(views) == M:
-            return (self.fuse(tokens, (self.all, *self.alone), views=2),)
+            return (self.fuse(tokens, (self.all, *self.alone), view_count=2),)
         plain = [self.encode(x, m) for m, x in enumerate(views[M:])]
-        return self.fuse(tokens, (self.all,), views=2), self.fuse(plain, self.alone, views=1)
+        return (
+            self.fuse(tokens, (self.all,), view_count=2),
+            self.fuse(plain, self.alone, view_count=1),
+        )
 
     def loss_of(self, codes: Tensors) -> Loss:
         """The mean of the terms that the option `loss` names."""
@@ -91,29 +95,29 @@ class CoMM(Method):
             self.options.negatives,
         )
         named = {"L": terms["L"]} | {
-            f"L_{m + 1}": terms[f"L_{place + 1}"] for place, (m,) in enumerate(self.alone)
+            f"L_{m + 1}": terms[f"L_{index + 1}"] for index, (m,) in enumerate(self.alone)
         }
         return Loss(combine(named, self.terms), named)
 
     def fuse(
-        self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]], views: int
+        self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]], view_count: int
     ) -> Tensor:
         """Fuse each subset of tokens [V · N, T, D]: [N, G, V, D]."""
         fused: Tensor = self.fusion(tokens, subsets)
-        by_view: Tensor = fused.unflatten(1, (views, -1))
+        by_view: Tensor = fused.unflatten(1, (view_count, -1))
         return by_view.permute(2, 0, 1, 3)
 
     def project(self, fused: Tensor) -> Tensor:
-        """Project [N, G, V, D] to [G, 2, N, embedding]; one view stands for both.
+        """Project [N, G, V, D] to [G, 2, N, embedding]; a single view is used as both.
 
-        The head normalizes each of the G · V batches on its own.
+        The head normalizes each of the G · V batches by its own statistics.
         """
         N, G, V, D = fused.shape
         projected: Tensor = self.head(fused.permute(1, 2, 0, 3).reshape(G * V, N, D))
         return projected.view(G, V, N, -1).expand(-1, 2, -1, -1)
 
     def encode(self, items: Tensor, modality: int) -> Tensor:
-        """Items of one modality to what the fusion reads: tokens, or vectors for linear fusion."""
+        """Encode items of one modality to tokens [N, T, D], or to vectors for linear fusion."""
         converted: Tensor = self.converter[modality](self.encoder[modality](items))
         return converted
 
@@ -122,6 +126,6 @@ class CoMM(Method):
         return list(self.fusion(codes, subsets))
 
     def embed(self, batch: Batch) -> Tensor:
-        """The projection of all modalities fused: [N, embedding]."""
+        """The projected embedding of all modalities: [N, embedding]."""
         projected: Tensor = self.head(self.features(batch, [self.all])[0][None])
         return projected[0]

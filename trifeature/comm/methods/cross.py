@@ -1,4 +1,4 @@
-"""Cross: align the modalities with one another, as CLIP does.
+"""Cross: aligns the modalities with one another, as CLIP does.
 
 Radford et al., "Learning transferable visual models from natural language supervision", ICML
 2021, as a baseline of Dufumier et al. (2025). With more than two modalities every pair is
@@ -28,7 +28,7 @@ LARGEST_LOG_SCALE: Final = 4.6052
 
 
 class Projector(nn.Linear):
-    """A bias-free linear map with initial deviation d^-½ over d inputs, as CLIP's."""
+    """A linear map without bias, initial standard deviation d^-½ for d inputs, as in CLIP."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, bias=False)
@@ -38,8 +38,8 @@ class Projector(nn.Linear):
 class ClipLoss(nn.Module):
     """Symmetric InfoNCE between every pair of modalities with a learned temperature.
 
-    Negatives come from the other modality only. The logarithm of 1/τ starts at log(1/0.07) and is
-    kept within [0, 4.6052].
+    Negatives come from the other modality only. The learned parameter is log(1/τ). It starts at
+    log(1/0.07) and is clamped to [0, 4.6052].
     """
 
     def __init__(self) -> None:
@@ -56,10 +56,9 @@ class ClipLoss(nn.Module):
 
 
 class Cross(Method):
-    """A vector encoder and a linear projector a modality, aligned by the CLIP loss.
+    """Cross: a vector encoder and a linear projector for each modality, aligned by the CLIP loss.
 
-    The views are light crops, whatever the run's augmentations: aligning modalities needs no
-    others.
+    It uses the light views only, as the alignment of modalities needs no strong augmentation.
     """
 
     def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
@@ -91,10 +90,10 @@ class Cross(Method):
         return projected
 
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        """The projections of the modalities side by side, unnormalized: [N, D · modalities]."""
-        return side_by_side(codes, subsets)
+        """The concatenated projections of the modalities, unnormalized: [N, D · modalities]."""
+        return concatenated(codes, subsets)
 
 
-def side_by_side(codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-    """Vectors [N, F] of the modalities of each subset in a row: [N, F · modalities]."""
+def concatenated(codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+    """Concatenate the vectors [N, F] of the modalities of each subset: [N, F · modalities]."""
     return [torch.cat([codes[m] for m in subset], dim=1) for subset in subsets]

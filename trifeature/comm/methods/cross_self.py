@@ -1,9 +1,9 @@
-"""Cross+Self: align the modalities, and two views of each modality with one another.
+"""Cross+Self: aligns the modalities, and two views of each modality with one another.
 
 Yuan et al. (2021) and SLIP (Mu et al., "SLIP: Self-supervision meets language-image
-pre-training", ECCV 2022), as a baseline of Dufumier et al. (2025). Their published code runs both
-kinds of terms through one projection head a modality; their text (appendix B.1) gives the cross
-term linear projectors and the CLIP loss. The option `cross_self` chooses.
+pre-training", ECCV 2022), as a baseline of Dufumier et al. (2025). Their published code uses one
+projection head a modality for both kinds of terms; their text (appendix B.1) has linear projectors
+and the CLIP loss for the cross term. The option `cross_self` chooses between them.
 
 N samples, M modalities, d length of the encoders' vectors.
 """
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from trifeature.comm.losses import info_nce
 from trifeature.comm.methods.base import Loss, Method, Tensors
-from trifeature.comm.methods.cross import ClipLoss, Projector, side_by_side
+from trifeature.comm.methods.cross import ClipLoss, Projector, concatenated
 from trifeature.comm.networks import ProjectionHead
 from trifeature.comm.settings import CrossSelfOptions, RunSettings
 from trifeature.errors import InputError
@@ -27,9 +27,9 @@ from trifeature.samples import Batch
 
 
 class CrossSelf(Method):
-    """A vector encoder and an MLP head a modality, twice as wide as CoMM's.
+    """Cross+Self: a vector encoder and an MLP head for each modality, twice as wide as CoMM's.
 
-    The cross term sees light crops, the self terms two views by the run's augmentations.
+    The cross term uses light views, the self terms two views by the run's augmentations.
     """
 
     def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
@@ -61,25 +61,25 @@ class CrossSelf(Method):
         return (*light, *strong)
 
     def codes_of(self, views: Tensors) -> Tensors:
-        """For each modality the vector of the light view [N, d], then those of both views."""
+        """The vectors of each modality's light view [N, d], then those of both views [N, 2, d]."""
         M = len(self.modalities)
         light = [self.encode(x, m) for m, x in enumerate(views[:M])]
         strong = [self.encode(x, m).unflatten(0, (2, -1)) for m, x in enumerate(views[M:])]
-        return (*light, *(both.transpose(0, 1) for both in strong))  # [N, d], then [N, 2, d]
+        return (*light, *(both.transpose(0, 1) for both in strong))
 
     def loss_of(self, codes: Tensors) -> Loss:
         """The cross term plus the mean of the self terms."""
         M = len(self.modalities)
         cross = self._cross(codes[:M])
-        alone = []
+        unimodal = []
         for head, both in zip(self.head, codes[M:], strict=True):
             z = head(both.transpose(0, 1))
-            alone.append(info_nce(z[0], z[1], self.temperature))
-        terms = {"cross": cross} | {f"self_{m + 1}": term for m, term in enumerate(alone)}
-        return Loss(cross + torch.stack(alone).mean(), terms)
+            unimodal.append(info_nce(z[0], z[1], self.temperature))
+        terms = {"cross": cross} | {f"self_{m + 1}": term for m, term in enumerate(unimodal)}
+        return Loss(cross + torch.stack(unimodal).mean(), terms)
 
     def _cross(self, vectors: Sequence[Tensor]) -> Tensor:
-        """Align the modalities' vectors [N, d], by either variant."""
+        """The cross term of the modalities' vectors [N, d], in the variant of the options."""
         if self.projector is not None and self.clip is not None:
             aligned: Tensor = self.clip(
                 [project(v) for project, v in zip(self.projector, vectors, strict=True)]
@@ -95,5 +95,5 @@ class CrossSelf(Method):
         return vectors
 
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        """The encoders' vectors side by side: [N, d · modalities]."""
-        return side_by_side(codes, subsets)
+        """The concatenated vectors of the encoders: [N, d · modalities]."""
+        return concatenated(codes, subsets)

@@ -1,8 +1,8 @@
-"""FactorCL: learn shared and unique information by lower and upper bounds on both.
+"""FactorCL: learns shared and unique information by lower and upper bounds on both.
 
 Liang, Deng, Ma, Zou, Morency & Salakhutdinov, "Factorized contrastive learning: going beyond
 multi-view redundancy", NeurIPS 2023, in the self-supervised form that Dufumier et al. (2025) ran:
-augmentations stand for the label.
+augmented views take the place of the label.
 
 N samples, D width of the features.
 """
@@ -17,22 +17,22 @@ import torch
 from torch import Tensor, nn
 
 from trifeature.comm.methods.base import Loss, Method, Objective, Tensors
-from trifeature.comm.methods.cross import side_by_side
+from trifeature.comm.methods.cross import concatenated
 from trifeature.comm.settings import FactorCLOptions, RunSettings
 from trifeature.errors import InputError
 from trifeature.modality import Modality
 from trifeature.samples import Batch
 
 HEADS: Final = ("S", "C", "SC", "CC", "Y")
-"""One of each for both modalities: shared, its complement, both given the label, and the label."""
+"""The heads of each modality: shared, its complement, both given the label, and the label."""
 
 CRITICS: Final = ("1", "2", "3", "4", "5", "6")
 CLUB_CRITICS: Final = ("2", "6")
-"""Those whose upper bound is lowered; the others' lower bounds are raised."""
+"""Critics whose upper bounds are minimized; the lower bounds of the others are maximized."""
 
 
 class Critic(nn.Module):
-    """Scores how well two vectors fit: an MLP on their concatenation, one number."""
+    """Critic c(u, v): an MLP on the concatenation of two vectors with a scalar output."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
@@ -45,14 +45,15 @@ class Critic(nn.Module):
         )
 
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
-        """Scores c(u_k, v_j) of every pair: [N, N], k down, j across.
+        """Scores c(u_k, v_j) of all pairs: [N, N] with rows k and columns j.
 
-        The first layer is linear in each half, so it is applied to N rows of each and added.
+        The first layer is W [u; v] + b = W_u u + W_v v + b, so W_u and W_v are applied to N vectors
+        each, not to N² pairs.
         """
         left, right = self.first.weight.chunk(2, dim=1)
         hidden = (u @ left.T)[:, None] + (v @ right.T)[None] + self.first.bias
         scores: Tensor = self.rest(hidden)
-        # Bounds take exponentials and differences of scores: not in bfloat16.
+        # bfloat16 is too coarse for exponentials and differences of scores.
         return scores.squeeze(-1).to(torch.promote_types(scores.dtype, torch.float32))
 
 
@@ -67,12 +68,13 @@ def upper_bound(scores: Tensor) -> Tensor:
 
 
 class FactorCL(Method):
-    """Five heads a modality and six critics.
+    """FactorCL: five heads for each modality and six critics.
 
     Modality 1 is augmented by the run's views and modality 2 by the same without the crop, the
-    "unique" augmentation of the method; both are seen by a light crop too. In each step all but
-    the two CLUB critics minimize the sum of the bounds, then these critics learn to be tight on
-    newly drawn views (the authors use the same views again).
+    "unique" augmentation of the method; both also have a light view. In each step everything but
+    the two CLUB critics minimizes the sum of the bounds. Then these critics maximize their lower
+    bounds on newly drawn views, which makes the upper bounds tight (the authors use the same views
+    again).
     """
 
     def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
@@ -94,17 +96,17 @@ class FactorCL(Method):
         )
 
     def objectives(self) -> tuple[Objective, ...]:
-        """The bounds, then the CLUB critics' own loss."""
+        """The sum of the bounds, then the loss of the CLUB critics."""
         return (self.objective, self.critic_objective)
 
     def phase_of(self, parameter: str) -> int:
-        """The CLUB critics learn from the second loss, everything else from the first."""
+        """1 for parameters of the CLUB critics, 0 for all others."""
         return int(parameter.startswith(tuple(f"critics.{k}." for k in CLUB_CRITICS)))
 
     def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
-        """For each modality a light view of each item, then an augmented one: [2 · N, …]."""
+        """For each modality a light view of each item, then an augmented view: [2 · N, …]."""
         strong = (self.views_of(0), self.views_of(1).unique())
-        # Autocast to bfloat16 refuses to put views in float16 together.
+        # Under autocast to bfloat16, torch.cat raises an error for float16 views.
         with torch.autocast(batch[0].device.type, enabled=False):
             return tuple(
                 torch.cat(
@@ -117,15 +119,15 @@ class FactorCL(Method):
             )
 
     def codes_of(self, views: Tensors) -> Tensors:
-        """For each modality the vectors of the light view and of the augmented one: [N, 2, D]."""
+        """For each modality the vectors of the light and of the augmented view: [N, 2, D]."""
         return tuple(
             self.encoder[m](x).unflatten(0, (2, -1)).transpose(0, 1) for m, x in enumerate(views)
         )
 
-    def _scores(self, codes: Tensors, which: Sequence[str]) -> list[Tensor]:
+    def _scores(self, codes: Tensors, names: Sequence[str]) -> list[Tensor]:
         """The score matrices [N, N] of the named critics, from codes [N, 2, D]."""
         (f1, g1), (f2, g2) = (both.unbind(1) for both in codes)
-        heads: Any = self.heads  # torch types the content of its containers as bare modules
+        heads: Any = self.heads  # the type checker knows the entries as nn.Module only
         h1, h2 = heads
 
         def given(name: str, head: Any, f: Tensor, g: Tensor) -> Tensor:
@@ -140,10 +142,10 @@ class FactorCL(Method):
             "6": lambda: (given("CC", h1, f1, g1), given("CC", h2, f2, g2)),
         }
         critics: Any = self.critics
-        return [critics[k](*arguments[k]()) for k in which]
+        return [critics[k](*arguments[k]()) for k in names]
 
     def loss_of(self, codes: Tensors) -> Loss:
-        """Lower bounds to raise, CLUB's upper bounds to lower."""
+        """The sum of CLUB's upper bounds less the sum of the lower bounds."""
         scores = dict(zip(CRITICS, self._scores(codes, CRITICS), strict=True))
         upper = {k: upper_bound(scores[k]) for k in CLUB_CRITICS}
         lower = {k: lower_bound(s) for k, s in scores.items() if k not in upper}
@@ -152,18 +154,18 @@ class FactorCL(Method):
         return Loss(torch.stack(signed).sum(), {f"I_{k}": bounds[k] for k in CRITICS})
 
     def critic_objective(self, views: Tensors) -> Loss:
-        """Make the CLUB critics tight: maximize their lower bounds with the encoders held."""
+        """The loss of the CLUB critics: minus their lower bounds, with the encoders fixed."""
         with torch.no_grad():
             codes = self.codes(views)
         bounds = [lower_bound(s) for s in self._scores(codes, CLUB_CRITICS)]
         return Loss(-torch.stack(bounds).sum(), {})
 
     def encode(self, items: Tensor, modality: int) -> Tensor:
-        """The outputs of all five heads side by side: [N, 5 D]."""
+        """The concatenated outputs of all five heads: [N, 5 D]."""
         vectors, heads = self.encoder[modality](items), self.heads[modality]
         assert isinstance(heads, nn.ModuleDict)  # noqa: S101 - for the type checker
         return torch.cat([heads[name](vectors) for name in HEADS], dim=1)
 
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        """The same for several modalities in a row: [N, 5 D · modalities]."""
-        return side_by_side(codes, subsets)
+        """The concatenated codes of the modalities: [N, 5 D · modalities]."""
+        return concatenated(codes, subsets)
