@@ -107,6 +107,28 @@ def require_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     return check_name(name, value, choices)
 
 
+def require_text(name: str, value: Any) -> str:
+    """Any text.
+
+    Raises:
+        InputError: the value is not a string.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be text, not {value!r}")
+    return value
+
+
+def require_settings(name: str, value: Any, kind: type[T]) -> T:
+    """Settings of a class.
+
+    Raises:
+        InputError: the value is of another class.
+    """
+    if not isinstance(value, kind):
+        raise InputError(f"{name} must be {kind.__name__}(…), not {value!r}")
+    return value
+
+
 def as_array(values: Any) -> NDArray[Any]:
     """Convert what a user may hold to a NumPy array: tensors on any device, data frames, lists.
 

@@ -40,6 +40,8 @@ def check_name(kind: str, name: str, options: Iterable[str]) -> str:
     trifeature.errors.InputError: unknown color 'gren': did you mean 'green'? (one of red, green)
     """
     known = list(options)
+    if not isinstance(name, str):
+        raise InputError(f"{kind} must be one of {', '.join(known)}, not {name!r}")
     if name in known:
         return name
     folded = {option.casefold(): option for option in known}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import multiprocessing
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -587,3 +589,248 @@ def test_loading_uses_the_bytes_it_has_checked(
     pngs = {path: count for path, count in times.items() if path.suffix == ".png"}
     assert len(pngs) == 225
     assert set(pngs.values()) == {1}
+
+
+# --------------------------------------------------------------------------- what others leave
+
+LITTER = [".DS_Store", "train/Thumbs.db", "pairs/._train.csv", "test/desktop.ini"]
+
+
+def test_what_desktops_leave_changes_no_data_set(tiny: Dataset, copied: Path) -> None:
+    for name in LITTER:
+        (copied / name).write_bytes(b"view settings")
+    assert verify(copied) == []
+    assert generate(copied, tiny.settings).reused
+    assert_same(load(copied), tiny)
+    assert not generate(copied, other_settings(tiny), overwrite=True).reused
+
+
+def test_a_folder_with_nothing_but_litter_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".DS_Store").write_bytes(b"")
+    assert not generate(tmp_path / "new", MINI).reused
+    assert verify(tmp_path / "new") == []
+
+
+def test_whatever_does_not_belong_is_named(copied: Path, tmp_path: Path) -> None:
+    (copied / "empty" / "folder").mkdir(parents=True)
+    (copied / "train" / "link.png").symlink_to(tmp_path / "nowhere")
+    (copied / "linked").symlink_to(tmp_path, target_is_directory=True)
+    named = ["empty", "empty/folder", "linked", "train/link.png"]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(copied / "pairs" / "pipe")
+        named.insert(3, "pairs/pipe")
+    assert verify(copied) == [f"{name}: does not belong here" for name in named]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_the_place_of_a_file_is_named_and_not_read(copied: Path) -> None:
+    (copied / "pairs" / "train.csv").unlink()
+    os.mkfifo(copied / "pairs" / "train.csv")
+    assert verify(copied) == ["pairs/train.csv: not a file"]
+
+
+# --------------------------------------------------------------------------- where none can be made
+
+
+@pytest.fixture
+def never_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "build", None)
+
+
+@pytest.mark.usefixtures("never_rendered")
+@pytest.mark.parametrize("target", ["nowhere", "empty"])
+def test_a_link_is_refused_before_anything_is_rendered(tmp_path: Path, target: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / target)
+    with pytest.raises(InputError, match="out is a link: name the folder that it leads to"):
+        generate(tmp_path / "out", MINI)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "out"]
+
+
+def test_a_data_set_behind_a_link_is_reused(tiny: Dataset, copied: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(copied)
+    assert generate(tmp_path / "out", tiny.settings).reused
+    with pytest.raises(InputError, match="is a link"):
+        generate(tmp_path / "out", tiny.settings, overwrite=True)
+    assert verify(copied) == []
+
+
+@pytest.mark.usefixtures("never_rendered")
+def test_the_current_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="cannot be replaced: name a new folder"):
+        generate(".", MINI)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("never_rendered")
+def test_a_mount_point_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == tmp_path / "disk")
+    (tmp_path / "disk").mkdir()
+    with pytest.raises(InputError, match="cannot be replaced: name a new folder"):
+        generate(tmp_path / "disk", MINI)
+
+
+@pytest.mark.usefixtures("never_rendered")
+def test_a_folder_that_cannot_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)  # tests may run as root, whom modes do not stop
+    with pytest.raises(InputError, match=r"out cannot be made \(Permission denied\)"):
+        generate(tmp_path / "out", MINI)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be made"):
+        generate(tmp_path / "file" / "out", MINI)
+
+
+@pytest.mark.usefixtures("never_rendered")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_where_no_file_can_be_made_nothing_is_waited_for() -> None:
+    with pytest.raises(InputError, match="/proc/x cannot be made"):
+        generate("/proc/x", MINI)
+
+
+def test_a_data_set_is_reused_without_writing(
+    tiny: Dataset, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "locked", None)  # a lock would need a file
+    monkeypatch.setattr(storage.tempfile, "mkdtemp", None)
+    assert generate(copied, tiny.settings).reused
+
+
+def test_no_lock_is_left(tmp_path: Path) -> None:
+    generate(tmp_path / "one", MINI)
+    with pytest.raises(InputError):
+        generate(tmp_path / "one", replace(MINI, seed=1))
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_the_home_folder_is_meant_by_its_sign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert generate("~/data", MINI).path == tmp_path / "data"
+    assert verify("~/data") == []
+    assert load("~/data").settings == MINI
+    assert read_truth("~/data") == read_truth(tmp_path / "data")
+
+
+# --------------------------------------------------------------------------- crafted folders
+
+
+def craft(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a manifest as somebody would who knows its checksum."""
+    manifest = folder / MANIFEST
+    content = json.loads(manifest.read_text())
+    change(content)
+    content["checksum"] = storage._checksum(content)
+    manifest.write_text(json.dumps(content))
+
+
+def craft_file(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
+    """Change a file and the manifest with it."""
+    content = change((folder / name).read_bytes())
+    (folder / name).write_bytes(content)
+    entry = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    craft(folder, lambda manifest: manifest["files"].update({name: entry}))
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../b", "..\\b", "C:\\b", ""])
+def test_a_manifest_that_names_a_file_outside_its_folder_is_refused(
+    copied: Path, name: str
+) -> None:
+    entry = {"bytes": 0, "sha256": ""}
+    craft(copied, lambda manifest: manifest["files"].update({name: entry}))
+    for read in (verify, load, read_manifest):
+        with pytest.raises(InputError, match="which is outside its folder"):
+            read(copied)
+
+
+@pytest.mark.parametrize("key", ["settings", "summary", "files", "checksum", "format_version"])
+@pytest.mark.parametrize("value", [None, 3, [], "text"])
+def test_a_manifest_of_another_form_names_file_and_key(copied: Path, key: str, value: Any) -> None:
+    craft(copied, lambda manifest: manifest.update({key: value}))
+    if key == "checksum":
+        content = json.loads((copied / MANIFEST).read_text())
+        (copied / MANIFEST).write_text(json.dumps(content | {key: value}))
+    with pytest.raises(InputError, match=rf"dataset\.json .*{key.split('_', maxsplit=1)[0]}"):
+        load(copied)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest["summary"].pop("probe"),
+        lambda manifest: manifest["summary"].update(probe=3),
+        lambda manifest: manifest["files"].update({"train/metadata.jsonl": 3}),
+        lambda manifest: manifest["files"].update({"train/metadata.jsonl": {"bytes": "3"}}),
+        lambda manifest: manifest["settings"].update(hue=3),
+        lambda manifest: manifest["settings"].update(seed="3"),
+        lambda manifest: manifest["settings"].update(rule=[]),
+    ],
+)
+def test_a_manifest_with_odd_entries_is_named(
+    copied: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    craft(copied, change)
+    with pytest.raises(InputError, match=r"dataset\.json"):
+        load(copied)
+
+
+@pytest.mark.parametrize("label", ["99", "-3", "x", "", "1.5"])
+@pytest.mark.parametrize("column", [2, 5])
+def test_labels_out_of_range_are_refused(copied: Path, label: str, column: int) -> None:
+    def change(content: bytes) -> bytes:
+        rows = [line.split(",") for line in content.decode().splitlines()]
+        rows[3][column] = label
+        return "".join(",".join(row) + "\n" for row in rows).encode()
+
+    craft_file(copied, "pairs/test.csv", change)
+    with pytest.raises(InputError, match=r"pairs/test\.csv is damaged"):
+        load(copied)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("pairs/train.csv", lambda content: content.replace(b"share", b"shape")),
+        ("pairs/train.csv", lambda content: content.split(b"\n")[0] + b"\n"),
+        ("pairs/train.csv", lambda _: b""),
+        ("pairs/train.csv", lambda content: content + b"a.png,b.png,0,0,0,0\n"),
+        ("pairs/train.csv", lambda content: content + b"1\n"),
+        ("pairs/train.csv", lambda content: b"\xff" + content),
+        ("train/metadata.jsonl", lambda content: content.replace(b"shape", b"form")),
+        ("train/metadata.jsonl", lambda content: b"[]\n" + content),
+        ("train/metadata.jsonl", lambda _: b"3\n"),
+        ("train/metadata.jsonl", lambda _: b"[" * 100_000),
+        ("train/metadata.jsonl", lambda content: content.replace(b"triangle", b"blob")),
+    ],
+)
+def test_crafted_tables_are_named(
+    copied: Path, name: str, change: Callable[[bytes], bytes]
+) -> None:
+    craft_file(copied, name, change)
+    with pytest.raises(InputError, match=rf"{name} is damaged"):
+        load(copied)
+
+
+def png(side: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side)).save(buffer, "png")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("content", [png(33), png(4000), b"", b"GIF89a", png(32)[:60]])
+def test_an_image_of_another_size_is_refused_before_it_is_decoded(
+    copied: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000_000)
+    name = next(iter(json.loads((copied / MANIFEST).read_text())["files"]))
+    craft_file(copied, name, lambda _: content)
+    with pytest.raises(InputError, match="is not an image of this data set"):
+        load(copied)

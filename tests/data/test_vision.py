@@ -155,3 +155,16 @@ def test_an_index_beyond_the_end_is_refused_and_minus_one_is_the_last(
 
 def test_the_representation_names_the_folder_and_the_length(root: Path) -> None:
     assert f"Number of datapoints: 200\n    Root location: {root}" in repr(TrifeatureImages(root))
+
+
+def test_a_damaged_image_or_table_is_refused(tiny: Dataset, tmp_path: Path) -> None:
+    folder = generate(tmp_path / "tiny", tiny.settings).path
+    images, pairs = TrifeatureImages(folder), TrifeaturePairs(folder)
+    for file in (folder / "train").glob("*.png"):
+        file.write_bytes(file.read_bytes()[:-1])
+    for items in (images, pairs):
+        with pytest.raises(InputError, match="truncated"):
+            _ = items[0]
+    (folder / "pairs" / "train.csv").write_text("")
+    with pytest.raises(InputError, match=r"train\.csv: truncated"):
+        TrifeaturePairs(folder)

@@ -11,10 +11,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Final, Literal, get_args
 
-from trifeature.checks import require_choice, require_number, require_whole
+from trifeature.checks import (
+    require_choice,
+    require_flag,
+    require_number,
+    require_text,
+    require_whole,
+)
 from trifeature.errors import InputError, check_name
 from trifeature.presets import get_preset
-from trifeature.views import Views, views_from_json
+from trifeature.views import VIEW_KINDS, Views, views_from_json
 from trifeature.views.sets import ALL, LIGHT
 
 Schedule = Literal["constant", "cosine"]
@@ -50,6 +56,10 @@ class Options:
                 object.__setattr__(self, one.name, require_whole(one.name, value, 1))
             elif type(one.default) is float:
                 object.__setattr__(self, one.name, require_number(one.name, value, above=0.0))
+            elif type(one.default) is bool:
+                object.__setattr__(self, one.name, require_flag(one.name, value))
+            elif type(one.default) is str:
+                require_text(one.name, value)
 
 
 @dataclass(frozen=True)
@@ -211,8 +221,10 @@ class RunSettings:
                 f"the options of {self.method} are {kind.__name__}, not "
                 f"{type(self.options).__name__}"
             )
-        if not isinstance(self.encoder, str):
+        if isinstance(self.encoder, tuple | list):
             object.__setattr__(self, "encoder", tuple(self.encoder))
+        else:
+            check_name("encoder", self.encoder, ENCODER_NAMES)
         for name in (self.encoder,) if isinstance(self.encoder, str) else self.encoder:
             check_name("encoder", name, ENCODER_NAMES)
         require_choice("schedule", self.schedule, get_args(Schedule))
@@ -226,8 +238,12 @@ class RunSettings:
             "warmup": require_number("warmup", self.warmup, 0, below=1),
         }.items():
             object.__setattr__(self, name, value)
-        if not self.views:
-            raise InputError("views must hold at least one set of augmentations")
+        if not isinstance(self.views, tuple | list) or not self.views:
+            raise InputError("views must hold at least one set of augmentations, as a tuple")
+        object.__setattr__(self, "views", tuple(self.views))
+        for views in (*self.views, self.light):
+            if not isinstance(views, VIEW_KINDS.get(getattr(views, "kind", ""), ())):
+                raise InputError(f"a set of augmentations is ViewSet(…) or the like, not {views!r}")
 
     def option(self, name: str, default: Any = None) -> Any:
         """An option of the method, or `default` if the method has no such option."""
@@ -283,6 +299,8 @@ class RunSettings:
             InputError: a key is unknown or of the wrong kind.
         """
         try:
+            if not isinstance(content, Mapping):
+                raise TypeError(f"they must be a JSON object, not {content!r}")
             given = dict(content)
             method = check_name("method", given.get("method", "comm"), OPTIONS)
             kind = OPTIONS[method]

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from trifeature.checks import require_flag, require_whole
+from trifeature.checks import require_flag, require_text, require_whole
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.errors import InputError, check_name
 
@@ -57,11 +57,12 @@ class PairRule:
     distinct_unique: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.synergy, str):
-            raise InputError(f"synergy must be two attributes, not {self.synergy!r}")
+        if not isinstance(self.synergy, tuple | list) or len(self.synergy) != 2:
+            raise InputError(
+                "synergy needs two attributes: one of image 1 and one of the others, not "
+                f"{self.synergy!r}"
+            )
         object.__setattr__(self, "synergy", tuple(self.synergy))
-        if len(self.synergy) != 2:
-            raise InputError("synergy needs two attributes: one of image 1 and one of the others")
         for name in (self.shared, self.unique, *self.synergy):
             check_name("attribute", name, ATTRIBUTES)
         if self.unique == self.shared:
@@ -135,10 +136,8 @@ def make_map(text: str, rule: PairRule, counts: Mapping[str, int], seed: int) ->
             f"no one-to-one map: {len(sources)} values of {rule.synergy[0]} but only "
             f"{len(targets)} of {rule.synergy[1]}"
         )
-    if text == "identity":
+    if require_text("synergy_map", text) == "identity":
         return tuple(range(len(sources)))
-    if not isinstance(text, str):
-        raise InputError(f"the synergy map must be a string, not {text!r}")
     if text == "auto" or text.startswith("random:"):
         return _random_map(seed if text == "auto" else _read_seed(text), len(sources), len(targets))
     return _named_map(_read_names(text), rule, sources, targets)

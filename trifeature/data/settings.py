@@ -13,7 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from trifeature.checks import require_flag, require_number, require_whole, settings_from
+from trifeature.checks import (
+    require_flag,
+    require_number,
+    require_settings,
+    require_whole,
+    settings_from,
+)
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.pairs import PairRule, chance_match_rate, make_map
 from trifeature.errors import InputError
@@ -135,6 +141,8 @@ class DatasetSettings:
     render: RenderSettings = field(default_factory=RenderSettings)
 
     def __post_init__(self) -> None:
+        require_settings("rule", self.rule, PairRule)
+        require_settings("render", self.render, RenderSettings)
         for attribute, count in self.counts.items():
             self._set(attribute + "s", require_whole, count, 2, len(VALUES[attribute]))
         for name in ("copies", "test_copies", "train_pairs", "probe_pairs", "test_pairs"):

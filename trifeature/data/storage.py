@@ -15,16 +15,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from PIL import Image
 from torch import Tensor
 
@@ -37,21 +35,26 @@ from trifeature.data.dataset import (
     Dataset,
     DatasetSettings,
     ImageTable,
+    IntArray,
     PairSet,
     Split,
     build,
     summarize,
 )
 from trifeature.data.pairs import Pairs
+from trifeature.data.render import require_image_memory
 from trifeature.data.truth import ground_truth
 from trifeature.errors import InputError
+from trifeature.files import locked, read_json
+
+T = TypeVar("T")
 
 FORMAT_VERSION: Final = 2
 READABLE_VERSIONS: Final = (1, 2)
 """Version 1 does not state the atoms; `read_truth` computes them from its pairs."""
 MANIFEST: Final = "dataset.json"
-PATIENCE: Final = 1.0
-"""Seconds to wait for another process before saying so."""
+LITTER: Final = (".DS_Store", "Thumbs.db", "desktop.ini")
+"""Files that desktops leave in folders, as they do `._NAME`; no data set is changed by them."""
 Progress = Callable[[int, int], None]
 
 
@@ -98,50 +101,62 @@ def generate(
         on_wait: Called once if another process is at work on this data set.
 
     Raises:
-        InputError: something else is at `path`.
-        OSError: the disk is full or the folder cannot be written; nothing is left behind.
+        InputError: something else is at `path`, or no folder can be made there; nothing has been
+            rendered then.
+        OSError: the disk is full; nothing is left behind.
     """
-    target = Path(path)
-    _is_free(target)  # refuses what is no data set before a lock leaves its file beside it
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target, on_wait):
-        if (existing := _existing(target, settings, overwrite)) is not None:
-            return Generated(target, reused=True, summary=existing["summary"])
-        for stale in target.parent.glob(f".{glob.escape(target.name)}.part-*"):
-            shutil.rmtree(stale)  # only a killed process leaves one, and we hold the lock
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.part-", dir=target.parent))
-        try:
-            dataset = build(settings, device)
-            write(staging, dataset, progress)
-            staging.chmod(0o755)
-            if target.exists():
-                shutil.rmtree(target)
-            staging.rename(target)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
-    return Generated(target, reused=False, summary=summarize(dataset))
+    target = Path(path).expanduser().absolute()
+    if (existing := _existing(target, settings, overwrite)) is not None:  # needs no lock to read
+        return Generated(Path(path).expanduser(), reused=True, summary=existing["summary"])
+    _require_replaceable(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locked(target.parent / f".{target.name}.lock", on_wait):
+            if (existing := _existing(target, settings, overwrite)) is not None:
+                return Generated(Path(path).expanduser(), reused=True, summary=existing["summary"])
+            _remove_stale(target)
+            staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.part-", dir=target.parent))
+            try:
+                dataset = build(settings, device)
+                write(staging, dataset, progress)
+                staging.chmod(0o755)
+                _replace(target, staging)
+            except BaseException:
+                shutil.rmtree(staging, ignore_errors=True)
+                raise
+    except (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsError) as problem:
+        raise InputError(
+            f"{path} cannot be made ({problem.strerror}): name a folder in one that can be written"
+        ) from None
+    return Generated(Path(path).expanduser(), reused=False, summary=summarize(dataset))
 
 
-@contextmanager
-def _locked(target: Path, on_wait: Callable[[], None] | None) -> Iterator[None]:
-    """Keep other processes from making the same data set meanwhile."""
-    lock = FileLock(target.parent / f".{target.name}.lock")
-    try:
-        lock.acquire(timeout=PATIENCE)
-    except Timeout:
-        if on_wait is not None:
-            on_wait()
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+def _require_replaceable(target: Path) -> None:
+    """Refuse what a finished folder cannot be renamed to, before anything is rendered."""
+    if target.is_symlink():
+        raise InputError(f"{target} is a link: name the folder that it leads to")
+    if target.exists() and (os.path.ismount(target) or target.samefile(Path.cwd())):
+        raise InputError(f"{target} cannot be replaced: name a new folder, as in {target / 'data'}")
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove what killed processes left; nobody else writes while we hold the lock."""
+    for stale in target.parent.glob(f".{glob.escape(target.name)}.part-*"):
+        shutil.rmtree(stale)
+
+
+def _replace(target: Path, staging: Path) -> None:
+    """Put a finished folder in the place of what is there, which is removed afterwards."""
+    old = staging.with_name(f"{staging.name}-old")
+    if target.exists():
+        target.rename(old)
+    staging.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _is_free(target: Path) -> bool:
     """Whether nothing lies there; a data set may, and anything else is refused."""
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+    if not target.exists() or (target.is_dir() and not _entries(target)):
         return True
     if not (target / MANIFEST).is_file():
         raise InputError(
@@ -150,12 +165,21 @@ def _is_free(target: Path) -> bool:
     return False
 
 
+def _entries(folder: Path) -> set[str]:
+    """The names in a folder, but for litter."""
+    return {entry.name for entry in folder.iterdir() if not _is_litter(entry)}
+
+
+def _is_litter(entry: Path) -> bool:
+    return entry.is_file() and (entry.name in LITTER or entry.name.startswith("._"))
+
+
 def _existing(target: Path, settings: DatasetSettings, overwrite: bool) -> dict[str, Any] | None:
     """The manifest of the data set at `target` if it can be reused; None if one may be written."""
     if _is_free(target):
         return None
     if overwrite:
-        strangers = {entry.name for entry in target.iterdir()} - {MANIFEST, *SPLITS, "pairs"}
+        strangers = _entries(target) - {MANIFEST, *SPLITS, "pairs"}
         if strangers:
             raise InputError(
                 f"{target} also holds {min(strangers)}, which belongs to no data set: "
@@ -163,7 +187,7 @@ def _existing(target: Path, settings: DatasetSettings, overwrite: bool) -> dict[
             )
         return None
     manifest = read_manifest(target)
-    if DatasetSettings.from_json(manifest["settings"]) != settings:
+    if _settings(target, manifest) != settings:
         raise InputError(
             f"{target} holds a data set with other settings: name another folder, or say "
             "--overwrite to replace it"
@@ -272,27 +296,43 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         InputError: there is no such file, or it is not one that this version can read.
     """
-    manifest = Path(path) / MANIFEST
+    manifest = Path(path).expanduser() / MANIFEST
     if not manifest.is_file():
         raise InputError(
             f"{path} is not a Trifeature data set (it has no {MANIFEST}): "
             "`trifeature generate` makes one"
         )
-    try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-        version = content["format_version"]
-    except (ValueError, KeyError, TypeError) as problem:
-        raise InputError(f"{manifest} is damaged: {problem}") from None
+    content = read_json(manifest)
+    version = content.get("format_version")
     if version not in READABLE_VERSIONS:
         known = " and ".join(map(str, READABLE_VERSIONS))
+        if version is None:
+            raise InputError(f"{manifest} is damaged: it lacks 'format_version'")
         raise InputError(f"{manifest} has format version {version}; this version reads {known}")
     if content.get("checksum") != _checksum(content):
         raise InputError(f"{manifest} is damaged: its checksum does not fit its content")
-    return dict(content)
+    for key in ("settings", "summary", "files"):
+        if not isinstance(content.get(key), dict):
+            raise InputError(f"{manifest} is damaged: {key!r} is missing or no JSON object")
+    for name, entry in content["files"].items():
+        _check_entry(manifest, name, entry)
+    return content
+
+
+def _check_entry(manifest: Path, name: str, entry: Any) -> None:
+    """Refuse a file that would be looked for outside the folder, or whose digest is missing."""
+    parts = PurePosixPath(name).parts
+    if not parts or parts[0] == "/" or ".." in parts or "\\" in name or ":" in name:
+        raise InputError(f"{manifest} is damaged: it names {name!r}, which is outside its folder")
+    whole = isinstance(entry, dict) and isinstance(entry.get("bytes"), int)
+    if not whole or not isinstance(entry.get("sha256"), str):
+        raise InputError(f"{manifest} is damaged: {name!r} has no 'bytes' and 'sha256'")
 
 
 def verify(path: str | os.PathLike[str]) -> list[str]:
     """Compare every file of a data set with the size and SHA-256 it was written with.
+
+    Files that desktops leave behind (`.DS_Store`, `Thumbs.db`, `._NAME`) are ignored.
 
     Returns:
         One line for each file that is missing, truncated, changed or does not belong; empty when
@@ -301,18 +341,31 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
     Raises:
         InputError: the manifest itself is missing or damaged.
     """
-    folder = Path(path)
+    folder = Path(path).expanduser()
     files: dict[str, dict[str, Any]] = read_manifest(folder)["files"]
-    found = {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
-    strangers = [f"{name}: does not belong here" for name in sorted(found - {MANIFEST, *files})]
     states = ((name, _examine(folder / name, entry)[1]) for name, entry in files.items())
-    return [f"{name}: {state}" for name, state in states if state] + strangers
+    strangers = sorted(_strangers(folder, {MANIFEST, *files}))
+    return [f"{name}: {state}" for name, state in states if state] + [
+        f"{name}: does not belong here" for name in strangers
+    ]
+
+
+def _strangers(folder: Path, files: set[str]) -> list[str]:
+    """Everything below a folder that is neither one of the files nor a folder of some."""
+    folders = {str(parent) for name in files for parent in PurePosixPath(name).parents}
+    return [
+        name
+        for entry in folder.rglob("*")
+        if (name := entry.relative_to(folder).as_posix()) not in files
+        and not _is_litter(entry)
+        and (entry.is_symlink() or not entry.is_dir() or name not in folders)
+    ]
 
 
 def _examine(file: Path, entry: Mapping[str, Any]) -> tuple[bytes, str | None]:
     """A file's content and what is wrong with it, None if nothing is."""
     if not file.is_file():
-        return b"", "missing"
+        return b"", "not a file" if file.exists() else "missing"
     content = file.read_bytes()
     if len(content) < entry["bytes"]:
         return content, f"truncated ({len(content)} of {entry['bytes']} bytes)"
@@ -323,18 +376,65 @@ def _examine(file: Path, entry: Mapping[str, Any]) -> tuple[bytes, str | None]:
 # --------------------------------------------------------------------------- reading
 
 
-def load(path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Dataset:
-    """Read a whole data set into memory, its images as uint8 tensors on `device`.
+@dataclass(frozen=True)
+class Stored:
+    """A data set on disk: everything but its images, which are read one by one.
+
+    Attributes:
+        folder: Where it is.
+        settings: What it was made from.
+        files: Size and SHA-256 of every file by name.
+        tables: What the images of `train` and of `test` show.
+        pairs: The pairs and labels of `train`, `probe` and `test`.
+    """
+
+    folder: Path
+    settings: DatasetSettings
+    files: Mapping[str, Mapping[str, Any]]
+    tables: Mapping[Split, ImageTable]
+    pairs: Mapping[PairSet, Pairs]
+
+    def image(self, split: Split, name: str) -> Image.Image:
+        """The image of a file; its size is checked before it is decoded.
+
+        Raises:
+            InputError: the file is missing or damaged, or no PNG of the data set's canvas.
+        """
+        side, name = self.settings.render.canvas, f"{split}/{name}"
+        content = _checked_bytes(self.folder, name, self.files)
+        try:
+            with Image.open(io.BytesIO(content), formats=("png",)) as image:
+                if image.size == (side, side):
+                    return image.convert("RGB")
+                found = f"{image.size[0]} × {image.size[1]} px, not {side} × {side}"
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
+            found = str(problem)
+        raise InputError(f"{self.folder / name} is not an image of this data set: {found}")
+
+
+def open_stored(path: str | os.PathLike[str]) -> Stored:
+    """Read and check everything of a data set on disk but its images.
 
     Raises:
         InputError: the folder is not a data set, or a file is missing or damaged; it is named.
     """
-    folder = Path(path)
-    manifest = read_manifest(folder)
-    settings, tables, pairs = _read_plan(folder, manifest)
-    files = manifest["files"]
-    images = {name: _read_images(folder, name, tables[name], files).to(device) for name in SPLITS}
-    return Dataset(settings, tables, pairs, images)
+    folder = Path(path).expanduser()
+    return _open(folder, read_manifest(folder))
+
+
+def load(path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Dataset:
+    """Read a whole data set into memory, its images as uint8 tensors on `device`.
+
+    Raises:
+        InputError: the folder is not a data set, or a file is missing or damaged; it is named. Or
+            its images do not fit into memory.
+    """
+    stored = open_stored(path)
+    require_image_memory(
+        sum(len(table.copies) for table in stored.tables.values()), stored.settings.render
+    )
+    images = {split: _read_images(stored, split).to(device) for split in SPLITS}
+    return Dataset(stored.settings, stored.tables, stored.pairs, images)
 
 
 def read_truth(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -347,22 +447,36 @@ def read_truth(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         InputError: the folder is not a data set, or a file that is needed is missing or damaged.
     """
-    folder = Path(path)
+    folder = Path(path).expanduser()
     manifest = read_manifest(folder)
-    if "truth" in manifest:
+    if isinstance(manifest.get("truth"), dict):
         return dict(manifest["truth"])
-    settings, tables, pairs = _read_plan(folder, manifest)
-    return ground_truth(settings.rule, tables, pairs)
+    stored = _open(folder, manifest)
+    return ground_truth(stored.settings.rule, stored.tables, stored.pairs)
 
 
-def _read_plan(
-    folder: Path, manifest: Mapping[str, Any]
-) -> tuple[DatasetSettings, dict[Split, ImageTable], dict[PairSet, Pairs]]:
-    """Everything but the images."""
-    settings = DatasetSettings.from_json(manifest["settings"])
-    tables = {split: _read_table(folder, split, manifest["files"]) for split in SPLITS}
-    pairs = {name: _read_pairs(folder, name, tables, settings, manifest) for name in PAIR_SETS}
-    return settings, tables, pairs
+def _open(folder: Path, manifest: Mapping[str, Any]) -> Stored:
+    settings, files, tables, pairs = _settings(folder, manifest), manifest["files"], {}, {}
+    for split in SPLITS:
+        name = f"{split}/metadata.jsonl"
+        text = _checked_bytes(folder, name, files)
+        tables[split] = _parse(folder / name, _read_table, text)
+    for pair_set in PAIR_SETS:
+        name, names = f"pairs/{pair_set}.csv", file_names(tables[SPLIT_OF[pair_set]])
+        text = _checked_bytes(folder, name, files)
+        images, labels = _parse(folder / name, _read_pairs, text, names, settings)
+        drawn = manifest["summary"].get(pair_set)
+        if not isinstance(drawn, dict) or "candidates" not in drawn:
+            raise InputError(f"{folder / MANIFEST} is damaged: its summary lacks {pair_set!r}")
+        pairs[pair_set] = Pairs(images, labels, drawn["candidates"])
+    return Stored(folder, settings, files, tables, pairs)
+
+
+def _settings(folder: Path, manifest: Mapping[str, Any]) -> DatasetSettings:
+    try:
+        return DatasetSettings.from_json(manifest["settings"])
+    except InputError as problem:
+        raise InputError(f"{folder / MANIFEST} cannot be read: {problem}") from None
 
 
 def _checked_bytes(folder: Path, name: str, files: Mapping[str, Any]) -> bytes:
@@ -375,37 +489,41 @@ def _checked_bytes(folder: Path, name: str, files: Mapping[str, Any]) -> bytes:
     return content
 
 
-def _read_table(folder: Path, split: Split, files: Mapping[str, Any]) -> ImageTable:
-    text = _checked_bytes(folder, f"{split}/metadata.jsonl", files).decode()
-    rows = [json.loads(line) for line in text.splitlines()]
+def _parse(file: Path, parse: Callable[..., T], *arguments: Any) -> T:
+    """What a function makes of a file's content, or one line that names the file."""
+    try:
+        return parse(*arguments)
+    except (KeyError, ValueError, TypeError, IndexError, RecursionError) as problem:
+        reason = f"it lacks {problem}" if isinstance(problem, KeyError) else problem
+        raise InputError(f"{file} is damaged: {reason}") from None
+
+
+def _read_table(content: bytes) -> ImageTable:
+    rows = [json.loads(line) for line in content.decode().splitlines()]
     attributes = [[VALUES[name].index(row[name]) for name in ATTRIBUTES] for row in rows]
-    return ImageTable(np.array(attributes), np.array([row["copy"] for row in rows]))
+    return ImageTable(np.array(attributes), np.array([int(row["copy"]) for row in rows]))
 
 
 def _read_pairs(
-    folder: Path,
-    pair_set: PairSet,
-    tables: Mapping[Split, ImageTable],
-    settings: DatasetSettings,
-    manifest: Mapping[str, Any],
-) -> Pairs:
-    text = _checked_bytes(folder, f"pairs/{pair_set}.csv", manifest["files"]).decode()
-    header, *rows = csv.reader(io.StringIO(text))
-    M = settings.rule.modalities
-    row_of = {name: i for i, name in enumerate(file_names(tables[SPLIT_OF[pair_set]]))}
-    labels = np.array([row[M:] for row in rows], dtype=np.int64).T
-    return Pairs(
-        np.array([[row_of[name] for name in row[:M]] for row in rows]),
-        dict(zip(header[M:], labels, strict=True)),
-        manifest["summary"][pair_set]["candidates"],
-    )
+    content: bytes, names: Sequence[str], settings: DatasetSettings
+) -> tuple[IntArray, dict[str, IntArray]]:
+    """Rows of images [P, M] among their names, and the labels [P] of every task."""
+    header, *rows = csv.reader(io.StringIO(content.decode()))
+    M, classes = settings.rule.modalities, settings.classes
+    if header[M:] != list(classes):
+        raise ValueError(f"its tasks are {', '.join(header[M:])}, not {', '.join(classes)}")
+    row_of = {name: i for i, name in enumerate(names)}
+    images = np.array([[row_of[name] for name in row[:M]] for row in rows])
+    labels = np.array([row[M:] for row in rows], dtype=np.int64)
+    for (task, count), values in zip(classes.items(), labels.T, strict=True):
+        if not 0 <= values.min() <= values.max() < count:
+            raise ValueError(f"a label of {task} is not from 0 to {count - 1}")
+    return images, dict(zip(classes, labels.T, strict=True))
 
 
-def _read_images(folder: Path, split: Split, table: ImageTable, files: Mapping[str, Any]) -> Tensor:
+def _read_images(stored: Stored, split: Split) -> Tensor:
     def read(name: str) -> Tensor:
-        content = _checked_bytes(folder, f"{split}/{name}", files)
-        with Image.open(io.BytesIO(content)) as image:
-            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+        return torch.from_numpy(np.array(stored.image(split, name))).permute(2, 0, 1)
 
     with ThreadPoolExecutor() as pool:
-        return torch.stack(list(pool.map(read, file_names(table))))
+        return torch.stack(list(pool.map(read, file_names(stored.tables[split]))))

@@ -5,26 +5,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from torchvision.datasets import VisionDataset
 
-from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.dataset import PAIR_SETS, SPLIT_OF, SPLITS
-from trifeature.data.storage import read_manifest
+from trifeature.data.storage import file_names, open_stored
 from trifeature.errors import check_name
 
 Transform = Callable[[Any], Any]
-
-
-def _open(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        return image.convert("RGB")
 
 
 class TrifeatureImages(VisionDataset):
@@ -40,7 +33,8 @@ class TrifeatureImages(VisionDataset):
         target_transform: Applied to the target.
 
     Raises:
-        InputError: `root` is not a data set, or there is no such split.
+        InputError: `root` is not a data set or damaged, or there is no such split. Images are
+            checked when they are read.
     """
 
     def __init__(
@@ -51,19 +45,18 @@ class TrifeatureImages(VisionDataset):
         target_transform: Transform | None = None,
     ) -> None:
         super().__init__(Path(root), transform=transform, target_transform=target_transform)
-        read_manifest(root)
-        self.folder = Path(root) / check_name("split", split, SPLITS)
-        lines = (self.folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
-        self.rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        self.stored = open_stored(root)
+        self.split = next(s for s in SPLITS if s == check_name("split", split, SPLITS))
+        self.table = self.stored.tables[self.split]
+        self.files = file_names(self.table)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """The image at `index` and its target."""
-        row = self.rows[index]
-        image: Any = _open(self.folder / row["file_name"])
-        target: Any = {name: VALUES[name].index(row[name]) for name in ATTRIBUTES}
+        image: Any = self.stored.image(self.split, self.files[index])
+        target: Any = dict(zip(ATTRIBUTES, self.table.attributes[index].tolist(), strict=True))
         if self.transforms is not None:
             image, target = self.transforms(image, target)
         return image, target
@@ -82,7 +75,8 @@ class TrifeaturePairs(VisionDataset):
         target_transform: Applied to the target.
 
     Raises:
-        InputError: `root` is not a data set, or there is no such set of pairs.
+        InputError: `root` is not a data set or damaged, or there is no such set of pairs. Images
+            are checked when they are read.
     """
 
     def __init__(
@@ -93,24 +87,22 @@ class TrifeaturePairs(VisionDataset):
         target_transform: Transform | None = None,
     ) -> None:
         super().__init__(Path(root), transform=transform, target_transform=target_transform)
-        modalities = read_manifest(root)["settings"]["rule"]["modalities"]
+        self.stored = open_stored(root)
         name = next(s for s in PAIR_SETS if s == check_name("set of pairs", pair_set, PAIR_SETS))
-        self.folder = Path(root) / SPLIT_OF[name]
-        text = (Path(root) / "pairs" / f"{name}.csv").read_text(encoding="utf-8")
-        header, *rows = (line.split(",") for line in text.splitlines())
-        self.tasks = header[modalities:]
-        self.files = [row[:modalities] for row in rows]
-        self.labels = [[int(label) for label in row[modalities:]] for row in rows]
+        self.split = SPLIT_OF[name]
+        self.files = file_names(self.stored.tables[self.split])
+        self.pairs = self.stored.pairs[name]
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.pairs)
 
     def __getitem__(self, index: int) -> tuple[tuple[Any, ...], Any]:
         """The images and the target of the pair at `index`."""
-        images: tuple[Any, ...] = tuple(_open(self.folder / name) for name in self.files[index])
+        names = [self.files[row] for row in self.pairs.images[index]]
+        images: tuple[Any, ...] = tuple(self.stored.image(self.split, name) for name in names)
         if self.transform is not None:
             images = tuple(self.transform(image) for image in images)
-        target: Any = dict(zip(self.tasks, self.labels[index], strict=True))
+        target: Any = {task: int(labels[index]) for task, labels in self.pairs.labels.items()}
         if self.target_transform is not None:
             target = self.target_transform(target)
         return images, target
