@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "errors": ("InputError",),
     "samples": ("Samples", "Task"),
+    "plugins": ("load_plugin",),
     "modality": ("Modality", "Kind", "register_kind"),
     "data.settings": ("DatasetSettings", "preset"),
     "data.dataset": ("Dataset", "build", "with_pairs"),
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from trifeature.pid import dual_atoms as dual_atoms
     from trifeature.pid import estimate as estimate
     from trifeature.pid import register_measure as register_measure
+    from trifeature.plugins import load_plugin as load_plugin
     from trifeature.probes.classifiers import register_classifier as register_classifier
     from trifeature.probes.logistic import LogisticProbe as LogisticProbe
     from trifeature.probes.protocol import probe as probe

@@ -32,18 +32,17 @@ def _interruptible(run: Callable[[], None]) -> None:
 
 
 def _run_trifeature() -> None:
-    from trifeature.cli import data
     from trifeature.cli.common import protect_bare_option
+    from trifeature.cli.program import run_program
 
-    data.app(
-        args=protect_bare_option(sys.argv[1:], "--synergy-map", data.BARE), prog_name="trifeature"
-    )
+    arguments = protect_bare_option(sys.argv[1:], "--synergy-map", "auto")
+    run_program("trifeature", "trifeature.cli.data", arguments)
 
 
 def _run_comm_probe() -> None:
-    from trifeature.cli import probe
+    from trifeature.cli.program import run_program
 
-    probe.app(prog_name="comm-probe")
+    run_program("comm-probe", "trifeature.cli.probe", sys.argv[1:])
 
 
 def _answer_version(arguments: Sequence[str]) -> None:

@@ -143,7 +143,19 @@ VersionOption = Annotated[
 ]
 
 
-def show_version_option(version: VersionOption = False) -> None:
+PluginOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE_OR_MODULE",
+        help="A Python file or module that registers methods, modalities, measures or experiments; "
+        "before or after the command, several times.",
+    ),
+]
+"""For the help alone: `trifeature.cli.program.split_plugins` takes it out of every line."""
+
+
+def show_version_option(version: VersionOption = False, plugin: PluginOption = None) -> None:
     """The options of a command line itself: register it as an app's callback."""
 
 

@@ -43,12 +43,12 @@ def descriptions(kind: type) -> dict[str, str]:
     >>> sorted(descriptions(PairRule)) == sorted(f.name for f in fields(PairRule))
     True
     """
-    text = inspect.cleandoc(kind.__doc__ or "")
-    _, _, block = text.partition("Attributes:\n")
     found: dict[str, str] = {}
-    for names, words in re.findall(r"^    (\S.*?): (.*(?:\n {8}.*)*)", block, flags=re.MULTILINE):
-        for name in names.split(", "):
-            found[name] = " ".join(words.replace("`", "").split())
+    for base in reversed(kind.__mro__):
+        _, _, block = inspect.cleandoc(base.__doc__ or "").partition("Attributes:\n")
+        entries = re.findall(r"^    (\S.*?): (.*(?:\n {8}.*)*)", block, flags=re.MULTILINE)
+        for names, words in entries:
+            found |= dict.fromkeys(names.split(", "), " ".join(words.replace("`", "").split()))
     return found
 
 
@@ -73,10 +73,9 @@ def options_of(
     hints, words = get_type_hints(kind), descriptions(kind) | dict(help or {})
     chosen = [f.name for f in fields(kind) if f.name not in without]
     for name in chosen:
-        if get_origin(hints[name]) is Literal and not all(
-            c in words[name] for c in get_args(hints[name])
-        ):
-            words[name] += f" One of {', '.join(get_args(hints[name]))}."
+        choices = get_args(hints[name]) if get_origin(hints[name]) is Literal else ()
+        if not all(choice in words.get(name, "") for choice in choices):
+            words[name] = f"{words.get(name, '')} One of {', '.join(choices)}."
     if defaults:
         words = {f.name: f"{words.get(f.name, '')} [{f.default}]" for f in fields(kind)}
     return [

@@ -15,6 +15,7 @@ from trifeature.cli.common import (
     DeviceOption,
     ExecutionOption,
     JsonOption,
+    PluginOption,
     VersionOption,
     bold,
     console,
@@ -58,6 +59,7 @@ app = App(
 def start(
     context: typer.Context,
     version: VersionOption = False,  # noqa: ARG001 - its callback does it
+    plugin: PluginOption = None,  # noqa: ARG001 - loaded before this module is
 ) -> None:
     """Of the processes that torchrun starts the first alone speaks, and only `train` needs them."""
     if "RANK" not in os.environ:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -14,6 +15,7 @@ from trifeature.cli.common import BAD_INPUT, fail, guarded
 from trifeature.cli.progress import pulse
 from trifeature.cli.streams import CLOSED_PIPE, naming_output, safe_streams
 from trifeature.errors import InputError
+from trifeature.plugins import load_plugins
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -118,6 +120,52 @@ def _exit(answer: Callable[[], int]) -> NoReturn:
     except typer.Exit as stop:
         code = stop.exit_code
     sys.exit(code)
+
+
+def run_program(name: str, module: str, arguments: Sequence[str]) -> NoReturn:
+    """Load the plugins, then the program, and run it.
+
+    Plugins come first: their methods' options become options of commands.
+
+    Args:
+        name: As it is typed.
+        module: Where its `app` is.
+        arguments: What was typed after the name.
+    """
+
+    def answer() -> int:
+        rest, places = split_plugins(arguments)
+        load_plugins(places)
+        import_module(module).app(args=rest, prog_name=name)
+        return 0
+
+    _exit(answer)
+
+
+def split_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The arguments without `--plugin`, which may stand anywhere before `--`, and its values.
+
+    Raises:
+        InputError: the last `--plugin` has no value.
+
+    >>> split_plugins(["train", "--plugin", "mine.py", "--method=mine"])
+    (['train', '--method=mine'], ['mine.py'])
+    """
+    rest: list[str] = []
+    places: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return [*rest, word, *words], places
+        if word == "--plugin":
+            places.append(next(words, ""))
+        elif word.startswith("--plugin="):
+            places.append(word.removeprefix("--plugin="))
+        else:
+            rest.append(word)
+    if "" in places:
+        raise InputError("--plugin needs a Python file or the name of a module")
+    return rest, places
 
 
 class App(typer.Typer):

@@ -25,6 +25,7 @@ from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.training import Progress
 from trifeature.experiments.execute import Callback, Queue, Runner, Tell, serial
 from trifeature.experiments.plan import Plan, Row
+from trifeature.plugins import load_plugins, loaded_plugins
 
 POLL_SECONDS: Final = 0.2
 """How often progress is passed on."""
@@ -123,7 +124,7 @@ def _workers(jobs: int) -> Iterator[tuple[ProcessPoolExecutor, SimpleQueue[_Mess
     threads = max(1, (os.cpu_count() or 1) // jobs)
     theirs, ours = context.Pipe(duplex=False)
     messages: SimpleQueue[_Message] = context.SimpleQueue()
-    start = (theirs, messages, threads)
+    start = (theirs, messages, threads, loaded_plugins())
     pool = ProcessPoolExecutor(jobs, context, initializer=_start, initargs=start)
     try:
         yield pool, messages
@@ -139,11 +140,14 @@ def _workers(jobs: int) -> Iterator[tuple[ProcessPoolExecutor, SimpleQueue[_Mess
 _send: Callable[[_Message], None] | None = None
 
 
-def _start(parent: Connection, messages: SimpleQueue[_Message], threads: int) -> None:
+def _start(
+    parent: Connection, messages: SimpleQueue[_Message], threads: int, plugins: tuple[str, ...]
+) -> None:
     """Prepare a worker process."""
     global _send  # noqa: PLW0603 - the pool gives its tasks nothing else
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     torch.set_num_threads(threads)
+    load_plugins(plugins)
     _send = messages.put
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

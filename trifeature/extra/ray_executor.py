@@ -29,6 +29,7 @@ from trifeature.comm.run_folder import TrainingError
 from trifeature.errors import InputError
 from trifeature.experiments.execute import Callback, Queue, Runner
 from trifeature.experiments.plan import Plan, Row
+from trifeature.plugins import load_entry_points
 
 RETRIES: Final = 5
 """How often a run is started again because its worker or node died, before that is an error."""
@@ -258,6 +259,7 @@ def _carry_out(
         return None
     torch.set_num_threads(threads)
     try:
+        load_entry_points()  # a plugin must be installed on every node
         return runner(plan)
     except (InputError, TrainingError, OSError) as problem:
         return problem
