@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,14 @@ def plans() -> list[tuple[str, str]]:
     """Name and key of every plan of every experiment, in order."""
     from trifeature.experiments.catalog import EXPERIMENTS  # noqa: PLC0415 - of any revision
 
+    setup: Any = str  # earlier revisions take a preset's name
+    if find_spec("trifeature.experiments.experiment"):
+        from trifeature.experiments.experiment import Setup  # noqa: PLC0415
+
+        setup = Setup
+
     presets = ("quick", "fast", "paper")
-    every = [p for e in EXPERIMENTS.values() for name in presets for p in e.plans(name)]
+    every = [p for e in EXPERIMENTS.values() for name in presets for p in e.plans(setup(name))]
     return [(plan.name.rpartition("-")[0], plan.key) for plan in every]
 
 

@@ -21,7 +21,6 @@ from trifeature.data.dataset import Dataset, build, preset
 from trifeature.data.pairs import PairRule
 from trifeature.plots import (
     CURVE_COLORS,
-    EITHER_IMAGE,
     Bar,
     Curve,
     Row,
@@ -190,7 +189,8 @@ def summary(mean: float, spread: float | None = None, n: int = 1) -> Summary:
 
 def bar(label: str, *, control: float | None = None, **values: Summary | None) -> Bar:
     whole = dict.fromkeys(PANELS) | values
-    return Bar(label, whole, None if control is None else summary(control, 1.5, 3), 51.0, {})
+    beside = None if control is None else summary(control, 1.5, 3)
+    return Bar(label, whole, {"S": beside}, {"S": 51.0}, {})
 
 
 def boxes(axes: Axes) -> dict[float, float]:
@@ -226,8 +226,9 @@ def test_bars_of_synergy_stand_on_chance_and_others_on_zero() -> None:
 
 
 def test_the_uniqueness_of_either_image_can_have_its_own_panel() -> None:
-    one = Bar("A", {"U1": summary(70.0), "U2": summary(50.0)} | dict.fromkeys("RS"), None, None, {})
-    figure = interaction_bars([one], CHANCE, titles=EITHER_IMAGE)
+    one = Bar("A", {"U1": summary(70.0), "U2": summary(50.0)} | dict.fromkeys("RS"), {}, {}, {})
+    chance = CHANCE | dict.fromkeys(("U1", "U2"), CHANCE["U"])
+    figure = interaction_bars([one], chance, columns=("R", "U1", "U2", "S"))
     assert boxes(panel(figure, "Uniqueness U1")) == {0.0: 70.0}
     assert boxes(panel(figure, "Uniqueness U2")) == {0.0: 50.0}
     assert level(panel(figure, "Uniqueness U2")) == pytest.approx(100 * CHANCE["U"])
@@ -272,7 +273,7 @@ def test_the_untrained_network_is_a_line_across_its_bar_of_synergy_alone() -> No
 
 
 def test_published_values_are_open_diamonds_where_the_paper_gives_them() -> None:
-    one = Bar("CoMM", {"R": summary(90.0), "U": None, "S": None}, None, None, {"R": 99.9})
+    one = Bar("CoMM", {"R": summary(90.0), "U": None, "S": None}, {}, {}, {"R": 99.9})
     figure = interaction_bars([one], CHANCE)
     label = "published (AlexNet, 224 px)"
     diamond = line(panel(figure, PANELS["R"]), label)
@@ -283,7 +284,7 @@ def test_published_values_are_open_diamonds_where_the_paper_gives_them() -> None
 
 def test_a_missing_bar_says_so_in_its_place_of_every_panel() -> None:
     present = dict.fromkeys(PANELS, summary(80.0))
-    figure = interaction_bars([Bar("A", present, None, None, {}), bar("B")], CHANCE)
+    figure = interaction_bars([Bar("A", present, {}, {}, {}), bar("B")], CHANCE)
     figure.draw_without_rendering()
     for title in PANELS.values():
         axes = panel(figure, title)
@@ -353,9 +354,9 @@ def test_i_nce_can_be_left_out() -> None:
     assert len(figure.axes) == 1
 
 
-def test_the_panel_of_the_paper_that_is_not_reproduced_is_admitted() -> None:
+def test_strengths_have_the_caption_that_they_are_given() -> None:
     caption = strength_figure({"R": strengths(90.0, 95.0, 97.0)}).get_suptitle()
-    assert caption == "n = 1; the paper's MM-IMDb panel is not reproduced"
+    assert caption == "n = 1"
 
 
 # --------------------------------------------------------------------------- the gallery
@@ -448,3 +449,28 @@ def test_the_same_figure_is_saved_as_the_same_bytes(tmp_path: Path) -> None:
 def test_svg_can_be_left_out(tmp_path: Path) -> None:
     assert save(Figure(figsize=(1, 1)), tmp_path / "a.png", svg=False) == [tmp_path / "a.png"]
     assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+
+
+# --------------------------------------------------------------------------- any columns, any text
+
+
+def test_columns_of_any_name_have_panels_and_controls() -> None:
+    chance = {"speaker": 0.25, "mood": 0.5}
+    values = {"speaker": summary(70.0), "mood": summary(60.0)}
+    bars = [Bar("A", values, {"speaker": summary(40.0)}, {"speaker": 30.0}, {})]
+    figure = interaction_bars(bars, chance, columns=tuple(chance))
+    assert boxes(panel(figure, "speaker")) == {-0.2: 70.0, 0.2: 40.0}
+    assert boxes(panel(figure, "mood")) == {0.0: 60.0}
+    rows = [{"epoch": epoch, "speaker": 0.5, "mood": 0.6} for epoch in (0, 1)]
+    drawn = interaction_curves({name: [Curve("A", rows)] for name in chance}, chance)
+    assert points(panel(drawn, "mood"), "A") == [(0, 60.0), (1, 60.0)]
+    assert level(panel(drawn, "speaker")) == pytest.approx(25.0)
+
+
+@pytest.mark.parametrize("label", ["$x_$", "a $\\frac{1}{$ b", "^_{}$$"])
+def test_a_label_that_looks_like_a_broken_formula_is_plain_text(label: str, tmp_path: Path) -> None:
+    figure = curves_figure(curve(label, row(0, 0.5), row(1, 0.6)), caption=label)
+    save(figure, tmp_path / "curves.png")
+    bars = interaction_bars([replace(bar("A"), label=label)], CHANCE, label)
+    save(bars, tmp_path / "bars.png")
+    assert label in legend(figure)

@@ -30,13 +30,8 @@ ATOM_COLORS: Final = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00")
 ATOM_HATCHES: Final = ("", "//", "\\\\", "xx")
 MARKERS: Final = "osD^vP*"
 INTERACTIONS: Final = {"R": "Redundancy R", "U": "Uniqueness U", "S": "Synergy S"}
-EITHER_IMAGE: Final = {
-    "R": INTERACTIONS["R"],
-    "U1": "Uniqueness U1",
-    "U2": "Uniqueness U2",
-    "S": INTERACTIONS["S"],
-}
-"""Panels that keep the unique attributes of image 1 and of image 2 apart."""
+TITLES: Final = {**INTERACTIONS, "U1": "Uniqueness U1", "U2": "Uniqueness U2"}
+"""What the panels of columns are called; any other is called by its column."""
 
 STYLE: Final[dict[Any, Any]] = {
     "font.size": 9.0,
@@ -49,6 +44,9 @@ STYLE: Final[dict[Any, Any]] = {
     "savefig.dpi": 160.0,
     "svg.hashsalt": "trifeature",
 }
+
+_PLAIN_TEXT: Final[dict[Any, Any]] = {"text.parse_math": False}
+"""Labels come from files: a "$" in one is a letter, not the start of a formula."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def save(figure: Figure, path: Path, *, svg: bool = True) -> list[Path]:
     written = [path.with_suffix(suffix) for suffix in ((".png", ".svg") if svg else (".png",))]
     from matplotlib import rc_context  # noqa: PLC0415 - see `_drawing`
 
-    with rc_context(STYLE):
+    with rc_context(STYLE | _PLAIN_TEXT):
         for file in written:
             plain = {"Software": None} if file.suffix == ".png" else {"Date": None}
             figure.savefig(file, metadata=plain)
@@ -92,7 +90,7 @@ def _drawing(width: float, height: float, **style: Any) -> Iterator[Figure]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    with rc_context(STYLE | style):
+    with rc_context(STYLE | _PLAIN_TEXT | style):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
@@ -108,7 +106,7 @@ def interaction_curves(
     """R, U and S against epochs in three panels: the layout of Figure 5 of Dufumier et al.
 
     Args:
-        curves: For each of `R`, `U` and `S` the curves of its panel.
+        curves: For each column (of Trifeature `R`, `U` and `S`) the curves of its panel.
         chance: Accuracy of guessing, for each panel.
         caption: Small print below.
         bits: Add a second row of panels: what was learned, in bits, beside what there is. It
@@ -119,15 +117,16 @@ def interaction_curves(
         deviation; the untrained network is epoch 0.
     """
     informed = _informed(curves) if bits else {}
-    with _drawing(9.6, 6.4 if informed else 3.5) as figure:
-        grid = figure.subplots(2 if informed else 1, len(INTERACTIONS), squeeze=False)
+    with _drawing(max(9.6, 3.2 * len(curves)), 6.4 if informed else 3.5) as figure:
+        grid = figure.subplots(2 if informed else 1, len(curves), squeeze=False)
         panels = grid[0]
-        for axes, (name, title) in zip(panels, INTERACTIONS.items(), strict=True):
-            for curve in curves[name]:
+        for axes, (name, drawn) in zip(panels, curves.items(), strict=True):
+            for curve in drawn:
                 _draw_curve(axes, curve, name)
-            axes.axhline(100 * chance[name], color="0.4", linewidth=1, linestyle=":")
-            axes.annotate("chance", (1.005, 100 * chance[name]), **_AT_THE_RIGHT)
-            axes.set(title=title, xlabel="epoch", ylim=_limits(name))
+            guess = 100 * chance[name]
+            axes.axhline(guess, color="0.4", linewidth=1, linestyle=":")
+            axes.annotate("chance", (1.005, guess), **_AT_THE_RIGHT)
+            axes.set(title=TITLES.get(name, name), xlabel="epoch", ylim=_limits(guess))
         panels[0].set_ylabel("linear probe, macro accuracy (%)")
         if informed:
             _bits_row(grid[1], informed)
@@ -148,8 +147,9 @@ _AT_THE_RIGHT: Final[dict[str, Any]] = {
 }
 
 
-def _limits(name: str) -> tuple[float, float]:
-    return (45, 101) if name == "S" else (0, 103)
+def _limits(guess: float) -> tuple[float, float]:
+    """The limits of an axis of accuracies in percent; with two classes all stands above half."""
+    return (45, 101) if guess >= 50 else (0, 103)
 
 
 def _draw_curve(axes: Axes, curve: Curve, name: str) -> None:
@@ -262,16 +262,17 @@ class Bar:
 
     Attributes:
         label: Under the bar.
-        values: Mean and spread of `R`, `U` and `S`; None where not measured.
-        control: S of the same model trained on unbiased pairs.
-        untrained: S of the untrained network, in percent.
+        values: Mean and spread of each column; None where not measured.
+        control: For the columns that have a control (S) what the same model reaches when trained
+            on unbiased pairs.
+        untrained: For the same columns what the untrained network reaches, in percent.
         published: The paper's means in percent, where it gives them.
     """
 
     label: str
     values: Mapping[str, Summary | None]
-    control: Summary | None
-    untrained: float | None
+    control: Mapping[str, Summary | None]
+    untrained: Mapping[str, float | None]
     published: Mapping[str, float]
 
 
@@ -279,28 +280,29 @@ def interaction_bars(
     bars: Sequence[Bar],
     chance: Mapping[str, float],
     caption: str = "",
-    titles: Mapping[str, str] = INTERACTIONS,
+    columns: Sequence[str] = tuple(INTERACTIONS),
 ) -> Figure:
     """R, U and S of several methods: the layout of Figure 4 of Dufumier et al.
 
-    Each S stands beside its control, and both on chance: their lengths are what they gain over
-    guessing. The paper's values are open diamonds, missing ones a word.
+    What has a control (S) stands beside it, and both on chance: their lengths are what they gain
+    over guessing. The paper's values are open diamonds, missing ones a word.
 
     Args:
         bars: A bar in each panel.
-        chance: Accuracy of guessing, of R, U and S.
+        chance: Accuracy of guessing, of each column.
         caption: Small print.
-        titles: The panels: `INTERACTIONS` or `EITHER_IMAGE`.
+        columns: The panels.
     """
-    with _drawing(max(9.6, 1.9 * len(bars), 3.2 * len(titles)), 3.8) as figure:
-        panels = figure.subplots(1, len(titles))
-        for axes, (name, title) in zip(panels, titles.items(), strict=True):
-            guess = 100 * chance[name[0]]
+    with _drawing(max(9.6, 1.9 * len(bars), 3.2 * len(columns)), 3.8) as figure:
+        panels = figure.subplots(1, len(columns), squeeze=False)[0]
+        for axes, name in zip(panels, columns, strict=True):
+            guess = 100 * chance[name]
             for place, bar in enumerate(bars):
-                _draw_bar(axes, place, bar, name, guess if name == "S" else 0.0)
+                _draw_bar(axes, place, bar, name, guess)
             axes.axhline(guess, color="0.4", linewidth=1, linestyle=":")
             axes.annotate("chance", (1.005, guess), **_AT_THE_RIGHT)
-            axes.set(title=title, ylim=_limits(name), xlim=(-0.6, len(bars) - 0.4))
+            axes.set(title=TITLES.get(name, name), ylim=_limits(guess))
+            axes.set_xlim(-0.6, len(bars) - 0.4)
             axes.set_xticks(range(len(bars)), [b.label for b in bars], rotation=30, ha="right")
             axes.grid(visible=False, axis="x")
         panels[0].set_ylabel("linear probe, macro accuracy (%)")
@@ -311,54 +313,42 @@ def interaction_bars(
     return figure
 
 
-def _draw_bar(axes: Axes, place: int, bar: Bar, name: str, floor: float) -> None:
-    """One method's bar in the panel of a letter; it stands on `floor`."""
-    color = CURVE_COLORS[place % len(CURVE_COLORS)]
-    value = bar.values[name]
-    beside = name == "S" and bar.control is not None
-    shift = -0.2 if beside else 0.0
-    width = 0.38 if beside else 0.7
+def _draw_bar(axes: Axes, place: int, bar: Bar, name: str, guess: float) -> None:
+    """One method's bar in the panel of a column; what has a control stands on chance."""
+    value, control = bar.values[name], bar.control.get(name)
+    floor = guess if name in bar.control else 0.0
+    shift, width = (-0.2, 0.38) if control is not None else (0.0, 0.7)
     if value is None:
-        low, _ = _limits(name)
+        low, _ = _limits(guess)
         axes.annotate("not measured", (place, low), rotation=90, fontsize=7, ha="center")
     else:
-        axes.bar(
-            place + shift,
-            value.mean - floor,
-            width,
-            bottom=floor,
-            yerr=value.spread,
-            color=color,
-            capsize=2,
-        )
-    if name == "S" and bar.control is not None:
+        color = CURVE_COLORS[place % len(CURVE_COLORS)]
+        _draw_height(axes, place + shift, value, floor, width=width, color=color)
+    if control is not None:
+        look = {"color": "white", "edgecolor": "0.3", "hatch": "///"}
         label = "the same on unbiased pairs (control)"
-        axes.bar(
-            place + 0.2,
-            bar.control.mean - floor,
-            0.38,
-            bottom=floor,
-            yerr=bar.control.spread,
-            color="white",
-            edgecolor="0.3",
-            hatch="///",
-            capsize=2,
-            label=label,
-        )
-    if name == "S" and bar.untrained is not None:
+        _draw_height(axes, place + 0.2, control, floor, width=0.38, label=label, **look)
+    if (untrained := bar.untrained.get(name)) is not None:
         span = [place - 0.4, place + 0.4]
-        axes.plot(span, [bar.untrained] * 2, color="0.1", lw=1.2, label="untrained network")
+        axes.plot(span, [untrained] * 2, color="0.1", lw=1.2, label="untrained network")
     if name in bar.published:
-        axes.plot(
-            [place + shift],
-            [bar.published[name]],
-            marker="D",
-            markerfacecolor="none",
-            color="black",
-            linestyle="none",
-            markersize=5,
-            label="published (AlexNet, 224 px)",
-        )
+        axes.plot([place + shift], [bar.published[name]], **_DIAMOND)
+
+
+_DIAMOND: Final[dict[str, Any]] = {
+    "marker": "D",
+    "markerfacecolor": "none",
+    "color": "black",
+    "linestyle": "none",
+    "markersize": 5,
+    "label": "published (AlexNet, 224 px)",
+}
+
+
+def _draw_height(axes: Axes, place: float, value: Summary, floor: float, **look: Any) -> None:
+    """A bar from `floor` to a mean, with its spread."""
+    look |= {"bottom": floor, "yerr": value.spread, "capsize": 2}
+    axes.bar(place, value.mean - floor, **look)
 
 
 Summaries = Sequence[tuple[str, Summary | None]]
@@ -405,7 +395,8 @@ def strength_panels(
         panels[0].set_ylabel("linear probe, macro accuracy (%)")
         handles, names = _legend(panels)
         figure.legend(handles, names, loc="outside lower center", ncols=len(names))
-        figure.suptitle(f"{caption}; the paper's MM-IMDb panel is not reproduced", fontsize=8)
+        if caption:
+            figure.suptitle(caption, fontsize=8)
     return figure
 
 
@@ -470,14 +461,14 @@ def _informed(curves: Mapping[str, Sequence[Curve]]) -> dict[str, list[Curve]]:
 
 def _bits_row(panels: Sequence[Axes], curves: Mapping[str, Sequence[Curve]]) -> None:
     """What was learned about the labels of R, U and S, beside what there is, in bits."""
-    for axes, (name, title) in zip(panels, INTERACTIONS.items(), strict=True):
-        for curve in curves[name]:
+    for axes, (name, drawn) in zip(panels, curves.items(), strict=True):
+        for curve in drawn:
             _draw_bounds(axes, curve, name)
-        parts = [row["information"][name] for curve in curves[name] for row in curve.rows]
+        parts = [row["information"][name] for curve in drawn for row in curve.rows]
         for level, (label, style) in LEVELS.items():
             if heights := [part[level] for part in parts if level in part]:
                 axes.axhline(float(np.mean(heights)), label=label, zorder=1, **style)
-        axes.set(title=f"{title}, in bits", xlabel="epoch")
+        axes.set(title=f"{TITLES.get(name, name)}, in bits", xlabel="epoch")
         top = axes.get_ylim()[1]
         axes.set_ylim(-0.03 * top, 1.06 * top)
     for label, look in ESTIMATES.values():

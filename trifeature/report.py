@@ -56,6 +56,12 @@ def summarize(rows: Sequence[Row], column: str) -> Summary | None:
     return Summary.of([row[column] for row in rows if row.get(column) is not None])
 
 
+def mean_of(rows: Sequence[Row], column: str) -> float | None:
+    """The mean of a column in its own unit; None where no row has it."""
+    values = [row[column] for row in rows if row.get(column) is not None]
+    return statistics.fmean(values) if values else None
+
+
 def columns_for(modalities: int) -> tuple[str, ...]:
     """The columns of a table of interactions: a U for each modality.
 

@@ -31,12 +31,13 @@ from trifeature.data import storage
 from trifeature.data.dataset import preset
 from trifeature.experiments import execute as execution
 from trifeature.experiments.catalog import EXPERIMENTS
+from trifeature.experiments.experiment import Setup
 from trifeature.experiments.plan import Plan, Row, control_of, missing
 from trifeature.extra import accelerate
 from trifeature.extra.accelerate import ExecutionError
 from trifeature.files import append_row, read_json, read_rows
 from trifeature.modality import Modality
-from trifeature.presets import PRESETS
+from trifeature.presets import PRESETS, QUICK
 from trifeature.probes import protocol
 from trifeature.samples import Batch
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT
@@ -250,8 +251,7 @@ def test_without_a_loss_the_three_of_figure_5_are_compared(
     said = run("ablate")
     losses = ["L_CoMM", "L", "L_i"]
     assert [(c.plan.run.option("loss"), c.plan.biased) for c in carried] == [
-        *((loss, True) for loss in losses),
-        *((loss, False) for loss in losses),
+        (loss, biased) for loss in losses for biased in (True, False)
     ]
     assert ["L_CoMM", *["70.0"] * 6, "1"] in said.cells
     assert ["ΣL_i,", "unbiased", "pairs", "(control)", *["60.0"] * 6, "1"] in said.cells
@@ -268,7 +268,7 @@ def test_losses_are_compared_in_the_order_given_each_once(
 
 def test_seeds_vary_data_and_training_together(run: Command, carried: list[Carried]) -> None:
     said = run("ablate", "--loss", "L", "--seed", "3", "--seeds", "2", "--epochs", "5")
-    assert [(c.plan.run.seed, c.plan.data.seed) for c in carried] == [(3, 3), (4, 4)] * 2
+    assert [(c.plan.run.seed, c.plan.data.seed) for c in carried] == [(3, 3)] * 2 + [(4, 4)] * 2
     assert {c.plan.probe_epochs for c in carried} == {(0, 1, 2, 4, 5)}
     assert all(c.rest["source"] is None for c in carried)
     (line,) = (line for line in said.out.splitlines() if line.startswith("  L  "))
@@ -282,8 +282,8 @@ def test_a_data_set_of_ones_own_is_used_for_every_seed(
     storage.generate("mine", preset("quick", copies=2, match_rate=0.5, synergy_map="identity"))
     said = run("ablate", "--loss", "L", "--data", "mine", "--seeds", "2")
     assert "one data set for all seeds" in said.out
-    assert [(c.plan.run.seed, c.plan.data.seed) for c in carried] == [(0, 0), (1, 0)] * 2
-    assert [c.plan.data.match_rate for c in carried] == [0.5, 0.5, None, None]
+    assert [(c.plan.run.seed, c.plan.data.seed) for c in carried] == [(0, 0)] * 2 + [(1, 0)] * 2
+    assert [c.plan.data.match_rate for c in carried] == [0.5, None, 0.5, None]
     assert all(c.rest["source"] == Path("mine") for c in carried)
     assert not Path("data").exists()
 
@@ -605,7 +605,7 @@ def test_a_dry_run_lists_what_would_run_and_starts_nothing(
     run: Command, carried: list[Carried]
 ) -> None:
     said = run("reproduce", "table4", "--seeds", "2", "--dry-run")
-    plans = EXPERIMENTS["table4"].plans("quick", seeds=2)
+    plans = EXPERIMENTS["table4"].plans(Setup("quick", seeds=2))
     lines = said.out.splitlines()
     assert lines[:-1] == [plan.describe() for plan in plans]
     assert lines[-1] == "8 of 8 runs, 1 side by side: an unknown time (no such run yet)"
@@ -616,7 +616,7 @@ def test_a_dry_run_lists_what_would_run_and_starts_nothing(
 def test_a_dry_run_expects_the_time_of_earlier_runs_of_the_kind(
     run: Command, carried: list[Carried]
 ) -> None:
-    plans = EXPERIMENTS["fig5"].plans("quick", seeds=1)
+    plans = EXPERIMENTS["fig5"].plans(Setup("quick", seeds=1))
     write("figures/quick.jsonl", plans[:2])
     said = run("reproduce", "fig5", "--seeds", "1", "--dry-run", "--jobs", "2")
     # Two rows of a run say 40 seconds of training and a second of each of its probes.
@@ -628,7 +628,7 @@ def test_a_dry_run_expects_the_time_of_earlier_runs_of_the_kind(
 def test_every_experiment_can_be_planned(name: str, run: Command) -> None:
     said = run("reproduce", name, "--dry-run", "--preset", "paper")
     chosen = EXPERIMENTS.values() if name == "all" else [EXPERIMENTS[name]]
-    keys = {plan.key for one in chosen for plan in one.plans("paper")}
+    keys = {plan.key for one in chosen for plan in one.plans(Setup("paper"))}
     assert f"{len(keys)} of {len(keys)} runs" in said.out
 
 
@@ -648,7 +648,7 @@ def test_an_experiment_is_run_seed_by_seed_and_drawn_when_all_its_rows_are_there
     said = run("reproduce", "table4", "--seeds", "2")
     assert said.code == 0
     assert all(" seed " in line and ": R " in line for line in said.err.splitlines())  # of runs
-    plans = EXPERIMENTS["table4"].plans("quick", seeds=2)
+    plans = EXPERIMENTS["table4"].plans(Setup("quick", seeds=2))
     assert [c.plan for c in carried] == plans
     assert [c.folder for c in carried] == [Path("runs") / plan.name for plan in plans]
     assert not any(c.rest["keep_weights"] for c in carried)
@@ -659,7 +659,7 @@ def test_an_experiment_is_run_seed_by_seed_and_drawn_when_all_its_rows_are_there
 
 
 def test_finished_rows_are_skipped(run: Command, carried: list[Carried]) -> None:
-    plans = EXPERIMENTS["table4"].plans("quick", seeds=1)
+    plans = EXPERIMENTS["table4"].plans(Setup("quick", seeds=1))
     write("mine.jsonl", plans[:3])
     said = run("reproduce", "table4", "--seeds", "1", "--rows", "mine.jsonl", "--keep-weights")
     assert [c.plan for c in carried] == plans[3:]
@@ -678,7 +678,7 @@ def test_arms_that_experiments_share_are_run_once_for_all(
     assert len(done) == len(set(done))
     rows = read_rows(Path("figures/quick.jsonl"))
     for experiment in EXPERIMENTS.values():
-        assert missing(experiment.plans("quick", seeds=1), rows) == []
+        assert missing(experiment.plans(Setup("quick", seeds=1)), rows) == []
 
 
 def test_other_epochs_and_probing_are_other_runs(run: Command, carried: list[Carried]) -> None:
@@ -698,7 +698,7 @@ def test_other_epochs_and_probing_are_other_runs(run: Command, carried: list[Car
 def test_each_figure_and_table_is_drawn_from_rows_alone(
     name: str, run: Command, carried: list[Carried]
 ) -> None:
-    write("rows.jsonl", EXPERIMENTS[name].plans("quick", seeds=2))
+    write("rows.jsonl", EXPERIMENTS[name].plans(Setup("quick", seeds=2)))
     said = run("figure", name, "--rows", "rows.jsonl", "--seeds", "2", "--out", "pictures")
     assert (said.code, said.err) == (0, "")
     assert carried == []
@@ -707,7 +707,7 @@ def test_each_figure_and_table_is_drawn_from_rows_alone(
         f"{stem.name}.{suffix}" for suffix in (*PICTURES, "txt", "tex")
     }
     text = stem.with_suffix(".txt").read_text(encoding="utf-8")
-    for arm in EXPERIMENTS[name].arms("quick"):
+    for arm in EXPERIMENTS[name].arms(QUICK):
         (line,) = (one for one in text.splitlines() if one.startswith(arm.label + "  "))
         assert "60.0 ± 0.0" in line  # R, of the unbiased trainings
         assert "70.0 ± 0.0" in line  # S, of the biased ones
@@ -724,13 +724,13 @@ def test_missing_rows_are_shown_as_missing(name: str, run: Command) -> None:
     said = run("figure", name, "--rows", "rows.jsonl")
     assert (said.code, said.err) == (0, "")
     lines = Path(f"{name}-quick.txt").read_text(encoding="utf-8").splitlines()[1:]
-    assert len(lines) == len(EXPERIMENTS[name].arms("quick"))
+    assert len(lines) == len(EXPERIMENTS[name].arms(QUICK))
     assert all(line.endswith("0 + 0") and " – " in line for line in lines)
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_all_figures_are_drawn_at_once(run: Command) -> None:
-    write("figures/quick.jsonl", EXPERIMENTS["table4"].plans("quick", seeds=1))
+    write("figures/quick.jsonl", EXPERIMENTS["table4"].plans(Setup("quick", seeds=1)))
     assert run("figure", "all", "--seeds", "1").code == 0
     assert {path.stem for path in Path("figures").glob("*.png")} == {
         f"{name}-quick" for name in EXPERIMENTS
@@ -754,7 +754,7 @@ def test_a_figure_of_no_rows_names_the_file(name: str, run: Command) -> None:
 
 
 def test_a_figure_of_rows_that_are_all_of_something_else_is_refused(run: Command) -> None:
-    (plan, *_) = EXPERIMENTS["fig7"].plans("quick", epochs=1, seeds=9)[-1:]
+    (plan, *_) = EXPERIMENTS["fig7"].plans(Setup("quick", epochs=1, seeds=9))[-1:]
     write("rows.jsonl", [replace(plan, run=replace(plan.run, seed=99))])
     said = run("figure", "fig4", "--rows", "rows.jsonl")
     assert_refused(said, "no row of rows.jsonl belongs to fig4 of the quick preset")
@@ -791,9 +791,9 @@ def test_the_demo_trains_four_runs_and_ends_by_naming_the_picture(
     assert all(" seed " in line and ": R " in line for line in said.err.splitlines())  # of runs
     assert [(c.plan.run.option("loss"), c.plan.biased) for c in carried] == [
         ("L_CoMM", True),
+        ("L_CoMM", False),
         ("L", True),
         ("L_i", True),
-        ("L_CoMM", False),
     ]
     assert all(c.plan.run == run_preset("quick", loss=c.plan.run.option("loss")) for c in carried)
     assert all(c.rest["source"] == Path(BIASED) for c in carried)

@@ -1,219 +1,199 @@
-"""Losses side by side, each with its controls: grouping, curves, and which rows belong together."""
+"""Losses side by side, each with its controls: runs, curves, table and differences."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from planned_runs import DATA, RUN, row_of
 
-from trifeature.comm.settings import run_preset
-from trifeature.data.dataset import preset
+from trifeature.comm.training import Progress
+from trifeature.data.settings import preset
 from trifeature.errors import InputError
+from trifeature.experiments import execute as execution
 from trifeature.experiments.ablation import (
     DEMO_LOSSES,
-    Series,
+    Ablation,
+    ablate,
     ablation,
-    chance,
-    curves,
-    curves_of_rows,
-    last_rows,
-    plans_of,
-    untrained_rows,
+    demo,
+    differences,
+    few_epochs,
 )
-from trifeature.experiments.plan import Plan, Row, control_of
-from trifeature.plots import Curve, curve_points
+from trifeature.experiments.drawing import curves
+from trifeature.experiments.experiment import Results, Setup
+from trifeature.experiments.plan import Plan, Row
+
+TWO = Setup("quick", seeds=2)
 
 
-def make(loss: str = "L_CoMM", seed: int = 0, **changes: Any) -> Plan:
-    data = preset("quick", seed=seed, match_rate=1.0)
-    own = {} if "method" in changes else {"loss": loss}
-    return Plan("quick", data, run_preset("quick", seed=seed, **own, **changes), (0, 1))
-
-
-def rows_for(*plans: Plan, value: float = 0.5, epochs: tuple[int, ...] = (0, 1, 4)) -> list[Row]:
+def rows_for(plans: Sequence[Plan]) -> list[Row]:
+    """Rows of every probed epoch, higher on biased pairs and with the seed."""
     return [
-        {
-            "key": plan.key,
-            "preset": plan.preset,
-            "method": plan.run.method,
-            "loss": plan.run.option("loss", "L_CoMM"),
-            "encoder": plan.run.encoder,
-            "setting": plan.setting,
-            "biased": plan.biased,
-            "seed": plan.run.seed,
-            "validation": plan.data.validation,
-            "epochs": plan.run.epochs,
-            "probing": plan.probing,
-            "epoch": epoch,
-            **dict.fromkeys(("R", "U", "S"), value),
-        }
+        {"key": plan.key, "epoch": epoch, "seed": plan.run.seed, "biased": plan.biased}
+        | dict.fromkeys(("R", "U", "U1", "U2", "S", "S_auc", "S_balanced"), value)
         for plan in plans
-        for epoch in epochs
+        for epoch in plan.probe_epochs
+        for value in [(0.6 if plan.biased else 0.5) + 0.02 * plan.run.seed + 0.01 * epoch]
     ]
 
 
-def by_label(drawn: dict[str, list[Curve]]) -> dict[str, Curve]:
-    return {curve.label: curve for curve in drawn["S"]}
+def measured(setup: Setup = TWO, **options: Any) -> Results:
+    experiment = ablation(("L_CoMM", "L_i"), **options)
+    return experiment.results(setup, rows_for(experiment.plans(setup)))
 
 
-# --------------------------------------------------------------------------- plans in groups
+# --------------------------------------------------------------------------- which runs
 
 
 def test_the_demo_compares_the_whole_loss_with_its_parts() -> None:
     assert DEMO_LOSSES == ("L_CoMM", "L", "L_i")
 
 
-def test_plans_are_grouped_by_loss_in_the_order_given() -> None:
-    plans = [make(loss, seed) for seed in (0, 1) for loss in ("L_i", "L", "L_2")]
-    series = ablation(plans, controls=[])
-    assert [one.label for one in series] == ["ΣL_i", "L", "L_2"]
-    assert series[0].biased == [plans[0], plans[3]]
-    assert all(one.control == [] for one in series)
+def test_every_loss_is_trained_on_biased_and_unbiased_pairs_with_every_seed() -> None:
+    plans = ablation(("L_i", "L", "L_i")).plans(Setup("quick", seeds=(3, 4)))
+    assert [(p.run.option("loss"), p.biased, p.run.seed) for p in plans] == [
+        (loss, biased, seed) for seed in (3, 4) for loss in ("L_i", "L") for biased in (True, False)
+    ]
 
 
-def test_controls_are_the_same_runs_on_unbiased_pairs_for_the_losses_named() -> None:
-    plans = [make("L_CoMM"), make("L")]
-    whole, part = ablation(plans, controls=["L_CoMM"])
-    assert whole.control == [control_of(plans[0])]
-    assert part.control == []
+@pytest.mark.parametrize(
+    ("control", "controlled"), [(True, ["L", "L_i"]), (False, []), (("L_i",), ["L_i"])]
+)
+def test_controls_can_be_left_out(control: Any, controlled: list[str]) -> None:
+    plans = ablation(("L", "L_i"), control=control).plans(Setup("quick"))
+    assert [p.run.option("loss") for p in plans if not p.biased] == controlled
 
 
-def test_biased_runs_of_all_losses_come_before_any_control() -> None:
-    plans = [make(loss) for loss in ("L_CoMM", "L")]
-    series = ablation(plans, controls=["L_CoMM", "L"])
-    assert plans_of(iter(series)) == [*plans, *map(control_of, plans)]
+def test_a_loss_that_the_data_does_not_have_is_refused() -> None:
+    with pytest.raises(InputError, match="unknown loss 'L_3'"):
+        ablation(("L_3",))
+    assert ablation(("L_3",), data=preset("quick", rule=THREE)).columns[-2:] == ("U3", "S")
 
 
-def test_chance_is_that_of_the_plans_own_data_set() -> None:
-    data = preset("quick", shapes=4, textures=3)
-    assert chance(Plan("quick", data, run_preset("quick"), ())) == {
-        "R": 1 / 4,
-        "U": 1 / 3,
-        "S": 0.5,
-    }
+THREE = type(preset("quick").rule)(modalities=3)
 
 
-# --------------------------------------------------------------------------- rows of a series
+def test_one_data_set_serves_all_seeds_and_its_unbiased_twin_is_the_control() -> None:
+    data = preset("quick", seed=7, match_rate=0.8)
+    plans = ablation(("L",)).plans(Setup("quick", seeds=2, data=data))
+    assert [p.data.match_rate for p in plans] == [0.8, None, 0.8, None]
+    assert {p.data.seed for p in plans} == {7}
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 4, 100])
+def test_about_five_epochs_are_probed_from_the_untrained_network_to_the_last(epochs: int) -> None:
+    chosen = few_epochs(epochs)
+    assert (chosen[0], chosen[-1]) == (0, epochs)
+    assert len(chosen) <= 6
+
+
+# --------------------------------------------------------------------------- what is shown
 
 
 def test_each_loss_is_a_solid_curve_and_its_control_a_dashed_one_of_the_same_color() -> None:
-    series = ablation([make("L_CoMM"), make("L_i")], controls=["L_CoMM", "L_i"])
-    drawn = curves(series, rows_for(*plans_of(series)))
-    assert set(drawn) == {"R", "U", "S"}
+    drawn = curves(measured(), ("R", "U", "S"))
     found = [(c.label, c.control, c.color, len(c.rows)) for c in drawn["S"]]
     assert found == [
-        ("L_CoMM", False, 0, 3),
-        ("L_CoMM, unbiased pairs (control)", True, 0, 3),
-        ("ΣL_i", False, 1, 3),
-        ("ΣL_i, unbiased pairs (control)", True, 1, 3),
+        ("L_CoMM", False, 0, 10),
+        ("L_CoMM, unbiased pairs (control)", True, 0, 10),
+        ("ΣL_i", False, 1, 10),
+        ("ΣL_i, unbiased pairs (control)", True, 1, 10),
+    ]
+    assert [[c.label for c in panel] for panel in drawn.values()] == [[f[0] for f in found]] * 3
+
+
+def test_the_table_has_each_loss_its_control_and_the_untrained_network_once_a_seed() -> None:
+    heading, *lines = measured(control=("L_CoMM",)).table()
+    assert heading == [
+        "macro accuracy, %",
+        *("R", "U1", "U2", "S", "S_auc", "S_balanced"),
+        "n",
+    ]
+    assert [(line[0], line[1], line[-1]) for line in lines] == [
+        ("L_CoMM", "65.0 ± 1.4", "2"),
+        ("L_CoMM, unbiased pairs (control)", "55.0 ± 1.4", "2"),
+        ("ΣL_i", "65.0 ± 1.4", "2"),
+        ("untrained network (control)", "51.0 ± 1.4", "2"),
     ]
 
 
-def test_a_loss_without_rows_has_no_curve_and_strange_rows_are_left_out() -> None:
-    series = ablation([make("L_CoMM"), make("L_i")], controls=["L_CoMM"])
-    rows = rows_for(make("L_i"), make("L_2"))
-    assert list(by_label(curves(series, rows))) == ["ΣL_i"]
-
-
-def test_the_last_rows_are_those_of_the_last_epoch_one_a_plan() -> None:
-    plans = [make(seed=0), make(seed=1)]
-    rows = rows_for(*plans, make("L"))
-    assert [row["seed"] for row in last_rows(plans, rows)] == [0, 1]
-    assert {row["epoch"] for row in last_rows(plans, rows)} == {4}
-    assert last_rows(plans, rows_for(*plans, epochs=(0, 1))) == []
-
-
-def test_the_untrained_network_counts_once_a_seed() -> None:
-    series = ablation([make("L", s) for s in (0, 1)] + [make("L_i", 0)], controls=["L"])
-    rows = rows_for(*plans_of(series))
-    assert [(row["seed"], row["epoch"]) for row in untrained_rows(plans_of(series), rows)] == [
-        (0, 0),
-        (1, 0),
+def test_differences_are_those_of_synergy_to_both_controls() -> None:
+    words = differences(measured(control=("L_CoMM",)))
+    assert [word.partition(": ")[0] for word in words] == [
+        "S of L_CoMM against the same model on unbiased pairs",
+        "S of L_CoMM against the untrained network",
+        "S of ΣL_i against the untrained network",
     ]
+    assert words[0].endswith(": +10.0 ± 1.4 points (7.1 standard errors, n = 2 and 2)")
 
 
-# --------------------------------------------------------------------------- rows of any file
+def test_the_picture_says_what_it_is_of() -> None:
+    words = measured().draw().get_suptitle()
+    assert words.startswith("quick preset, 32 px, 5 textures, 10,000 training pairs, n = 2; solid")
 
 
-def test_rows_of_several_seeds_of_one_loss_make_one_curve() -> None:
-    rows = [
-        *rows_for(make(seed=0), value=0.4),
-        *rows_for(make(seed=1), value=0.6),
-        *rows_for(control_of(make(seed=0)), value=0.3),
-        *rows_for(make("L_i"), value=0.2),
+# --------------------------------------------------------------------------- in Python
+
+
+@pytest.fixture
+def carried(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Plan, Path | None]]:
+    """Replace carrying out by rows that say nothing new."""
+    calls: list[tuple[Plan, Path | None]] = []
+
+    def carry_out(plan: Plan, _: Path, *, source: Path | None, **rest: Any) -> list[Row]:
+        calls.append((plan, source))
+        rest["report"](Progress(1.0, 1, {}, 0.0))
+        times = {"seconds": 1.0, "probe_seconds": 1.0}
+        return [row_of(plan) | row | times for row in rows_for([plan])]
+
+    monkeypatch.setattr(execution, "carry_out", carry_out)
+    return calls
+
+
+def test_ablate_returns_results_and_tells_a_callback(
+    carried: list[tuple[Plan, Path | None]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+    found = ablate(
+        ["L", "L_i"],
+        seeds=[1],
+        epochs=2,
+        probe_at=(1,),
+        control=("L",),
+        out=tmp_path,
+        device="cpu",
+        callback=lambda plan, event: told.append(f"{plan.describe()} {type(event).__name__}"),
+        width=16,
+    )
+    assert isinstance(found, Ablation)
+    assert [result.arm.label for result in found] == ["L", "ΣL_i"]
+    assert [len(found.rows), len(found.outcome.finished), len(carried)] == [9, 3, 3]
+    assert {plan.probe_epochs for plan, _ in carried} == {(0, 1, 2)}
+    assert {plan.run.option("width") for plan, _ in carried} == {16}
+    assert told[:2] == ["L biased seed 1 Progress", "L biased seed 1 list"]
+    assert len(found.table()) == 5
+    assert capsys.readouterr().out == ""
+    again = ablate(["L"], seeds=[1], epochs=2, probe_at=(1,), out=tmp_path, device="cpu", width=16)
+    assert (again.outcome.finished, again.outcome.skipped) == ([], 2)
+
+
+def test_the_demo_has_one_control(carried: list[tuple[Plan, Path | None]], tmp_path: Path) -> None:
+    found = demo(out=tmp_path, device="cpu", callback=lambda *_: None)
+    assert [(p.run.option("loss"), p.biased) for p, _ in carried] == [
+        ("L_CoMM", True),
+        ("L_CoMM", False),
+        ("L", True),
+        ("L_i", True),
     ]
-    drawn, levels = curves_of_rows(rows)
-    found = by_label(drawn)
-    assert list(found) == ["L_CoMM", "L_CoMM, unbiased pairs (control)", "ΣL_i"]
-    assert curve_points(found["L_CoMM"].rows, "S")[1] == pytest.approx([50, 50, 50])
-    assert found["L_CoMM, unbiased pairs (control)"].control
-    assert [found[label].color for label in found] == [0, 0, 1]
-    assert levels == {"R": 0.2, "U": 0.2, "S": 0.5}
+    assert len(found) == 3
 
 
-def test_other_methods_and_settings_have_their_own_curves() -> None:
-    plans = [
-        make(),
-        make(method="cross"),
-        replace(make(fusion="linear"), setting="linear fusion"),
-    ]
-    drawn, _ = curves_of_rows(rows_for(*plans))
-    assert list(by_label(drawn)) == ["L_CoMM", "cross", "L_CoMM linear fusion"]
-
-
-def test_runs_of_different_lengths_are_never_averaged() -> None:
-    long = make(epochs=8)
-    rows = [*rows_for(make(), value=0.4), *rows_for(long, value=0.6, epochs=(0, 1, 8))]
-    drawn, _ = curves_of_rows(rows)
-    found = by_label(drawn)
-    assert list(found) == ["L_CoMM, epochs 4", "L_CoMM, epochs 8"]
-    assert curve_points(found["L_CoMM, epochs 4"].rows, "S")[1] == pytest.approx([40, 40, 40])
-
-
-def test_runs_that_rows_do_not_tell_apart_are_refused() -> None:
-    rows = [*rows_for(make()), *rows_for(make(learning_rate=1e-4))]
-    with pytest.raises(InputError, match="rows of several configurations are called 'L_CoMM'"):
-        curves_of_rows(rows)
-
-
-def test_a_row_written_twice_counts_once_and_the_latest() -> None:
-    rows = [*rows_for(make(), value=0.4), *rows_for(make(), value=0.6)]
-    drawn, _ = curves_of_rows(rows)
-    _, mean, spread = curve_points(by_label(drawn)["L_CoMM"].rows, "S")
-    assert mean == pytest.approx([60, 60, 60])
-    assert spread.tolist() == [0, 0, 0]
-
-
-def counts(share: int, unique1: int, unique2: int) -> dict[str, list[list[int]]]:
-    """Confusions of so many classes each."""
-    sizes = {"R": share, "U1": unique1, "U2": unique2, "S": 2}
-    return {name: [[1] * n] * n for name, n in sizes.items()}
-
-
-def test_chance_is_that_of_the_classes_that_the_rows_count_not_of_the_preset() -> None:
-    rows = [row | {"confusion": counts(4, 3, 3)} for row in rows_for(make())]
-    assert curves_of_rows(rows)[1] == {"R": 1 / 4, "U": 1 / 3, "S": 1 / 2}
-    renamed = [row | {"preset": "mine"} for row in rows]
-    assert curves_of_rows(renamed)[1] == {"R": 1 / 4, "U": 1 / 3, "S": 1 / 2}
-
-
-def test_older_rows_without_counts_share_the_presets_chance() -> None:
-    rows = rows_for(make())
-    mixed = [rows[0] | {"confusion": counts(5, 5, 5)}, *rows[1:]]
-    assert curves_of_rows(mixed)[1] == curves_of_rows(rows)[1] == {"R": 0.2, "U": 0.2, "S": 0.5}
-
-
-def test_rows_of_other_numbers_of_classes_are_refused_in_one_picture() -> None:
-    rows = [*rows_for(make()), *(r | {"confusion": counts(5, 4, 4)} for r in rows_for(make("L")))]
-    with pytest.raises(InputError, match="different numbers of classes"):
-        curves_of_rows(rows)
-
-
-def test_rows_of_several_presets_are_refused_in_one_picture() -> None:
-    rows = rows_for(make(), replace(make(), preset="paper"))
-    with pytest.raises(InputError, match=r"rows of several presets \(paper, quick\)"):
-        curves_of_rows(rows)
-
-
-def test_a_series_can_be_made_by_hand() -> None:
-    series = Series("mine", [make()], [])
-    assert [curve.label for curve in curves([series], rows_for(make()))["R"]] == ["mine"]
+def test_ablate_trains_for_real(tmp_path: Path) -> None:
+    tiny = {name: RUN.option(name) for name in ("width", "heads", "hidden", "embedding", "vector")}
+    found = ablate(
+        ["L"], data=DATA, epochs=1, control=False, out=tmp_path, device="cpu", batch_size=8, **tiny
+    )
+    (result,) = found
+    assert [row["epoch"] for row in result.curves] == [0, 1]
+    assert 0 <= result.biased[0]["S"] <= 1

@@ -8,23 +8,23 @@ import pytest
 from trifeature.comm.methods import METHODS, make_method
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import modalities_of, preset
-from trifeature.experiments.base import Arm, Experiment, curve_epochs, results
 from trifeature.experiments.catalog import EXPERIMENTS, most_valuable_first
+from trifeature.experiments.experiment import Arm, Experiment, Setup, curve_epochs
 from trifeature.experiments.plan import Plan
-from trifeature.presets import PRESETS
+from trifeature.presets import PAPER, PRESETS, QUICK, get_preset
 from trifeature.views.sets import ViewSet
 
 Values = Mapping[str, tuple[float, float | None]]
 
 
 def arm(experiment: str, label: str, name: str = "paper") -> Arm:
-    (found,) = (a for a in EXPERIMENTS[experiment].arms(name) if a.label == label)
+    (found,) = (a for a in EXPERIMENTS[experiment].arms(get_preset(name)) if a.label == label)
     return found
 
 
 def keys(experiment: str, label: str, name: str, seed: int = 0) -> list[str]:
     """The keys of an arm's biased and unbiased training."""
-    pair = EXPERIMENTS[experiment].pair(name, arm(experiment, label, name), seed)
+    pair = EXPERIMENTS[experiment].pair(Setup(name), arm(experiment, label, name), seed)
     return [plan.key for plan in pair]
 
 
@@ -48,8 +48,8 @@ def test_the_catalog_holds_each_figure_and_table_on_trifeature_by_its_own_name()
 def test_every_arm_is_trained_on_biased_and_on_unbiased_pairs_with_every_seed(
     experiment: Experiment, name: str
 ) -> None:
-    plans = experiment.plans(name, seeds=2)
-    arms = len(experiment.arms(name))
+    plans = experiment.plans(Setup(name, seeds=2))
+    arms = len(experiment.arms(get_preset(name)))
     assert [plan.biased for plan in plans] == [True, False] * arms * 2
     assert [plan.run.seed for plan in plans] == [0] * 2 * arms + [1] * 2 * arms
     assert all(plan.data.seed == plan.run.seed for plan in plans)
@@ -63,7 +63,7 @@ def test_every_arm_is_trained_on_biased_and_on_unbiased_pairs_with_every_seed(
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
 def test_five_seeds_are_run_as_in_the_paper(experiment: Experiment) -> None:
-    assert len(experiment.plans("paper")) == 5 * 2 * len(experiment.arms("paper"))
+    assert len(experiment.plans(Setup("paper"))) == 5 * 2 * len(experiment.arms(PAPER))
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -71,20 +71,20 @@ def test_five_seeds_are_run_as_in_the_paper(experiment: Experiment) -> None:
 def test_the_untrained_network_and_the_last_epoch_are_always_probed(
     experiment: Experiment, name: str
 ) -> None:
-    for plan in experiment.plans(name, seeds=1):
+    for plan in experiment.plans(Setup(name, seeds=1)):
         assert {0, plan.run.epochs} <= set(plan.probe_epochs)
-        assert (len(plan.probe_epochs) > 2) == experiment.curves
+        assert (len(plan.probe_epochs) > 2) == (experiment.probe_epochs is curve_epochs)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
 def test_epochs_and_probing_can_be_others_for_every_arm(experiment: Experiment) -> None:
-    for plan in experiment.plans("paper", seeds=1, epochs=2, probing="paper"):
+    for plan in experiment.plans(Setup("paper", seeds=1, epochs=2, probing="authors")):
         assert plan.run.epochs == 2
         assert plan.probing == "authors"
 
 
 def test_every_arm_of_the_quick_preset_fits_its_images() -> None:
-    plans = [p for e in EXPERIMENTS.values() for p in e.plans("quick", seeds=1) if p.biased]
+    plans = [p for e in EXPERIMENTS.values() for p in e.plans(Setup("quick", seeds=1)) if p.biased]
     for plan in {plan.key: plan for plan in plans}.values():
         method = make_method(plan.run, modalities_of(plan.data))
         assert isinstance(method, METHODS[plan.run.method])
@@ -143,7 +143,7 @@ PUBLISHED: dict[str, dict[str, Values]] = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_values_are_the_papers(name: str) -> None:
-    stated = {a.label: a.published for a in EXPERIMENTS[name].arms("paper")}
+    stated = {a.label: a.published for a in EXPERIMENTS[name].arms(PAPER)}
     assert list(stated) == list(PUBLISHED[name])
     for label, expected in PUBLISHED[name].items():
         for column, (mean, spread) in expected.items():
@@ -158,7 +158,7 @@ def test_published_values_are_the_papers(name: str) -> None:
 
 
 def test_figure_7_has_no_published_numbers() -> None:
-    assert all(a.published == {} for a in EXPERIMENTS["fig7"].arms("paper"))
+    assert all(a.published == {} for a in EXPERIMENTS["fig7"].arms(PAPER))
 
 
 # --------------------------------------------------------------------------- shared arms
@@ -185,7 +185,7 @@ def test_the_crop_of_all_in_figure_7_is_comm_too(name: str) -> None:
 
 
 def test_figure_4_trains_each_method_and_factorcl_longer_as_its_authors_did() -> None:
-    plans = EXPERIMENTS["fig4"].plans("paper", seeds=1)[::2]
+    plans = EXPERIMENTS["fig4"].plans(Setup("paper", seeds=1))[::2]
     assert [plan.run.method for plan in plans] == ["comm", "cross", "cross+self", "factorcl"]
     assert [plan.run.epochs for plan in plans] == [100, 100, 100, 150]
     assert plans[3].run.learning_rate == 1e-4
@@ -193,12 +193,12 @@ def test_figure_4_trains_each_method_and_factorcl_longer_as_its_authors_did() ->
 
 
 def test_figure_4_on_the_quick_preset_trains_all_methods_equally_long() -> None:
-    plans = EXPERIMENTS["fig4"].plans("quick", seeds=1)
+    plans = EXPERIMENTS["fig4"].plans(Setup("quick", seeds=1))
     assert {plan.run.epochs for plan in plans} == {run_preset("quick").epochs}
 
 
 def test_figure_5_differs_in_the_loss_alone() -> None:
-    plans = EXPERIMENTS["fig5"].plans("fast", seeds=1)[::2]
+    plans = EXPERIMENTS["fig5"].plans(Setup("fast", seeds=1))[::2]
     assert [plan.run.option("loss") for plan in plans] == ["L_CoMM", "L", "L_i"]
     assert len({plan.run.change(loss="L") for plan in plans}) == 1
     assert plans[0].probe_epochs == (0, 1, 2, 5, 10, 20, 35, 50, 75, 100)
@@ -207,7 +207,7 @@ def test_figure_5_differs_in_the_loss_alone() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_figure_7_sweeps_both_families_of_crops_of_modality_1_alone(name: str) -> None:
     sets = PRESETS[name].augmentations
-    plans = EXPERIMENTS["fig7"].plans(name, seeds=1)[::2]
+    plans = EXPERIMENTS["fig7"].plans(Setup(name, seeds=1))[::2]
     crops = [views(plan)[0].crop_scale for plan in plans]
     assert crops == [*sets.crops_from_zero, *sets.crops_to_full]
     assert all(views(plan)[1] == sets.all for plan in plans)
@@ -225,7 +225,7 @@ def test_each_family_of_crops_goes_from_the_strongest_to_the_lightest(name: str)
 
 
 def test_table_4_differs_in_the_fusion_alone() -> None:
-    linear, attention = EXPERIMENTS["table4"].plans("paper", seeds=1)[::2]
+    linear, attention = EXPERIMENTS["table4"].plans(Setup("paper", seeds=1))[::2]
     assert (linear.run.option("fusion"), attention.run.option("fusion")) == ("linear", "attention")
     assert linear.run.views == attention.run.views
 
@@ -233,7 +233,7 @@ def test_table_4_differs_in_the_fusion_alone() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_table_5_puts_the_presets_own_sets_on_either_modality(name: str) -> None:
     sets = PRESETS[name].augmentations
-    plans = EXPERIMENTS["table5"].plans(name, seeds=1)[::2]
+    plans = EXPERIMENTS["table5"].plans(Setup(name, seeds=1))[::2]
     found = [views(plan) for plan in plans]
     assert found[0] == (sets.all, sets.light)
     assert found[1] == (sets.light, sets.all)
@@ -242,7 +242,7 @@ def test_table_5_puts_the_presets_own_sets_on_either_modality(name: str) -> None
 
 
 def test_table_7_changes_the_encoder_of_three_methods() -> None:
-    plans = EXPERIMENTS["table7"].plans("paper", seeds=1)[::2]
+    plans = EXPERIMENTS["table7"].plans(Setup("paper", seeds=1))[::2]
     assert [(plan.run.method, plan.run.encoder) for plan in plans] == [
         ("comm", "alexnet"),
         ("comm", "resnet50"),
@@ -291,36 +291,36 @@ def rows_of(plan: Plan, **values: Any) -> list[dict[str, Any]]:
 
 def test_synergy_is_measured_on_biased_trainings_and_the_rest_on_unbiased() -> None:
     experiment = EXPERIMENTS["table4"]
-    arms = experiment.arms("quick")
+    arms = experiment.arms(QUICK)
     rows = []
     for seed, (high, low) in enumerate([(0.8, 0.6), (0.7, 0.5)]):
-        biased, unbiased = experiment.pair("quick", arms[0], seed)
+        biased, unbiased = experiment.pair(Setup("quick"), arms[0], seed)
         rows += rows_of(biased, R=0.2, S=high)
         rows += rows_of(unbiased, R=0.9, S=low)
-    first, second = results(experiment, "quick", rows, seeds=2)
+    first, second = experiment.results(Setup("quick", seeds=2), rows)
     assert str(first.summary("S")) == "75.0 ± 7.1"
-    assert str(first.control) == "55.0 ± 7.1"
+    assert str(first.control("S")) == "55.0 ± 7.1"
     assert str(first.summary("R")) == "90.0 ± 0.0"
     assert [row["epoch"] for row in first.untrained] == [0, 0]
     assert {row["epoch"] for row in first.biased + first.unbiased} == {4}
     assert len(first.curves) == 8
     assert (second.biased, second.unbiased, second.untrained, second.curves) == ([], [], [], [])
-    assert (second.summary("R"), second.summary("S"), second.control) == (None, None, None)
+    assert (second.summary("R"), second.summary("S"), second.control("S")) == (None, None, None)
 
 
 @pytest.mark.parametrize("other", [{"epochs": 5}, {"probing": "paper"}, {"seeds": 0}])
 def test_rows_of_another_configuration_are_never_mixed_in(other: dict[str, Any]) -> None:
     experiment = EXPERIMENTS["table4"]
-    pair = experiment.pair("quick", experiment.arms("quick")[1], 0)
+    pair = experiment.pair(Setup("quick"), experiment.arms(QUICK)[1], 0)
     rows = [row for plan in pair for row in rows_of(plan, R=0.5, S=0.5)]
-    assert len(results(experiment, "quick", rows, seeds=1)[1].biased) == 1
-    assert results(experiment, "quick", rows, **({"seeds": 1} | other))[1].curves == []
+    assert len(experiment.results(Setup("quick", seeds=1), rows).arms[1].biased) == 1
+    assert experiment.results(Setup("quick", **({"seeds": 1} | other)), rows).arms[1].curves == []
 
 
 def test_a_shared_arm_is_found_in_the_rows_of_another_experiment() -> None:
-    plans = EXPERIMENTS["fig5"].pair("quick", arm("fig5", "L_CoMM", "quick"), 0)
+    plans = EXPERIMENTS["fig5"].pair(Setup("quick"), arm("fig5", "L_CoMM", "quick"), 0)
     rows = [row for plan in plans for row in rows_of(plan, R=0.5, S=0.5)]
-    found = results(EXPERIMENTS["fig4"], "quick", rows, seeds=1)[0]
+    found = EXPERIMENTS["fig4"].results(Setup("quick", seeds=1), rows).arms[0]
     assert (len(found.biased), len(found.unbiased), len(found.untrained)) == (1, 1, 1)
 
 
@@ -328,9 +328,10 @@ def test_a_shared_arm_is_found_in_the_rows_of_another_experiment() -> None:
 
 
 def test_all_seeds_of_comm_come_before_anything_else_and_the_longest_runs_last() -> None:
-    plans = [p for e in EXPERIMENTS.values() for p in e.plans("paper", seeds=2)]
-    ordered = most_valuable_first(plans)
-    assert sorted(map(id, ordered)) == sorted(map(id, plans))
+    setup = Setup("paper", seeds=2)
+    plans = [p for e in EXPERIMENTS.values() for p in e.plans(setup)]
+    ordered = most_valuable_first(EXPERIMENTS.values(), setup)
+    assert sorted(p.key for p in ordered) == sorted(p.key for p in plans)
     kinds = [
         (p.run.method, p.run.option("loss", "L_CoMM"), p.setting.split(" ")[0]) for p in ordered
     ]
@@ -359,12 +360,14 @@ def test_all_seeds_of_comm_come_before_anything_else_and_the_longest_runs_last()
 
 def test_the_papers_presets_are_probed_as_the_authors_do_too() -> None:
     for name, expected in (("paper", True), ("fast", True), ("quick", False)):
-        assert {p.official for p in EXPERIMENTS["fig4"].plans(name, seeds=1)} == {expected}
+        assert {p.official for p in EXPERIMENTS["fig4"].plans(Setup(name, seeds=1))} == {expected}
 
 
 def test_another_precision_is_another_run() -> None:
     experiment = EXPERIMENTS["fig4"]
-    usual, exact = (experiment.plans("paper", seeds=1, precision=p) for p in (None, "float32"))
+    usual, exact = (
+        experiment.plans(Setup("paper", seeds=1, precision=p)) for p in (None, "float32")
+    )
     assert {plan.run.precision for plan in usual} == {"bfloat16"}
     assert {plan.run.precision for plan in exact} == {"float32"}
     assert not {plan.key for plan in usual} & {plan.key for plan in exact}

@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from trifeature.experiments.base import results
 from trifeature.experiments.catalog import EXPERIMENTS
-from trifeature.experiments.drawing import as_latex, as_text, chance, draw, table
+from trifeature.experiments.drawing import as_latex, as_text
+from trifeature.experiments.experiment import Setup
 from trifeature.experiments.plan import Plan, Row
+from trifeature.presets import QUICK
 from trifeature.views.sets import ViewSet
 
 Measure = Callable[[Plan, int], dict[str, Any]]
@@ -37,20 +38,19 @@ def rows_of(
     return [
         {"key": plan.key, "epoch": epoch, "seed": plan.run.seed, "biased": plan.biased}
         | measure(plan, epoch)
-        for plan in EXPERIMENTS[name].plans("quick", seeds=seeds)
+        for plan in EXPERIMENTS[name].plans(Setup("quick", seeds=seeds))
         if wanted(plan)
         for epoch in plan.probe_epochs
     ]
 
 
 def drawn(name: str, rows: list[Row], seeds: int = 1) -> Figure:
-    experiment = EXPERIMENTS[name]
-    return draw(experiment, "quick", results(experiment, "quick", rows, seeds=seeds))
+    return EXPERIMENTS[name].results(Setup("quick", seeds=seeds), rows).draw()
 
 
 def lines_of(name: str, rows: list[Row], seeds: int = 1) -> dict[str, dict[str, str]]:
     """The cells of a table by line and column."""
-    heading, *lines = table(results(EXPERIMENTS[name], "quick", rows, seeds=seeds))
+    heading, *lines = EXPERIMENTS[name].results(Setup("quick", seeds=seeds), rows).table()
     return {line[0]: dict(zip(heading[1:], line[1:], strict=True)) for line in lines}
 
 
@@ -84,8 +84,9 @@ def arms_in_legend(figure: Figure) -> list[str]:
 
 
 def test_chance_is_that_of_the_presets_classes() -> None:
-    assert chance("quick") == {"R": 0.2, "U": 0.2, "S": 0.5}
-    assert chance("paper") == {"R": 0.1, "U": 0.1, "S": 0.5}
+    for name, level in (("quick", 0.2), ("paper", 0.1)):
+        chance = EXPERIMENTS["fig4"].results(Setup(name), []).chance
+        assert chance == {"R": level, "U": level, "U1": level, "U2": level, "S": 0.5}
 
 
 # --------------------------------------------------------------------------- figure 4
@@ -284,7 +285,7 @@ def test_missing_rows_are_dashes_and_n_counts_each_training() -> None:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_has_a_table_of_its_arms(name: str) -> None:
-    arms = EXPERIMENTS[name].arms("quick")
+    arms = EXPERIMENTS[name].arms(QUICK)
     assert list(lines_of(name, [])) == [arm.label for arm in arms]
 
 
@@ -317,5 +318,5 @@ def test_a_latex_table_is_a_tabular_of_latex_symbols() -> None:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_no_symbol_is_left_that_plain_latex_cannot_set(name: str) -> None:
-    latex = as_latex(table(results(EXPERIMENTS[name], "quick", [], seeds=1)))
+    latex = as_latex(EXPERIMENTS[name].results(Setup("quick", seeds=1), []).table())
     assert latex.isascii()

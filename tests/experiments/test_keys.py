@@ -18,6 +18,7 @@ from trifeature.data.pairs import PairRule
 from trifeature.data.render import RenderSettings
 from trifeature.experiments import plan as plans
 from trifeature.experiments.catalog import EXPERIMENTS
+from trifeature.experiments.experiment import Setup
 from trifeature.experiments.plan import Plan, missing, result_rows, rows_of
 from trifeature.views import VIEW_KINDS, views_from_json
 from trifeature.views.sets import ALL, LIGHT, ViewSet
@@ -30,7 +31,7 @@ RECORDED = 68
 
 def every_plan() -> dict[str, Plan]:
     """The plans of every experiment on the quick preset by key."""
-    every = [p for e in EXPERIMENTS.values() for p in e.plans("quick")]
+    every = [p for e in EXPERIMENTS.values() for p in e.plans(Setup("quick"))]
     return {plan.key: plan for plan in every}
 
 
@@ -63,7 +64,9 @@ def test_an_earlier_key_stands_for_one_plan() -> None:
     assert all(re.fullmatch("[0-9a-f]{16}", key) for pair in aliases.items() for key in pair)
     assert len(set(aliases.values())) == len(aliases)
     assert not aliases.keys() & set(aliases.values())
-    every = [p for e in EXPERIMENTS.values() for name in ("quick", "fast") for p in e.plans(name)]
+    every = [
+        p for e in EXPERIMENTS.values() for name in ("quick", "fast") for p in e.plans(Setup(name))
+    ]
     assert {plan.key for plan in every} <= set(aliases.values())
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from rich.markup import escape
 
 from trifeature.cli.common import (
     DeviceOption,
@@ -31,22 +32,13 @@ from trifeature.errors import InputError, check_name
 from trifeature.presets import get_preset
 
 if TYPE_CHECKING:
-    from trifeature.comm.settings import Precision
-    from trifeature.experiments.base import Experiment
+    from trifeature.experiments.experiment import Results
     from trifeature.experiments.plan import Plan, Row
     from trifeature.extra.ray_executor import Cluster
 
 EXECUTORS: Final = ("local", "ray")
 NAMES: Final = "fig4, fig5, fig7, table4, table5, table7"
 """The experiments of the package, for the help; plugins add others."""
-
-
-def _experiments(name: str) -> list[Experiment]:
-    """The named experiment, or all of them."""
-    from trifeature.experiments.catalog import EXPERIMENTS
-
-    chosen = check_name("experiment", name, [*EXPERIMENTS, "all"])
-    return list(EXPERIMENTS.values()) if chosen == "all" else [EXPERIMENTS[chosen]]
 
 
 def reproduce(
@@ -84,8 +76,10 @@ def reproduce(
     """Run what a figure or table of the paper needs and has no rows yet."""
     from trifeature.cli.runs import read_probing, run_plans
     from trifeature.comm.training import pick_device
-    from trifeature.experiments.catalog import most_valuable_first
+    from trifeature.experiments.catalog import find_experiments
+    from trifeature.experiments.experiment import Setup
     from trifeature.experiments.plan import result_rows
+    from trifeature.experiments.reproduction import plans_for
     from trifeature.extra.pool import default_jobs
     from trifeature.extra.ray_executor import RayExecutor
 
@@ -95,15 +89,8 @@ def reproduce(
     if time_budget is not None and not time_budget >= 0:
         raise InputError(f"--time-budget must be 0 seconds or more, not {time_budget:g}")
     exact = read_precision(precision)
-    plans = [
-        plan
-        for experiment in _experiments(name)
-        for plan in experiment.plans(
-            preset_name, seeds=seeds, epochs=epochs, precision=exact, probing=read_probing(probing)
-        )
-    ]
-    if name == "all":
-        plans = most_valuable_first(plans)
+    setup = Setup(preset_name, seeds, epochs, exact, read_probing(probing))
+    plans = plans_for(name, setup)
     if dry_run:
         _print_plans(
             plans, result_rows(file), jobs or default_jobs(pick_device(device), len(plans))
@@ -124,10 +111,9 @@ def reproduce(
     left = f", {len(outcome.left)} left for want of time" if outcome.left else ""
     say(f"{words}{left}; rows: {bold(file)}")
     if not outcome.left:
-        for experiment in _experiments(name):
-            _draw_experiment(
-                experiment, preset_name, file, file.parent, seeds, epochs, exact, probing
-            )
+        known = result_rows(file)
+        for experiment in find_experiments(name):
+            _show(experiment.results(setup, known), file.parent)
 
 
 def _cluster(
@@ -160,46 +146,18 @@ def _print_plans(plans: Sequence[Plan], rows: list[Row], jobs: int) -> None:
     say(f"{len(todo)} of {len({p.key for p in plans})} runs, {jobs} side by side: {time_needed}")
 
 
-def _draw_experiment(
-    experiment: Experiment,
-    preset_name: str,
-    rows: Path,
-    out: Path,
-    seeds: int | None,
-    epochs: int | None,
-    precision: Precision | None,
-    probing: str,
-    *,
-    required: bool = False,
-) -> None:
-    """Draw a figure or table from rows and print it; if `required`, not where no row fits."""
-    from trifeature.cli.runs import name_files, read_probing
-    from trifeature.experiments.base import results
-    from trifeature.experiments.drawing import as_latex, as_text, draw, table
-    from trifeature.experiments.plan import result_rows
+def _show(found: Results, out: Path) -> None:
+    """Print a figure's or table's numbers and write it beside the rows."""
+    from trifeature.cli.runs import name_files
+    from trifeature.experiments.drawing import as_latex, as_text
     from trifeature.files import write_atomically
     from trifeature.plots import save
 
-    known = result_rows(rows)
-    found = results(
-        experiment,
-        preset_name,
-        known,
-        seeds=seeds,
-        epochs=epochs,
-        precision=precision,
-        probing=read_probing(probing),
-    )
-    if required and known and not any(one.biased or one.unbiased for one in found):
-        raise InputError(
-            f"no row of {rows} belongs to {experiment.name} of the {preset_name} preset: "
-            f"`comm-probe reproduce {experiment.name} --preset {preset_name}` writes them"
-        )
-    lines = table(found)
-    say(f"[bold]{experiment.title}, {preset_name} preset, %[/bold]")
+    lines, preset_name = found.table(), found.setup.preset
+    say(f"[bold]{escape(found.experiment.title)}, {preset_name} preset, %[/bold]")
     echo(as_text(lines))  # wider than most terminals: wrapped lines beat squeezed columns
-    stem = out / f"{experiment.name}-{preset_name}"
-    name_files(save(draw(experiment, preset_name, found), stem.with_suffix(".png")))
+    stem = out / f"{found.experiment.name}-{preset_name}"
+    name_files(save(found.draw(), stem.with_suffix(".png")))
     for suffix, content in ((".txt", as_text(lines)), (".tex", as_latex(lines))):
         write_atomically(stem.with_suffix(suffix), content.encode())
 
@@ -221,36 +179,30 @@ def figure(
     `curves` shows R, U and S against epochs of all rows of a file (by default `ablate`'s); the
     others are the paper's figures and tables (by default from figures/PRESET.jsonl).
     """
-    from trifeature.cli.runs import name_files
-    from trifeature.experiments.ablation import curves_of_rows
+    from trifeature.cli.runs import name_files, read_probing
+    from trifeature.experiments.catalog import ALL, CURVES, EXPERIMENTS
+    from trifeature.experiments.experiment import Setup
     from trifeature.experiments.plan import result_rows
-    from trifeature.plots import interaction_curves, save
+    from trifeature.experiments.reproduction import draw_figure, recorded_results
+    from trifeature.plots import save
 
-    default = RUNS / "ablate" / ROWS if name == "curves" else FIGURES / f"{preset_name}.jsonl"
-    file = rows or default
-    chosen = [] if name == "curves" else _experiments(name)
+    check_name("experiment", name, [*EXPERIMENTS, ALL, CURVES])
     get_preset(preset_name)
+    default = RUNS / "ablate" / ROWS if name == CURVES else FIGURES / f"{preset_name}.jsonl"
+    file = rows or default
     if not file.exists():
-        writes = "ablate" if name == "curves" else f"reproduce {name} --preset {preset_name}"
+        writes = "ablate" if name == CURVES else f"reproduce {name} --preset {preset_name}"
         raise InputError(
             f"{file} does not exist: `comm-probe {writes}` writes it; --rows names another"
         )
-    for experiment in chosen:
-        _draw_experiment(
-            experiment,
-            preset_name,
-            file,
-            out or file.parent,
-            seeds,
-            epochs,
-            read_precision(precision),
-            probing,
-            required=name != "all",
-        )
-    if not chosen:
-        found = result_rows(file)
-        if not found:
-            raise InputError(f"{file} holds no rows")
-        drawn, levels = curves_of_rows(found)
-        place = (out or file.parent) / "curves.png"
-        name_files(save(interaction_curves(drawn, levels), place))
+    place = out or file.parent
+    if name == CURVES:
+        name_files(save(draw_figure(CURVES, file), place / "curves.png"))
+        return
+    setup = Setup(preset_name, seeds, epochs, read_precision(precision), read_probing(probing))
+    if name != ALL:
+        _show(recorded_results(name, setup, file), place)
+        return
+    known = result_rows(file)
+    for experiment in EXPERIMENTS.values():
+        _show(experiment.results(setup, known), place)

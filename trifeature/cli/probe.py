@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -169,47 +168,43 @@ def ablate(
 ) -> None:
     """Train CoMM with single terms of its loss and draw R, U and S against epochs."""
     from trifeature.cli.runs import (
-        caption_of,
         check_losses,
-        draw_curves,
+        following,
         name_files,
         open_data,
-        print_interactions,
         read_probing,
-        run_plans,
+        show_ablation,
     )
     from trifeature.comm.training import pick_device
-    from trifeature.experiments.ablation import DEMO_LOSSES, ablation, plans_of
-    from trifeature.experiments.plan import Plan
+    from trifeature.experiments import ablation
+    from trifeature.extra.accelerate import ChooseBackend
+    from trifeature.extra.pool import Pool
 
-    losses = list(dict.fromkeys(loss or DEMO_LOSSES))
+    losses = list(dict.fromkeys(loss or ablation.DEMO_LOSSES))
     check_losses(losses, data, preset_name)
-    first = run_preset(preset_name, **({} if epochs is None else {"epochs": epochs}))
-    at, kind = read_epochs(probe_at, first.epochs), read_probing(probing)
+    last = epochs or run_preset(preset_name).epochs
+    at, kind = read_epochs(probe_at, last), read_probing(probing)
     pick_device(device)
-    source, dataset = open_data(data, preset_name, biased=True, seed=seed)
+    open_data(data, preset_name, biased=True, seed=seed)
     if data is not None and seeds > 1:
         say("one data set for all seeds: they vary training alone")
-    plans = []
-    for number in range(seed, seed + seeds):
-        settings = dataset.settings
-        if data is None:
-            settings = preset(preset_name, seed=number, match_rate=1.0)
-        if settings.match_rate is None:
-            settings = replace(settings, match_rate=1.0)
-        for name in losses:
-            run = first.change(loss=name, seed=number)
-            plans.append(Plan(preset_name, settings, run, at, kind))
-    series = ablation(plans, controls=losses if control else [])
-    rows, _ = run_plans(
-        plans_of(series),
-        out,
-        source=source if data is not None else None,
-        device=device,
-        jobs=jobs,
-    )
-    print_interactions(series, rows, f"{preset_name} preset, epoch {plans[0].run.epochs}")
-    name_files(draw_curves(series, rows, out / "ablation.png", caption_of(plans[0], seeds)))
+    with following() as callback:
+        found = ablation.ablate(
+            losses,
+            preset_name,
+            seeds=range(seed, seed + seeds),
+            data=data,
+            control=control,
+            epochs=epochs,
+            probe_at=at,
+            probing=kind,
+            out=out,
+            device=device,
+            executor=Pool(jobs),
+            backend=ChooseBackend(),
+            callback=callback,
+        )
+    name_files(show_ablation(found, f"{preset_name} preset, epoch {last}", out / "ablation.png"))
 
 
 @app.command("probe")
@@ -227,38 +222,22 @@ def probe_run(
 ) -> None:
     """Probe a finished run: R, U and S, from each image alone too, beside both controls."""
     from trifeature.cli.runs import print_groups, read_probing
-    from trifeature.comm.training import load_run, new_method, pick_device
-    from trifeature.experiments.plan import Plan, control_of
-    from trifeature.experiments.run import obtain, read_settings
-    from trifeature.probes.protocol import probe
+    from trifeature.experiments import probing as runs
 
-    kind = read_probing(probing)
-    settings, data_settings = read_settings(run)
-    target = pick_device(device)
-    dataset = obtain(data_settings, data, target)
-    methods = {"trained": load_run(run, dataset, target)}
-    twin = control_of(Plan("", data_settings, settings, ()))
-    if control is not None:
-        if read_settings(control) != (twin.run, twin.data):
-            raise InputError(f"{control} is not the same run on unbiased pairs (key {twin.key})")
-        methods["unbiased pairs (control)"] = load_run(control, dataset, target)
-    methods["untrained (control)"] = new_method(settings, dataset, target)
-    measured = {
-        name: probe(method, dataset, probing=kind, alone=True).row()
-        for name, method in methods.items()
-    }
+    found = runs.probe_run(run, control, data=data, probing=read_probing(probing), device=device)
+    measured = found.rows()
     if as_json:
         print_json(measured)
         return
-    print_groups(str(run), {name: [row] for name, row in measured.items()}, data_settings)
-    letters = columns_for(data_settings.rule.modalities)[:-2]
+    print_groups(str(run), {name: [row] for name, row in measured.items()}, found.data)
+    letters = columns_for(found.data.rule.modalities)[:-2]
     alone = [
         [f"{name}, {image} alone", *(f"{100 * row[image][letter]:.1f}" for letter in letters)]
         for name, row in measured.items()
         for image in sorted(key for key in row if key.startswith("image"))
     ]
     print_table("one image at a time", ["macro accuracy, %", *letters], alone)
-    if control is None and data_settings.match_rate is not None:
+    if control is None and found.data.match_rate is not None:
         say(
             "S has a second control, the same model on unbiased pairs: `comm-probe train "
             "--unbiased` with the options of this run trains it, --control RUN shows it here"
@@ -275,38 +254,31 @@ def demo(
     jobs: JobsOption = None,
 ) -> None:
     """Train L_CoMM, L and ΣL_i on biased pairs, and L_CoMM on unbiased ones; draw the curves."""
-    from trifeature.cli.runs import (
-        caption_of,
-        draw_curves,
-        name_files,
-        print_interactions,
-        run_plans,
-    )
+    from trifeature.cli.runs import following, name_files, show_ablation
     from trifeature.comm.training import pick_device
-    from trifeature.experiments.ablation import DEMO_LOSSES, ablation, plans_of
-    from trifeature.experiments.plan import Plan
+    from trifeature.experiments import ablation
+    from trifeature.extra.accelerate import ChooseBackend
+    from trifeature.extra.pool import Pool
     from trifeature.files import append_row
     from trifeature.provenance import provenance
 
     started = time.monotonic()
     pick_device(device)
-    data = preset("quick", match_rate=1.0)
-    folder = make(default_folder("quick", data), data).path
-    plans = [
-        Plan(
-            "quick",
-            data,
-            run_preset("quick", loss=loss),
-            read_epochs(None, run_preset("quick").epochs),
+    settings = preset("quick", match_rate=1.0)
+    folder = make(default_folder("quick", settings), settings).path
+    with following() as callback:
+        found = ablation.demo(
+            data=folder,
+            out=out,
+            device=device,
+            executor=Pool(jobs),
+            backend=ChooseBackend(),
+            callback=callback,
         )
-        for loss in DEMO_LOSSES
-    ]
-    series = ablation(plans, controls=["L_CoMM"])
-    found, outcome = run_plans(plans_of(series), out, source=folder, device=device, jobs=jobs)
-    print_interactions(series, found, f"quick preset, epoch {plans[0].run.epochs}, one seed")
-    files = draw_curves(series, found, out / "demo.png", caption_of(plans[0], 1))
+    title = f"quick preset, epoch {run_preset('quick').epochs}, one seed"
+    files = show_ablation(found, title, out / "demo.png")
     seconds = time.monotonic() - started
-    if rows is not None and not outcome.skipped:
+    if rows is not None and not found.outcome.skipped:
         row = {"bench": "demo", "seconds": round(seconds, 1), **provenance(pick_device(device))}
         append_row(rows, row)
     say(f"{seconds:.0f} seconds")

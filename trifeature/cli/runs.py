@@ -5,7 +5,8 @@ It imports torch; commands import it when they run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.markup import escape
@@ -19,23 +20,23 @@ from trifeature.comm.training import Progress, pick_device
 from trifeature.data import storage
 from trifeature.data.dataset import Dataset, DatasetSettings, preset
 from trifeature.errors import InputError, check_name
-from trifeature.experiments.ablation import (
-    Series,
-    chance,
-    curves,
-    last_rows,
-    plans_of,
-    untrained_rows,
+from trifeature.experiments.ablation import Ablation
+from trifeature.experiments.execute import (
+    BackendOf,
+    Callback,
+    Event,
+    Executor,
+    Outcome,
+    execute,
 )
-from trifeature.experiments.execute import BackendOf, Event, Executor, Outcome, execute
 from trifeature.experiments.plan import Plan, Row, result_rows
 from trifeature.extra.accelerate import ChooseBackend
 from trifeature.extra.distributed import Distributed, current, own_device
 from trifeature.extra.pool import Pool
-from trifeature.plots import interaction_curves, save
+from trifeature.plots import save
 from trifeature.presets import get_preset
 from trifeature.probes.names import Probing, read_protocol
-from trifeature.report import columns_for, compare, table_row
+from trifeature.report import columns_for, table_row
 
 
 def open_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> tuple[Path, Dataset]:
@@ -89,6 +90,28 @@ def run_plans(
     backend: BackendOf = ChooseBackend(how)
     if group.size > 1:
         jobs, backend = 1, lambda _settings, _device: Distributed(group)
+    with following() as callback:
+        outcome = execute(
+            plans,
+            runs=out,
+            rows=file,
+            source=source,
+            device=target,
+            executor=executor or Pool(jobs),
+            time_budget=time_budget,
+            keep_weights=keep_weights,
+            backend=backend,
+            process=Distributed(group),
+            callback=callback,
+        )
+    if outcome.skipped:
+        say(f"{outcome.skipped} finished before: their rows are kept")
+    return current().leader(result_rows, file), outcome
+
+
+@contextmanager
+def following() -> Iterator[Callback]:
+    """Show a progress bar for each run inside the block; yields the callback that moves them."""
     with several_bars() as bars:
 
         def show(plan: Plan, event: Event) -> None:
@@ -101,55 +124,12 @@ def run_plans(
             else:
                 bars.finish(plan.key, name, epochs, measured(event))
 
-        outcome = execute(
-            plans,
-            runs=out,
-            rows=file,
-            source=source,
-            device=target,
-            executor=executor or Pool(jobs),
-            time_budget=time_budget,
-            keep_weights=keep_weights,
-            backend=backend,
-            process=Distributed(group),
-            callback=show,
-        )
-    if outcome.skipped:
-        say(f"{outcome.skipped} finished before: their rows are kept")
-    return current().leader(result_rows, file), outcome
+        yield show
 
 
 def measured(rows: Sequence[Row]) -> str:
     """What the last epoch's row says, for a progress display."""
     return " ".join(f"{name} {100 * rows[-1][name]:.1f}" for name in ("R", "U", "S"))
-
-
-def draw_curves(
-    series: Sequence[Series], rows: Sequence[Row], path: Path, caption: str
-) -> list[Path]:
-    """R, U and S against epochs, as files beside each other."""
-    figure = interaction_curves(curves(series, rows), chance(plans_of(series)[0]), caption)
-    return save(figure, path)
-
-
-def print_interactions(series: Sequence[Series], rows: Sequence[Row], title: str) -> None:
-    """The table of the last epoch, each S beside its two controls."""
-    groups: dict[str, list[Row]] = {}
-    for one in series:
-        groups[one.label] = last_rows(one.biased, rows)
-        if one.control:
-            groups[f"{one.label}, unbiased pairs (control)"] = last_rows(one.control, rows)
-    untrained = untrained_rows(plans_of(series), rows)
-    groups["untrained network (control)"] = untrained
-    print_groups(title, groups, plans_of(series)[0].data)
-    for one in series:
-        learned = last_rows(one.biased, rows)
-        for name, control in (
-            ("the same model on unbiased pairs", last_rows(one.control, rows)),
-            ("the untrained network", untrained),
-        ):
-            if difference := compare(learned, control):
-                say(f"S of {one.label} against {name}: {difference}")
 
 
 def print_groups(title: str, groups: Mapping[str, Sequence[Row]], data: DatasetSettings) -> None:
@@ -164,10 +144,12 @@ def name_files(files: Sequence[Path]) -> None:
     say("picture: " + ", ".join(bold(file) for file in files))
 
 
-def caption_of(plan: Plan, seeds: int) -> str:
-    """What the curves of so many seeds are of."""
-    return (
-        f"{plan.preset} preset, {plan.data.render.canvas} px, {len(plan.data.partners)} textures, "
-        f"{plan.data.train_pairs:,} training pairs, n = {seeds}; solid: pairs keep the map, "
-        "dashed: unbiased"
-    )
+def show_ablation(found: Ablation, title: str, picture: Path) -> list[Path]:
+    """Print an ablation's table and differences, and draw it; returns the picture's files."""
+    if found.outcome.skipped:
+        say(f"{found.outcome.skipped} finished before: their rows are kept")
+    heading, *lines = found.table()
+    print_table(title, heading, lines)
+    for difference in found.differences():
+        say(escape(difference))
+    return save(found.draw(), picture)

@@ -1,4 +1,4 @@
-"""Which term of CoMM's loss learns what: the runs behind `ablate`, `make demo` and Figure 5.
+"""Which term of CoMM's loss learns what: `ablate` and `demo`.
 
 Expected, from Figure 5 of Dufumier et al. (2025) on AlexNet at 224 px, 100 epochs: the sum of the
 unimodal terms L_i learns R and U but not S; L alone learns all three slowly; L_CoMM all three.
@@ -7,168 +7,260 @@ The quick preset takes about two minutes of one CPU core a run and need not agre
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from statistics import fmean
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-from trifeature.data.dataset import DatasetSettings, preset
-from trifeature.errors import InputError
-from trifeature.experiments.plan import Plan, Row, control_of, rows_of
-from trifeature.plots import Curve
+from trifeature.comm.losses import loss_names
+from trifeature.comm.settings import Precision
+from trifeature.comm.training import pick_device
+from trifeature.data.dataset import tasks_of
+from trifeature.data.settings import DatasetSettings
+from trifeature.data.settings import preset as data_preset
+from trifeature.data.storage import read_manifest
+from trifeature.errors import check_name
+from trifeature.experiments.drawing import draw_curves
+from trifeature.experiments.execute import (
+    ROWS,
+    BackendOf,
+    Callback,
+    Executor,
+    Outcome,
+    execute,
+    plain_backend,
+)
+from trifeature.experiments.experiment import Arm, Experiment, Lines, Results, Setup
+from trifeature.experiments.plan import Row, result_rows
+from trifeature.probes.names import Probing
+from trifeature.report import compare, table_row
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DEMO_LOSSES: Final = ("L_CoMM", "L", "L_i")
 LOSS_TITLES: Final = {"L_CoMM": "L_CoMM", "L": "L", "L_i": "ΣL_i"}
 
 
 @dataclass(frozen=True)
-class Series:
-    """One loss in an ablation, over its seeds.
+class Ablation(Results):
+    """The results of an ablation, one arm for each loss.
 
     Attributes:
-        label: For legend and table.
-        biased: The runs on pairs that keep the map.
-        control: The same on unbiased pairs; empty where none was asked for.
+        outcome: What was trained now and what was found.
     """
 
-    label: str
-    biased: Sequence[Plan]
-    control: Sequence[Plan]
+    outcome: Outcome
+
+    def differences(self) -> list[str]:
+        """How far S of each loss is above its two controls, in words."""
+        return differences(self)
 
 
-def ablation(base: Sequence[Plan], *, controls: Iterable[str]) -> list[Series]:
-    """Group biased plans by loss, in the order given, with controls for the losses named.
+def few_epochs(epochs: int) -> tuple[int, ...]:
+    """About five epochs spread over a run, the untrained network among them."""
+    return tuple(sorted({0, min(1, epochs), *(round(epochs * part / 4) for part in range(1, 5))}))
+
+
+def ablation(
+    losses: Sequence[str] = DEMO_LOSSES,
+    *,
+    control: bool | Collection[str] = True,
+    data: DatasetSettings | None = None,
+    **changes: Any,
+) -> Experiment:
+    """The experiment that trains CoMM with each of some losses; all columns are of biased pairs.
 
     Args:
-        base: Plans on biased pairs, one for each loss and seed.
-        controls: Losses that are trained on unbiased pairs too.
-    """
-    named = set(controls)
-    groups: dict[str, list[Plan]] = {}
-    for plan in base:
-        groups.setdefault(plan.run.option("loss", ""), []).append(plan)
-    return [
-        Series(
-            LOSS_TITLES.get(loss, loss),
-            plans,
-            [control_of(plan) for plan in plans] if loss in named else [],
-        )
-        for loss, plans in groups.items()
-    ]
-
-
-def plans_of(series: Iterable[Series]) -> list[Plan]:
-    """Every plan, the biased ones first, seed by seed."""
-    every = list(series)
-    biased = [plan for one in every for plan in one.biased]
-    return [*biased, *(plan for one in every for plan in one.control)]
-
-
-def curves(series: Sequence[Series], rows: Sequence[Row]) -> dict[str, list[Curve]]:
-    """The curves of each panel: biased runs solid, their unbiased controls dashed."""
-    drawn = []
-    for color, one in enumerate(series):
-        for plans, control in ((one.biased, False), (one.control, True)):
-            found = [row for plan in plans for row in rows_of(plan, rows)]
-            if found:
-                label = f"{one.label}, unbiased pairs (control)" if control else one.label
-                drawn.append(Curve(label, found, control, color))
-    return dict.fromkeys(("R", "U", "S"), drawn)
-
-
-def chance(plan: Plan) -> Mapping[str, float]:
-    """Accuracy of guessing on a plan's test pairs, for each panel."""
-    return chance_of(plan.data)
-
-
-def chance_of(data: DatasetSettings) -> dict[str, float]:
-    """Accuracy of guessing on a data set's test pairs, of R, U and S."""
-    classes = data.classes
-    return {"R": 1 / classes["share"], "U": 1 / classes["unique1"], "S": 0.5}
-
-
-def _chance_of_row(row: Row) -> dict[str, float]:
-    """The same by the classes that a row counts in its confusion.
-
-    Older rows hold none and cannot tell another data set from the preset's: they have its chance.
-    """
-    if "confusion" not in row:
-        return chance_of(preset(row["preset"]))
-    guessed = {name: 1 / len(counts) for name, counts in row["confusion"].items()}
-    unique = fmean(value for name, value in guessed.items() if name.startswith("U"))
-    return {"R": guessed["R"], "U": unique, "S": guessed["S"]}
-
-
-def last_rows(plans: Iterable[Plan], rows: Sequence[Row]) -> list[Row]:
-    """The row of each plan's last epoch, where there is one."""
-    last = {plan.key: plan.run.epochs for plan in plans}
-    found = {row["key"]: row for row in rows if row["epoch"] == last.get(row["key"], -1)}
-    return list(found.values())
-
-
-def untrained_rows(plans: Iterable[Plan], rows: Sequence[Row]) -> list[Row]:
-    """The rows of epoch 0, one a seed: what the network reads before it has learned."""
-    keys = {plan.key for plan in plans}
-    found = {row["seed"]: row for row in rows if row["key"] in keys and row["epoch"] == 0}
-    return list(found.values())
-
-
-CONFIGURATION: Final = ("encoder", "epochs", "probing", "validation")
-"""What of a row tells runs of one method, loss and setting apart."""
-
-
-def _title(row: Row) -> str:
-    """Loss or method, and the setting."""
-    loss = LOSS_TITLES.get(row["loss"], row["loss"])
-    words = (loss if row["method"] == "comm" else row["method"], row["setting"])
-    return " ".join(word for word in words if word)
-
-
-def _label(kind: tuple[Any, ...], kinds: Iterable[tuple[Any, ...]]) -> str:
-    """A curve's title, and what distinguishes it from others of this title."""
-    columns = zip(*(other for other in kinds if other[0] == kind[0]), strict=True)
-    differs = [len(set(column)) > 1 for column in columns][1:]
-    words = (f"{n} {v}" for n, v, d in zip(CONFIGURATION, kind[1:], differs, strict=True) if d)
-    return ", ".join([kind[0], *words])
-
-
-def _require_one_run_a_seed(label: str, rows: Iterable[Row]) -> None:
-    keys: dict[tuple[int, bool], str] = {}
-    for row in rows:
-        if keys.setdefault((row["seed"], row["biased"]), row["key"]) != row["key"]:
-            raise InputError(
-                f"rows of several configurations are called {label!r}: keep them in files of "
-                "their own"
-            )
-
-
-def curves_of_rows(rows: Sequence[Row]) -> tuple[dict[str, list[Curve]], Mapping[str, float]]:
-    """Curves of every run that some rows tell of, and their chance levels.
-
-    Several seeds of one configuration make one curve. Configurations are told apart by method,
-    loss, setting and `CONFIGURATION`; a row that was written twice counts once, the latest.
+        losses: What to minimize, see `trifeature.comm.losses.loss_names`; each counts once.
+        control: Train on unbiased pairs too, the control for S: all losses, none, or those named.
+        data: The data set, whose tasks are the columns; of two images by default.
+        changes: Other settings of the runs.
 
     Raises:
-        InputError: rows of different presets or numbers of classes, which share no chance level,
-            or of configurations that the rows do not tell apart.
+        InputError: there is no such loss.
     """
-    presets = {row["preset"] for row in rows}
-    if len(presets) != 1:
-        raise InputError(f"rows of several presets ({', '.join(sorted(presets))}) in one picture")
-    levels = _chance_of_row(rows[0])
-    if any(_chance_of_row(row) != levels for row in rows):
-        raise InputError("rows of different numbers of classes in one picture: keep them apart")
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in {(row["key"], row["epoch"]): row for row in rows}.values():
-        kind = (_title(row), *(row[name] for name in CONFIGURATION))
-        groups.setdefault(kind, []).append(row)
-    drawn = []
-    for color, (kind, group) in enumerate(groups.items()):
-        label = _label(kind, groups)
-        _require_one_run_a_seed(label, group)
-        for biased in (True, False):
-            found = [row for row in group if row["biased"] == biased]
-            if found:
-                name = label if biased else f"{label}, unbiased pairs (control)"
-                drawn.append(Curve(name, found, not biased, color))
-    return dict.fromkeys(("R", "U", "S"), drawn), levels
+    tasks = tasks_of(data or data_preset("quick"))
+    modalities = (data or data_preset("quick")).rule.modalities
+    names = list(dict.fromkeys(losses))
+    for loss in names:
+        check_name("loss", loss, loss_names(modalities))
+    controlled = names if control is True else control or ()
+    arms = tuple(
+        Arm(
+            LOSS_TITLES.get(loss, loss),
+            changes={**changes, "loss": loss},
+            biased=None,
+            control=loss in controlled,
+        )
+        for loss in names
+    )
+    return Experiment(
+        "ablation",
+        "terms of the loss",
+        lambda _: arms,
+        draw=draw,
+        table=table,
+        seeds=1,
+        probe_epochs=few_epochs,
+        columns=tuple(task.column for task in tasks.values()),
+        authors_probe=False,
+    )
+
+
+def draw(results: Results) -> Figure:
+    """R, U and S against epochs, solid on biased pairs and dashed on unbiased ones."""
+    setup, seeds = results.setup, results.experiment.seeds_of(results.setup)
+    data = setup.data_of(seeds[0])
+    caption = (
+        f"{setup.preset} preset, {data.render.canvas} px, {len(data.partners)} textures, "
+        f"{data.train_pairs:,} training pairs, n = {len(seeds)}; solid: pairs keep the map, "
+        "dashed: unbiased"
+    )
+    return draw_curves(results, caption)
+
+
+def table(results: Results) -> Lines:
+    """The last epoch, each loss beside its control, and the untrained network."""
+    columns = [*results.experiment.columns, *results.experiment.details]
+    lines = [["macro accuracy, %", *columns, "n"]]
+    for result in results:
+        lines.append(table_row(result.arm.label, result.biased, columns))
+        if result.arm.control:
+            label = f"{result.arm.label}, unbiased pairs (control)"
+            lines.append(table_row(label, result.unbiased, columns))
+    return [*lines, table_row("untrained network (control)", _untrained(results), columns)]
+
+
+def _untrained(results: Results) -> list[Row]:
+    """The untrained network's rows, one a seed: all losses start from it."""
+    rows = [row for result in results for row in result.untrained]
+    return list({row["seed"]: row for row in reversed(rows)}.values())[::-1]
+
+
+def differences(results: Results) -> list[str]:
+    """How far each loss is above its two controls on the tasks that biased pairs are there for."""
+    untrained, data = _untrained(results), results.setup.data_of(0)
+    found = []
+    for column in (task.column for task in tasks_of(data).values() if task.biased):
+        for result in results:
+            for name, control in (
+                ("the same model on unbiased pairs", result.unbiased),
+                ("the untrained network", untrained),
+            ):
+                if words := compare(result.biased, control, column):
+                    found.append(f"{column} of {result.arm.label} against {name}: {words}")
+    return found
+
+
+def ablate(
+    losses: Sequence[str] = DEMO_LOSSES,
+    preset: str = "quick",
+    *,
+    seeds: int | Sequence[int] = 1,
+    data: Path | str | DatasetSettings | None = None,
+    control: bool | Collection[str] = True,
+    epochs: int | None = None,
+    precision: Precision | None = None,
+    probe_at: Sequence[int] | None = None,
+    probing: Probing = "ours",
+    out: Path | str = Path("runs") / "ablate",
+    device: str | None = None,
+    executor: Executor | None = None,
+    backend: BackendOf = plain_backend,
+    callback: Callback | None = None,
+    **changes: Any,
+) -> Ablation:
+    """Train CoMM with single terms of its loss, and measure R, U and S beside their controls.
+
+    Runs whose rows are in `out` already are not run again.
+
+    Args:
+        losses: What to minimize, one after the other.
+        preset: The preset of the training, and of the data where none is given.
+        seeds: How many, from 0 on, or which.
+        data: A data set's folder, or its settings; the same for all seeds, which then vary the
+            training alone. None renders the preset's data set of each seed.
+        control: Train on unbiased pairs too: all losses, none, or those named.
+        epochs: Other than the preset's.
+        precision: Other than the preset's.
+        probe_at: Epochs to probe at; see `few_epochs`. The untrained network is always probed.
+        probing: See `trifeature.probes.protocol.probe`.
+        out: Folder for runs and rows.
+        device: Where to train; see `trifeature.comm.training.pick_device`.
+        executor: Carries the runs out; one after the other by default.
+        backend: Chooses how steps are taken.
+        callback: Called with what happens to each run.
+        changes: Other settings of the runs, see `trifeature.comm.settings.run_preset`.
+
+    Returns:
+        The results, with `draw`, `table`, `rows` and `differences`.
+
+    Raises:
+        InputError, TrainingError: a loss or setting does not exist, or a run failed.
+
+    Example:
+        >>> found = ablate(["L_CoMM", "L_i"], seeds=3)  # doctest: +SKIP
+        >>> found.draw().savefig("ablation.png")  # doctest: +SKIP
+    """
+    settings = data if isinstance(data, DatasetSettings | None) else _settings_in(Path(data))
+    experiment = ablation(losses, control=control, data=settings, **changes)
+    setup = Setup(
+        preset,
+        seeds,
+        epochs,
+        precision,
+        probing,
+        None if probe_at is None else (0, *probe_at),
+        settings,
+    )
+    target, folder = pick_device(device), Path(out)
+    outcome = execute(
+        experiment.plans(setup),
+        runs=folder,
+        rows=folder / ROWS,
+        source=Path(data) if isinstance(data, Path | str) else None,
+        device=target,
+        executor=executor,
+        backend=backend,
+        callback=callback,
+    )
+    found = experiment.results(setup, result_rows(folder / ROWS))
+    return Ablation(experiment, setup, found.arms, outcome)
+
+
+def _settings_in(folder: Path) -> DatasetSettings:
+    """The settings of the data set in a folder."""
+    return DatasetSettings.from_json(read_manifest(folder)["settings"])
+
+
+def demo(
+    *,
+    data: Path | str | DatasetSettings | None = None,
+    out: Path | str = Path("runs") / "demo",
+    device: str | None = None,
+    executor: Executor | None = None,
+    backend: BackendOf = plain_backend,
+    callback: Callback | None = None,
+) -> Ablation:
+    """Train L_CoMM, L and ΣL_i on the quick preset, and L_CoMM on unbiased pairs too.
+
+    Args:
+        data: The preset's data set where it is in a folder already; rendered by default.
+        out: See `ablate`.
+        device: See `ablate`.
+        executor: See `ablate`.
+        backend: See `ablate`.
+        callback: See `ablate`.
+    """
+    return ablate(
+        DEMO_LOSSES,
+        "quick",
+        data=data,
+        control=("L_CoMM",),
+        out=out,
+        device=device,
+        executor=executor,
+        backend=backend,
+        callback=callback,
+    )

@@ -1,10 +1,12 @@
-"""Every figure and table of the paper on Trifeature, by name."""
+"""Every figure and table by name: those of the paper on Trifeature, and those registered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
 
+from trifeature.errors import InputError, check_name
+from trifeature.experiments.experiment import Experiment, Setup
 from trifeature.experiments.fig4 import FIG4
 from trifeature.experiments.fig5 import FIG5
 from trifeature.experiments.fig7 import FIG7
@@ -12,31 +14,44 @@ from trifeature.experiments.plan import Plan
 from trifeature.experiments.tables import TABLE4, TABLE5, TABLE7
 
 EXPERIMENTS: Final = {e.name: e for e in (FIG4, FIG5, FIG7, TABLE4, TABLE5, TABLE7)}
+"""All experiments by name; `register_experiment` adds to it."""
 
-BY_VALUE: Final = ("", "rivals", "linear fusion", "terms", "factorcl", "views", "crop", "resnet50")
-"""Kinds of runs in the order in which short time is best spent: CoMM itself first, whose rows every
-figure needs, then its rivals, then what tells why it works; what takes longest last."""
-
-
-def most_valuable_first(plans: Iterable[Plan]) -> list[Plan]:
-    """Plans by kind, all seeds of one kind before the next; the order within a kind stays."""
-    return sorted(plans, key=lambda plan: BY_VALUE.index(_kind(plan)))
+ALL: Final = "all"
+CURVES: Final = "curves"
 
 
-def _kind(plan: Plan) -> str:
-    """Which of `BY_VALUE` a plan is.
+def register_experiment(experiment: Experiment) -> Experiment:
+    """Add a figure or table, so that `reproduce` and `draw_figure` know its name.
 
-    >>> from trifeature.experiments.plan import make_plan
-    >>> _kind(make_plan("quick", seed=0, biased=True, method="cross"))
-    'rivals'
+    Raises:
+        InputError: another experiment has this name, or it cannot be one on the command line.
     """
-    first = plan.setting.split(" ")[0]
-    if first in ("views", "crop", "resnet50"):
-        return first
-    if plan.setting == "linear fusion":
-        return plan.setting
-    if plan.run.method == "factorcl":
-        return "factorcl"
-    if plan.run.method != "comm":
-        return "rivals"
-    return "" if plan.run.option("loss") == "L_CoMM" else "terms"
+    name = experiment.name
+    if not name or name in (ALL, CURVES) or not name.replace("-", "").replace("_", "").isalnum():
+        raise InputError(
+            f"an experiment cannot be called {name!r}: use letters, digits, - and _, and not "
+            f"{ALL!r} or {CURVES!r}"
+        )
+    if EXPERIMENTS.get(name, experiment) != experiment:
+        raise InputError(f"an experiment {name!r} is registered already: choose another name")
+    EXPERIMENTS[name] = experiment
+    return experiment
+
+
+def find_experiments(name: str) -> list[Experiment]:
+    """The experiment of a name, or every one for `all`.
+
+    Raises:
+        InputError: there is no such experiment.
+    """
+    check_name("experiment", name, [*EXPERIMENTS, ALL])
+    return list(EXPERIMENTS.values()) if name == ALL else [EXPERIMENTS[name]]
+
+
+def most_valuable_first(experiments: Iterable[Experiment], setup: Setup) -> list[Plan]:
+    """The plans of several experiments by the priority of their arms.
+
+    All seeds of one priority come before the next; the order within one stays.
+    """
+    runs = [run for experiment in experiments for run in experiment.runs(setup)]
+    return [plan for _, plan in sorted(runs, key=lambda run: run[0].priority)]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -21,6 +22,9 @@ from trifeature.comm.training import Backend, Progress
 from trifeature.experiments.plan import Plan, Row, missing, result_rows
 from trifeature.experiments.run import carry_out
 from trifeature.files import append_row
+
+ROWS: Final = "rows.jsonl"
+"""Name of the file of rows beside the folders of runs."""
 
 Event = Progress | str | list[Row]
 """Progress of a training, a line on what takes unexpected time, or the rows of a run that ended."""

@@ -8,16 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trifeature.experiments.base import Arm, Experiment
+from trifeature.experiments.drawing import comparison, draw_curves
+from trifeature.experiments.experiment import Arm, Experiment, Priority, curve_epochs
+from trifeature.presets import Preset
 
 
-def arms(preset: str) -> Sequence[Arm]:  # noqa: ARG001 - alike on every preset
+def arms(preset: Preset) -> Sequence[Arm]:  # noqa: ARG001 - alike on every preset
     """The whole loss, the fused term and the sum of the unimodal ones."""
     return (
         Arm("L_CoMM", published={"R": (99.9, 0.03), "U": (87.8, 1.6), "S": (71.9, 2.0)}),
-        Arm("L", changes={"loss": "L"}),
-        Arm("ΣL_i", changes={"loss": "L_i"}),
+        Arm("L", changes={"loss": "L"}, priority=Priority.TERMS),
+        Arm("ΣL_i", changes={"loss": "L_i"}, priority=Priority.TERMS),
     )
 
 
-FIG5 = Experiment("fig5", "the terms of the loss over training (Figure 5)", arms, curves=True)
+FIG5 = Experiment(
+    "fig5",
+    "the terms of the loss over training (Figure 5)",
+    arms,
+    draw=draw_curves,
+    table=comparison,
+    probe_epochs=curve_epochs,
+)

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
-from trifeature.experiments.base import Arm, Experiment, Published
-from trifeature.presets import get_preset
+from trifeature.experiments.drawing import comparison, draw_bars
+from trifeature.experiments.experiment import Arm, Experiment, Priority, Published
+from trifeature.presets import Preset
+
+RESNET_STRIDE = 32
+"""Pixels along the side of what one token of ResNet-50 stands for."""
 
 COMM: Published = {
     "R": (99.92, 0.03),
@@ -20,7 +25,7 @@ COMM: Published = {
 }
 
 
-def fusion_arms(preset: str) -> Sequence[Arm]:  # noqa: ARG001 - alike on every preset
+def fusion_arms(preset: Preset) -> Sequence[Arm]:  # noqa: ARG001 - alike on every preset
     """Linear fusion against attention."""
     return (
         Arm(
@@ -28,14 +33,15 @@ def fusion_arms(preset: str) -> Sequence[Arm]:  # noqa: ARG001 - alike on every 
             "linear fusion",
             {"fusion": "linear"},
             {"R": (99.71, 0.06), "U": (81.49, 2.88), "S": (50.0, 0.0)},
+            priority=Priority.FUSION,
         ),
         Arm("CoMM", published=COMM),
     )
 
 
-def augmentation_arms(preset: str) -> Sequence[Arm]:
+def augmentation_arms(preset: Preset) -> Sequence[Arm]:
     """*All*, *All* without crop and ∅ (light crops) on either modality."""
-    sets = get_preset(preset).augmentations
+    sets = preset.augmentations
     uncropped = replace(sets.all, crop_scale=None)
     return (
         Arm(
@@ -43,32 +49,36 @@ def augmentation_arms(preset: str) -> Sequence[Arm]:
             "views all, light",
             {"views": (sets.all, sets.light)},
             {"R": (99.72, 0.04), "U1": (79.92, 1.05), "U2": (46.44, 3.74), "S": (50.0, 0.0)},
+            priority=Priority.VIEWS,
         ),
         Arm(
             "∅, All",
             "views light, all",
             {"views": (sets.light, sets.all)},
             {"R": (99.58, 0.13), "U1": (53.89, 6.69), "U2": (86.04, 2.01), "S": (50.0, 0.0)},
+            priority=Priority.VIEWS,
         ),
         Arm(
             "All∖crop, All",
             "views all without crop, all",
             {"views": (uncropped, sets.all)},
             {"R": (88.79, 0.96), "U1": (25.69, 0.10), "U2": (84.00, 4.43), "S": (50.0, 0.0)},
+            priority=Priority.VIEWS,
         ),
         Arm(
             "All, All∖crop",
             "views all, all without crop",
             {"views": (sets.all, uncropped)},
             {"R": (90.50, 2.07), "U1": (83.22, 2.86), "U2": (21.74, 1.36), "S": (50.0, 0.0)},
+            priority=Priority.VIEWS,
         ),
         Arm("All, All (CoMM)", published=COMM),
     )
 
 
-def encoder_arms(preset: str) -> Sequence[Arm]:
-    """ResNet-50 for the preset's encoder; at 32 px it leaves one token, so not on `quick`."""
-    if preset == "quick":
+def encoder_arms(preset: Preset) -> Sequence[Arm]:
+    """ResNet-50 for the preset's encoder, but where it leaves one token of an image."""
+    if preset.canvas < 2 * RESNET_STRIDE:
         return (Arm("CoMM, small encoder"),)
     resnet = {"encoder": "resnet50"}
     return (
@@ -78,22 +88,40 @@ def encoder_arms(preset: str) -> Sequence[Arm]:
             "resnet50",
             resnet,
             {"R": (99.9, 0.03), "U": (96.3, 1.3), "S": (75.0, 1.7)},
+            priority=Priority.ENCODERS,
         ),
         Arm(
             "Cross, ResNet-50",
             "resnet50",
             {"method": "cross", **resnet},
             {"R": (100.0, 0.04), "U": (6.5, 0.7), "S": (50.0, 0.0)},
+            priority=Priority.ENCODERS,
         ),
         Arm(
             "Cross+Self, ResNet-50",
             "resnet50",
             {"method": "cross+self", **resnet},
             {"R": (99.9, 0.04), "U": (96.2, 0.8), "S": (50.0, 0.0)},
+            priority=Priority.ENCODERS,
         ),
     )
 
 
-TABLE4 = Experiment("table4", "linear fusion against attention (Table 4)", fusion_arms)
-TABLE5 = Experiment("table5", "augmentations of either modality (Table 5)", augmentation_arms)
-TABLE7 = Experiment("table7", "ResNet-50 encoders (Table 7)", encoder_arms)
+TABLE4 = Experiment(
+    "table4",
+    "linear fusion against attention (Table 4)",
+    fusion_arms,
+    draw=draw_bars,
+    table=comparison,
+)
+TABLE5 = Experiment(
+    "table5",
+    "augmentations of either modality (Table 5)",
+    augmentation_arms,
+    # The paper prints no mean of U1 and U2: they are what the table is about.
+    draw=partial(draw_bars, panels=("R", "U1", "U2", "S")),
+    table=comparison,
+)
+TABLE7 = Experiment(
+    "table7", "ResNet-50 encoders (Table 7)", encoder_arms, draw=draw_bars, table=comparison
+)

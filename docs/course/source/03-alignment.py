@@ -27,6 +27,7 @@ from trifeature.experiments.fig4 import FIG4
 from trifeature.files import read_rows
 from trifeature.pid import atoms_of_columns
 from trifeature.plots import STYLE, Bar, interaction_bars
+from trifeature.presets import QUICK
 from trifeature.probes.protocol import probe, probe_features
 from trifeature.report import Summary, compare, summarize
 
@@ -226,7 +227,8 @@ for label, method in methods.items():
     start = summarize(pick(method, biased=False, untrained=True), "S")
     values: dict[str, Summary | None] = {name: summarize(control, name) for name in ("R", "U")}
     values["S"] = summarize(aligned, "S")
-    bars.append(Bar(label, values, summarize(control, "S"), start.mean if start else None, {}))
+    untrained = {"S": start.mean if start else None}
+    bars.append(Bar(label, values, {"S": summarize(control, "S")}, untrained, {}))
     cells = [f"{name} {value or 'missing'}" for name, value in values.items()]
     print(f"{label:10}", ", ".join(cells), f"({len(aligned)} + {len(control)} seeds)")
 
@@ -240,7 +242,7 @@ figure
 # network before any training, and what the paper reports for AlexNet at 224 pixels:
 
 # %% tags=["rows"]
-published = {arm.label: arm.published for arm in FIG4.arms("quick")}
+published = {arm.label: arm.published for arm in FIG4.arms(QUICK)}
 for label, method in methods.items():
     after = summarize(pick(method, biased=False), "U")
     before = summarize(pick(method, biased=False, untrained=True), "U")

@@ -1,0 +1,193 @@
+"""Run what a figure or table needs, or draw it from recorded rows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from trifeature.comm.settings import Precision
+from trifeature.comm.training import pick_device
+from trifeature.errors import InputError, check_name
+from trifeature.experiments.catalog import (
+    ALL,
+    CURVES,
+    EXPERIMENTS,
+    find_experiments,
+    most_valuable_first,
+)
+from trifeature.experiments.execute import (
+    BackendOf,
+    Callback,
+    Executor,
+    Outcome,
+    execute,
+    plain_backend,
+)
+from trifeature.experiments.experiment import Results, Setup
+from trifeature.experiments.plan import Plan, Row, result_rows
+from trifeature.experiments.recorded import curves_of_rows
+from trifeature.plots import interaction_curves
+from trifeature.presets import get_preset
+from trifeature.probes.names import Probing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES: Final = Path("figures")
+"""Folder of the recorded rows, one file for each preset."""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What `reproduce` found.
+
+    Attributes:
+        results: The results of each experiment.
+        outcome: What was trained now, what was found, and what was left for want of time.
+        file: The file of the rows.
+    """
+
+    results: tuple[Results, ...]
+    outcome: Outcome
+    file: Path
+
+
+def plans_for(name: str, setup: Setup) -> list[Plan]:
+    """The runs of an experiment, or of all by their priority.
+
+    Raises:
+        InputError: there is no such experiment or preset.
+    """
+    experiments = find_experiments(name)
+    get_preset(setup.preset)
+    if name == ALL:
+        return most_valuable_first(experiments, setup)
+    return experiments[0].plans(setup)
+
+
+def rows_file(preset: str) -> Path:
+    """Where the rows of a preset are recorded."""
+    return FIGURES / f"{preset}.jsonl"
+
+
+def reproduce(
+    name: str,
+    preset: str = "quick",
+    *,
+    seeds: int | Sequence[int] | None = None,
+    epochs: int | None = None,
+    precision: Precision | None = None,
+    probing: Probing = "ours",
+    rows: Path | str | None = None,
+    out: Path | str = Path("runs"),
+    device: str | None = None,
+    executor: Executor | None = None,
+    time_budget: float | None = None,
+    keep_weights: bool = False,
+    backend: BackendOf = plain_backend,
+    callback: Callback | None = None,
+) -> Reproduction:
+    """Run what a figure or table of the paper needs and has no rows yet.
+
+    Args:
+        name: A name in `trifeature.experiments.catalog.EXPERIMENTS`, or `all`.
+        preset: The preset of data and training.
+        seeds: How many, from 0 on, or which; the paper has 5.
+        epochs: Other than the preset's.
+        precision: Other than the preset's.
+        probing: See `trifeature.probes.protocol.probe`.
+        rows: JSON lines to read and to append to; see `rows_file`.
+        out: Folder of the runs' folders.
+        device: Where to train; see `trifeature.comm.training.pick_device`.
+        executor: Carries the runs out; one after the other by default.
+        time_budget: Seconds. Nothing is started that is not expected to end within it.
+        keep_weights: Keep the trained weights.
+        backend: Chooses how steps are taken.
+        callback: Called with what happens to each run.
+
+    Raises:
+        InputError, TrainingError, OSError: there is no such experiment, or a run failed.
+    """
+    setup = Setup(preset, seeds, epochs, precision, probing)
+    plans = plans_for(name, setup)
+    file = rows_file(preset) if rows is None else Path(rows)
+    outcome = execute(
+        plans,
+        runs=Path(out),
+        rows=file,
+        device=pick_device(device),
+        executor=executor,
+        time_budget=time_budget,
+        keep_weights=keep_weights,
+        backend=backend,
+        callback=callback,
+    )
+    known = result_rows(file)
+    results = tuple(one.results(setup, known) for one in find_experiments(name))
+    return Reproduction(results, outcome, file)
+
+
+def recorded_results(
+    name: str, setup: Setup, rows: Path | str | Sequence[Row] | None = None
+) -> Results:
+    """The results of an experiment from recorded rows alone.
+
+    Args:
+        name: A name in `trifeature.experiments.catalog.EXPERIMENTS`.
+        setup: What it was run on.
+        rows: Rows, or their file; the preset's by default.
+
+    Raises:
+        InputError: there is no such experiment, or there are rows but none belongs to it.
+    """
+    experiment = EXPERIMENTS[check_name("experiment", name, EXPERIMENTS)]
+    file = rows_file(setup.preset) if rows is None else rows
+    known = _read(file)
+    found = experiment.results(setup, known)
+    if known and not any(one.biased or one.unbiased for one in found):
+        where = f"of {file} " if isinstance(file, Path | str) else ""
+        raise InputError(
+            f"no row {where}belongs to {name} of the {setup.preset} preset: "
+            f"`comm-probe reproduce {name} --preset {setup.preset}` writes them"
+        )
+    return found
+
+
+def draw_figure(
+    name: str = CURVES, rows: Path | str | Sequence[Row] | None = None, **setup: Any
+) -> Figure:
+    """Draw a figure or table's bars from recorded rows, without training anything.
+
+    Args:
+        name: An experiment's name, or `curves` for R, U and S against epochs of all the rows.
+        rows: Rows, or their file; the preset's by default.
+        setup: What it was run on, see `trifeature.experiments.experiment.Setup`: `preset`,
+            `seeds`, `epochs`, …
+
+    Raises:
+        InputError: there is no such experiment, or no row that it can draw.
+
+    Example:
+        >>> draw_figure("fig4", "figures/quick.jsonl").savefig("fig4.png")  # doctest: +SKIP
+    """
+    check_name("experiment", name, [*EXPERIMENTS, CURVES])
+    chosen = Setup(**setup)
+    if name != CURVES:
+        return recorded_results(name, chosen, rows).draw()
+    file = rows_file(chosen.preset) if rows is None else rows
+    known = _read(file)
+    if not known and isinstance(file, Path | str):
+        raise InputError(f"{file} holds no rows")
+    drawn, chance = curves_of_rows(known)
+    return interaction_curves(drawn, chance)
+
+
+def _read(rows: Path | str | Sequence[Row]) -> Sequence[Row]:
+    """Rows, or those of a file that exists."""
+    if not isinstance(rows, Path | str):
+        return rows
+    if not Path(rows).exists():
+        raise InputError(f"{rows} does not exist: runs write it, `rows` names another file")
+    return result_rows(Path(rows))
