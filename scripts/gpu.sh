@@ -48,7 +48,7 @@ measure)
   # The files that have tests for a GPU alone: others may import what is not installed here. A
   # warning of a library that nobody has met on this GPU is no failure.
   part 180 gpu-tests "$python" -m pytest -v -m gpu -W default -p no:cacheprovider --tb=short \
-    tests/comm/test_steps.py $(grep -rl --include='test_*.py' 'pytest.mark.gpu' tests | sort)
+    tests/extra/test_accelerate.py $(grep -rl --include='test_*.py' 'pytest.mark.gpu' tests | sort)
   part 60 bench-compiled "${bench[@]}" --execution compiled
   part 60 bench-float32 "${bench[@]}" --precision float32
   part 120 bench-reference "${bench[@]}" --execution plain --reference --steps 10
