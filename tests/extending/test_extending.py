@@ -25,12 +25,21 @@ from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
 from trifeature.modality import KINDS
 from trifeature.pid import MEASURES
+from trifeature.probes.classifiers import CLASSIFIERS
 from trifeature.probes.protocol import probe
 from trifeature.samples import Samples
 from trifeature.views import VIEW_KINDS
 
 HERE = Path(__file__).parent
-TABLES: list[dict[str, Any]] = [METHODS, OPTIONS, KINDS, ENCODERS, VIEW_KINDS, MEASURES]
+TABLES: list[dict[str, Any]] = [
+    METHODS,
+    OPTIONS,
+    KINDS,
+    ENCODERS,
+    VIEW_KINDS,
+    MEASURES,
+    CLASSIFIERS,
+]
 """Where parts are registered."""
 
 
@@ -132,3 +141,18 @@ def test_a_part_is_registered_once(plugin: Callable[[str], ModuleType]) -> None:
     with pytest.raises(InputError, match="a method called 'masked' exists already"):
         register_method("masked", module.Masked, module.MaskedOptions)
     assert OPTIONS["masked"] is module.MaskedOptions
+
+
+def test_a_classifier_reads_what_the_linear_probe_reads(
+    plugin: Callable[[str], ModuleType], tiny_data: Dataset
+) -> None:
+    plugin("neighbours")
+    method = train(tiny_data, tiny("cross"))
+    linear, near = (
+        probe(method, tiny_data, classifier=name) for name in ("logistic", "neighbours")
+    )
+    assert (linear.classifier, near.classifier) == ("logistic", "neighbours")
+    assert near.row().keys() >= {"R", "U1", "U2", "U", "S", "S_auc", "bits", "confusion"}
+    assert near.row()["R"] > 0.25  # above chance, as the linear probe
+    with pytest.raises(InputError, match="did you mean 'neighbours'"):
+        probe(method, tiny_data, classifier="neighbors")
