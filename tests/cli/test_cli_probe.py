@@ -457,7 +457,7 @@ def as_rank(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
         monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
 
     yield set_environment
-    console.quiet = errors.quiet = False  # a process that follows says nothing
+    console.quiet = errors.quiet = False  # a process that is not rank 0 prints nothing
 
 
 @pytest.mark.parametrize("words", [["ablate"], ["reproduce", "fig4"], ["demo"], ["figure"]])

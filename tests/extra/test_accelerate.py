@@ -366,7 +366,7 @@ def test_captured_and_replayed_steps_are_the_same_to_the_bit(
     lasting = {place_of(tensor) for tensor in [*kept, *LASTING]}
     rates = {place_of(group["lr"]) for o in learner.optimizers for group in o.param_groups}
     for graph, captured in zip(recorded_graphs, replaying._captured.values(), strict=True):
-        assert graph.read.keys() <= lasting | rates | {place_of(captured.rows)}
+        assert graph.read.keys() <= lasting | rates | {place_of(captured.indices)}
         assert rates <= graph.read.keys()
 
 
@@ -414,13 +414,13 @@ def test_no_garbage_is_collected_amid_a_capture(
     collecting = []
     learner = Learner.of(tiny_method("comm"), tiny_run(), CPU)
     steps = graphed(learner, data)
-    true_step = steps.take
+    true_step = steps.take_step
 
     def spy(places: Tensor) -> Any:
         collecting.append(gc.isenabled())
         return true_step(places)
 
-    monkeypatch.setattr(steps, "take", spy)
+    monkeypatch.setattr(steps, "take_step", spy)
     steps(torch.arange(8))
     assert collecting == [True] * accelerate.WARM_UP + [False]
     assert gc.isenabled()
@@ -432,7 +432,7 @@ def test_a_capture_that_fails_names_the_way_around(
 ) -> None:
     calls = []
     steps = graphed(Learner.of(tiny_method("comm"), tiny_run(), CPU), data)
-    true_step = steps.take
+    true_step = steps.take_step
 
     def waits(places: Tensor) -> Any:
         calls.append(places)
@@ -441,8 +441,8 @@ def test_a_capture_that_fails_names_the_way_around(
             values[0].item()
         return names, values
 
-    monkeypatch.setattr(steps, "take", waits)
-    take = accelerate._explained(steps)
+    monkeypatch.setattr(steps, "take_step", waits)
+    take = accelerate._with_clear_errors(steps)
     with pytest.raises(ExecutionError, match=r"not permitted.*_local_scalar.*--execution plain"):
         take(torch.arange(8))
 
@@ -459,7 +459,7 @@ def test_a_compiler_that_fails_names_the_way_around(
 
     monkeypatch.setattr(torch, "compile", broken)
     fused_views._compiled.cache_clear()
-    with pytest.raises(ExecutionError, match=r"find C compiler\): --execution plain does without"):
+    with pytest.raises(ExecutionError, match=r"find C compiler\): use --execution plain"):
         train(data, tiny_run(), backend=Execution(compiled=True).backend())
     fused_views._compiled.cache_clear()
 

@@ -38,13 +38,13 @@ from trifeature.extra.distributed import (
     ALONE,
     Distributed,
     Group,
-    SharedBatchNorm2d,
-    ShareExchange,
-    follows,
-    joined,
-    launched,
+    ShardExchange,
+    SyncBatchNorm2d,
+    is_distributed,
+    is_rank_zero,
     own_device,
-    share_statistics,
+    process_group,
+    synchronize_batch_norm,
 )
 from trifeature.files import read_rows
 from trifeature.modality import Modality
@@ -79,7 +79,7 @@ CASES: dict[str, dict[str, Any]] = {
     "factorcl": {"method": "factorcl"},
 }
 SIZES = (7, 6, 3)
-"""Pairs in three batches: shares of 4 + 3, 3 + 3 and 2 + 1."""
+"""Pairs in three batches: shards of 4 + 3, 3 + 3 and 2 + 1."""
 
 
 def in_double(views: Views, images: Tensor, parameters: Any) -> Tensor:
@@ -145,16 +145,16 @@ def weights_of(rank: int, like: Tensor) -> Tensor:
 
 
 def gathered(group: Group) -> list[tuple[Tensor, Tensor | None]]:
-    """Of each dimension the gathered batch and the gradient of this process's share.
+    """Of each dimension the gathered batch and the gradient of this process's shard.
 
     Each process minimizes something else, so that the backward pass must add up what all ask for.
     """
-    share = group.share(TOTAL)
+    shard = group.shard(TOTAL)
     found = []
     for dimension in DIMENSIONS:
-        own = batch(dimension).narrow(dimension, share.start, share.stop - share.start)
+        own = batch(dimension).narrow(dimension, shard.start, shard.stop - shard.start)
         own.requires_grad_()
-        together = share.gather(own, dimension)
+        together = shard.gather(own, dimension)
         (weights_of(group.rank, together) * together.square()).sum().backward()
         found.append((together.detach(), own.grad))
     return found
@@ -186,11 +186,11 @@ def batch_norm() -> nn.BatchNorm2d:
     return layer
 
 
-def share_norm(group: Group) -> Found:
+def shard_norm(group: Group) -> Found:
     network = nn.Sequential(batch_norm())
-    share_statistics(network, group)
-    share = group.share(TOTAL)
-    own = slice(share.start, share.stop)
+    synchronize_batch_norm(network, group)
+    shard = group.shard(TOTAL)
+    own = slice(shard.start, shard.stop)
     maps, upstream = maps_and_upstream()
     return normalized(network[0], maps[own], upstream[own])
 
@@ -269,12 +269,12 @@ def trainings(group: Group, folder: Path) -> Found:
     found["probed"] = probed
     with stopped_at(5, KeyboardInterrupt()):
         found["stop"] = message_of(train, data, RUN, folder / "stopped", backend=backend)
-    if group.leads:
+    if group.is_rank_zero:
         shutil.copytree(folder / "stopped", folder / "taken over")
     method = train(data, RUN, folder / "stopped", backend=backend)
     found["resumed"] = dict(method.state_dict())
     found["alone again"] = method.exchange is None and all(
-        layer.group == ALONE for layer in method.modules() if isinstance(layer, SharedBatchNorm2d)
+        layer.group == ALONE for layer in method.modules() if isinstance(layer, SyncBatchNorm2d)
     )
     found["other run"] = message_of(
         train, data, replace(RUN, seed=4), folder / "whole", backend=backend
@@ -301,17 +301,17 @@ def work(rank: int, port: int, folder: Path) -> None:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
-    with joined() as group:
+    with process_group() as group:
         assert group == Group(rank, W)
-        with joined() as again:
+        with process_group() as again:
             assert again == group
         found: Found = {name: learn(case, group) for name, case in CASES.items()}
         found["gathered"] = gathered(group)
-        found["norm"] = share_norm(group)
-        found["leader"] = group.leader(lambda: rank)
-        found["leader fails"] = message_of(group.leader, fail_on(0), group)
-        found["everyone"] = group.everyone(fail_on(7), group)
-        found["one fails"] = message_of(group.everyone, fail_on(1), group)
+        found["norm"] = shard_norm(group)
+        found["on_rank_zero"] = group.on_rank_zero(lambda: rank)
+        found["rank zero fails"] = message_of(group.on_rank_zero, fail_on(0), group)
+        found["on_all"] = group.on_all(fail_on(7), group)
+        found["one fails"] = message_of(group.on_all, fail_on(1), group)
         found |= trainings(group, folder)
     torch.save(found, folder / f"{rank}.pt")
 
@@ -393,61 +393,61 @@ def test_gathering_and_its_gradient_are_those_of_the_whole_batch(
     objective = sum((weights_of(rank, whole) * whole.square()).sum() for rank in range(W))
     assert isinstance(objective, Tensor)
     (gradient,) = torch.autograd.grad(objective, whole)
-    shares = [found["gathered"][place] for found in two]
-    for together, _ in shares:
+    shards = [found["gathered"][place] for found in two]
+    for together, _ in shards:
         assert torch.equal(together, whole.detach())
-    assert_close(torch.cat([own for _, own in shares], DIMENSIONS[place]), gradient)
+    assert_close(torch.cat([own for _, own in shards], DIMENSIONS[place]), gradient)
 
 
 @together
 def test_a_shared_batch_norm_is_one_of_the_whole_batch(two: list[Found]) -> None:
     expected = normalized(batch_norm(), *maps_and_upstream())
-    shares = [found["norm"] for found in two]
+    shards = [found["norm"] for found in two]
     for name in ("out", "maps"):
-        assert_close(torch.cat([share[name] for share in shares]), expected[name])
+        assert_close(torch.cat([shard[name] for shard in shards]), expected[name])
     for name in ("weight", "bias"):
-        assert_close(shares[0][name] + shares[1][name], expected[name])
+        assert_close(shards[0][name] + shards[1][name], expected[name])
     for name in ("running_mean", "running_var", "num_batches_tracked"):
-        for share in shares:
-            assert_close(share[name], expected[name])
+        for shard in shards:
+            assert_close(shard[name], expected[name])
 
 
 def test_sharing_statistics_keeps_names_parameters_and_buffers() -> None:
     network = resnet50_maps().eval()
     before = network.state_dict(keep_vars=True)
-    share_statistics(network, Group(0, 2))
+    synchronize_batch_norm(network, Group(0, 2))
     after = network.state_dict(keep_vars=True)
     assert list(after) == list(before)
     assert all(after[name] is tensor for name, tensor in before.items())
     layers = [x for x in network.modules() if isinstance(x, nn.BatchNorm2d)]
     assert len(layers) == 53
-    assert all(isinstance(x, SharedBatchNorm2d) and not x.training for x in layers)
+    assert all(isinstance(x, SyncBatchNorm2d) and not x.training for x in layers)
 
 
 def test_alone_nothing_of_a_network_is_replaced() -> None:
     network = nn.Sequential(nn.BatchNorm2d(3))
-    share_statistics(network, ALONE)
+    synchronize_batch_norm(network, ALONE)
     assert type(network[0]) is nn.BatchNorm2d
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 @pytest.mark.parametrize("total", [7, 8, 64, 65])
-def test_shares_cover_a_batch_in_order_and_differ_by_one_at_most(total: int, size: int) -> None:
-    shares = [Group(rank, size).share(total) for rank in range(size)]
-    assert [n for s in shares for n in range(s.start, s.stop)] == list(range(total))
-    lengths = {s.stop - s.start for s in shares}
+def test_shards_cover_a_batch_in_order_and_differ_by_one_at_most(total: int, size: int) -> None:
+    shards = [Group(rank, size).shard(total) for rank in range(size)]
+    assert [n for s in shards for n in range(s.start, s.stop)] == list(range(total))
+    lengths = {s.stop - s.start for s in shards}
     assert max(lengths) - min(lengths) <= 1
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_share_has_the_views_that_the_whole_batch_would_have(name: str) -> None:
+def test_a_shard_has_the_views_that_the_whole_batch_would_have(name: str) -> None:
     N = 5
     method = new_method(tiny_run(method=name), build(DATA)).train()
     batch = torch.randint(256, (N, 2, 3, 32, 32), dtype=torch.uint8).unbind(1)
     generators = [torch.Generator().manual_seed(4) for _ in range(3)]
     whole = method.views(batch, generators[0])
     for rank, generator in enumerate(generators[1:]):
-        method.exchange = ShareExchange(Group(rank, 2))
+        method.exchange = ShardExchange(Group(rank, 2))
         own = slice(*((0, 3) if rank == 0 else (3, 5)))
         for view, every in zip(method.views(batch, generator), whole, strict=True):
             expected = every.unflatten(0, (-1, N))[:, own].flatten(0, 1)
@@ -455,12 +455,12 @@ def test_a_share_has_the_views_that_the_whole_batch_would_have(name: str) -> Non
         assert torch.equal(generator.get_state(), generators[0].get_state())
 
 
-def test_alone_a_share_is_the_whole_batch() -> None:
-    share = ALONE.share(4)
+def test_alone_a_shard_is_the_whole_batch() -> None:
+    shard = ALONE.shard(4)
     x = torch.randn(4, 2)
-    assert share.whole
-    assert share.gather(x) is x
-    assert ShareExchange(ALONE).local_indices(4, copies=2) is None
+    assert shard.whole
+    assert shard.gather(x) is x
+    assert ShardExchange(ALONE).local_indices(4, copies=2) is None
 
 
 def test_in_evaluation_a_method_is_alone() -> None:
@@ -473,14 +473,14 @@ def test_in_evaluation_a_method_is_alone() -> None:
 
 
 @together
-def test_what_the_leader_finds_everyone_has_and_so_its_errors(two: list[Found]) -> None:
-    assert [found["leader"] for found in two] == [0, 0]
-    assert [found["leader fails"] for found in two] == ["InputError: process 0 cannot"] * W
+def test_a_result_or_error_of_rank_zero_is_that_of_every_rank(two: list[Found]) -> None:
+    assert [found["on_rank_zero"] for found in two] == [0, 0]
+    assert [found["rank zero fails"] for found in two] == ["InputError: process 0 cannot"] * W
 
 
 @together
-def test_an_error_of_one_process_is_everyones(two: list[Found]) -> None:
-    assert [found["everyone"] for found in two] == [0, 1]
+def test_an_error_on_one_rank_is_raised_on_all(two: list[Found]) -> None:
+    assert [found["on_all"] for found in two] == [0, 1]
     assert [found["one fails"] for found in two] == ["InputError: process 1 cannot"] * W
 
 
@@ -595,21 +595,21 @@ Rank = Callable[[int, int], None]
 
 def test_without_a_launcher_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
-    assert not launched()
-    assert not follows()
-    with joined() as group:
+    assert not is_distributed()
+    assert is_rank_zero()
+    with process_group() as group:
         assert group == ALONE
 
 
 @pytest.mark.parametrize(
     ("rank", "size", "expected"),
-    [(0, 1, (False, False)), (0, 2, (True, False)), (1, 2, (True, True))],
+    [(0, 1, (False, True)), (0, 2, (True, True)), (1, 2, (True, False))],
 )
 def test_a_launcher_is_known_by_what_it_sets(
     rank: int, size: int, expected: tuple[bool, bool], as_rank: Rank
 ) -> None:
     as_rank(rank, size)
-    assert (launched(), follows()) == expected
+    assert (is_distributed(), is_rank_zero()) == expected
 
 
 @pytest.mark.parametrize(

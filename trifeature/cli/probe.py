@@ -63,10 +63,10 @@ def start(
     """Of the processes that torchrun starts the first alone speaks, and only `train` needs them."""
     if "RANK" not in os.environ:
         return
-    from trifeature.extra.distributed import follows, launched
+    from trifeature.extra.distributed import is_distributed, is_rank_zero
 
-    console.quiet = errors.quiet = follows()
-    if launched() and context.invoked_subcommand != "train":
+    console.quiet = errors.quiet = not is_rank_zero()
+    if is_distributed() and context.invoked_subcommand != "train":
         fail(
             f"torchrun is for `comm-probe train`: start `{context.invoked_subcommand}` without it"
             " (what trains several networks has --jobs for running side by side)"
@@ -119,7 +119,7 @@ def train(
     )
     from trifeature.comm.training import new_method, pick_device
     from trifeature.experiments.plan import Plan
-    from trifeature.extra.distributed import joined
+    from trifeature.extra.distributed import process_group
 
     if data is not None and not biased:
         raise InputError("--unbiased is for the preset's data: the pairs of --data are as they are")
@@ -130,7 +130,7 @@ def train(
     run = run_preset(preset_name, method=method, **changes)
     at, kind = read_epochs(probe_at, run.epochs), read_probing(probing)
     pick_device(device)
-    with joined():
+    with process_group():
         source, dataset = open_data(data, preset_name, biased=biased, seed=run.seed)
         plan = Plan(preset_name, dataset.settings, run, at, kind)
         new_method(run, dataset, pick_device("cpu"))  # settings that do not fit are refused first

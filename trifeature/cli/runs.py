@@ -31,7 +31,7 @@ from trifeature.experiments.execute import (
 )
 from trifeature.experiments.plan import Plan, Row, result_rows
 from trifeature.extra.accelerate import ChooseBackend
-from trifeature.extra.distributed import Distributed, current, own_device
+from trifeature.extra.distributed import Distributed, current_group, own_device
 from trifeature.extra.pool import Pool
 from trifeature.plots import save
 from trifeature.presets import get_preset
@@ -42,13 +42,13 @@ from trifeature.report import columns_for, table_row
 def open_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> tuple[Path, Dataset]:
     """The named data set, or the preset's, generated if it is not there yet."""
     get_preset(name)
-    group = current()
+    group = current_group()
     if folder is None:
         settings = preset(name, seed=seed, match_rate=1.0 if biased else None)
-        made = group.leader(make, default_folder(name, settings), settings)
+        made = group.on_rank_zero(make, default_folder(name, settings), settings)
         folder = made.path
     say(f"data: {escape(str(folder))}")
-    return folder, group.everyone(storage.load, folder)
+    return folder, group.on_all(storage.load, folder)
 
 
 def check_losses(names: Sequence[str], folder: Path | None, name: str) -> None:
@@ -82,7 +82,7 @@ def run_plans(
     """Carry out plans with a progress bar each; returns all rows of the file."""
     target, file = own_device(pick_device(device)), rows or out / ROWS
     how = read_execution(execution)
-    group = current()
+    group = current_group()
     if how is not None and executor is None:
         how.require(target)
     if how is not None and how.compiled and group.size > 1:
@@ -106,7 +106,7 @@ def run_plans(
         )
     if outcome.skipped:
         say(f"{outcome.skipped} finished before: their rows are kept")
-    return current().leader(result_rows, file), outcome
+    return current_group().on_rank_zero(result_rows, file), outcome
 
 
 @contextmanager

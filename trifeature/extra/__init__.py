@@ -1,1 +1,1 @@
-"""What the science does not need: speed, several processes, clusters, benchmarks, fine-tuning."""
+"""Optional parts: faster training, several processes, clusters, benchmarks, fine-tuning."""

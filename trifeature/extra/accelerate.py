@@ -1,9 +1,9 @@
-"""Faster training steps: compiled, or as CUDA graphs that the host only starts.
+"""Faster training steps: compiled by `torch.compile`, or replayed as CUDA graphs.
 
-A step of the small networks of this package is hundreds of kernels of some microseconds each, which
-a GPU finishes faster than Python can ask for. Captured once, a whole step (the random draws of the
-views, forward, backward and the optimizer's update) is replayed by one call. Nothing in a step
-depends on a value that the host would have to wait for.
+A step of the small networks of this package is hundreds of kernels of microseconds each, which
+a GPU finishes faster than Python can launch them. A CUDA graph captures a whole step (random draws
+of the views, forward, backward, optimizer update) and replays it by one call. This requires that no
+operation of a step waits for a value on the host.
 
 N pairs in a batch, M modalities, S pixels along the canvas.
 """
@@ -29,30 +29,30 @@ from trifeature.extra.fused_views import apply_fused
 from trifeature.samples import Samples
 
 VARIANTS: Final = 64
-"""How many variants of one function the compiler may keep. A process that goes through a whole
-paper meets more of them (methods, losses, sets of views, last batches) than its own limit of 8,
-beyond which it raises an error."""
+"""Largest number of variants of a function that the compiler keeps. A process that trains all runs
+of a paper needs more (methods, losses, views, batch sizes) than the default of 8, beyond which
+PyTorch raises an error."""
 
 WARM_UP: Final = 3
-"""Steps before a capture: they let libraries and the compiler choose, and are then undone."""
+"""Steps before a capture, for autotuning and compilation; their effect is undone."""
 
 
 class ExecutionError(InputError):
-    """Compiling or capturing a step failed; the message says why and names the way around.
+    """Compiling or capturing a step failed; the message has the cause and the option to avoid it.
 
-    A mistake of what was asked for on this machine, so one line on the command line;
-    TRIFEATURE_TRACEBACK in the environment shows where it happened.
+    An InputError, so the command line prints one line: the requested execution mode does not work
+    on this machine. TRIFEATURE_TRACEBACK in the environment shows the traceback.
     """
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How steps are carried out; what they compute does not depend on it, but for rounding.
+    """Execution mode of training steps; it changes results by rounding only.
 
     Attributes:
-        compiled: Views and networks pass `torch.compile`, which fuses what lies between the
-            matrix products. Compiling takes a minute and is shared by all runs of a process.
-        graphs: Full steps are replayed as CUDA graphs. Needs a GPU.
+        compiled: Compile views and networks by `torch.compile`, which fuses the operations between
+            matrix products. Compilation takes about a minute once in a process.
+        graphs: Replay steps as CUDA graphs. Needs a GPU.
     """
 
     compiled: bool = False
@@ -60,12 +60,12 @@ class Execution:
 
     @classmethod
     def default(cls, device: torch.device, precision: Precision) -> Execution:
-        """Everything on a GPU in bfloat16; plain calls on a CPU and for the float32 reference."""
+        """Compiled and as CUDA graphs on a GPU in bfloat16; plain steps otherwise."""
         fast = device.type == "cuda" and precision == "bfloat16"
         return cls(compiled=fast, graphs=fast)
 
     def require(self, device: torch.device) -> None:
-        """Refuse what a device cannot do.
+        """Check that a device supports this mode.
 
         Raises:
             InputError: CUDA graphs without a GPU.
@@ -74,30 +74,30 @@ class Execution:
             raise InputError("CUDA graphs need a GPU: use --execution compiled or plain")
 
     def backend(self) -> Backend:
-        """The backend that takes steps this way."""
+        """The backend of this mode."""
         return Accelerated(self) if self.compiled or self.graphs else Backend()
 
 
 @dataclass(frozen=True)
 class Accelerated(Backend):
-    """The backend that compiles steps or replays them as CUDA graphs.
+    """Backend that compiles steps or replays them as CUDA graphs.
 
-    Only steps of the run's own batch size are compiled: the last, smaller batch of an epoch would
-    take another minute of compiling.
+    Only steps of the run's batch size are compiled. The last, smaller batch of an epoch would need
+    another minute of compilation.
 
     Attributes:
-        execution: What is done.
+        execution: The execution mode.
     """
 
     execution: Execution
 
     def check(self, samples: int, settings: RunSettings, device: torch.device) -> None:  # noqa: ARG002
-        """Refuse CUDA graphs without a GPU."""
+        """Raise InputError for CUDA graphs without a GPU."""
         self.execution.require(device)
 
     @contextmanager
     def steps(self, learner: Learner, samples: Samples) -> Iterator[StepFunction]:
-        """Steps of a learner, compiled or captured at the first of each size.
+        """Context manager whose value takes steps; the first of each size compiles or captures.
 
         Raises:
             ExecutionError: the compiler or a capture failed.
@@ -105,29 +105,30 @@ class Accelerated(Backend):
         self.execution.require(samples.device)
         rows = samples.rows_of("train")
 
-        def take(places: Tensor) -> tuple[list[str], Tensor]:
-            return step(learner, samples.batch("train", rows[places]), self)
+        def take_step(indices: Tensor) -> tuple[list[str], Tensor]:
+            return step(learner, samples.batch("train", rows[indices]), self)
 
-        chosen = GraphedSteps(learner, take) if self.execution.graphs else take
+        chosen = GraphedSteps(learner, take_step) if self.execution.graphs else take_step
         if not self.execution.compiled:
-            yield _explained(chosen) if self.execution.graphs else chosen
+            yield _with_clear_errors(chosen) if self.execution.graphs else chosen
             return
         full = learner.method.settings.batch_size
         with compiled(learner):
 
-            def compiled_if_full(places: Tensor) -> tuple[list[str], Tensor]:
-                with torch.compiler.set_stance("default" if len(places) == full else "force_eager"):
-                    return chosen(places)
+            def compiled_if_full(indices: Tensor) -> tuple[list[str], Tensor]:
+                is_full = len(indices) == full
+                with torch.compiler.set_stance("default" if is_full else "force_eager"):
+                    return chosen(indices)
 
-            yield _explained(compiled_if_full)
+            yield _with_clear_errors(compiled_if_full)
 
 
 @contextmanager
 def compiled(learner: Learner) -> Iterator[None]:
-    """Fuse views and objectives by `torch.compile` while inside the block.
+    """Compile views and objectives by `torch.compile` inside the block.
 
-    The kernels stay with the process: another run of the same kind finds them ready. Where training
-    rounds to bfloat16, views are made in float16, see `trifeature.extra.fused_views`.
+    Kernels are cached for the process, so another run of the same kind reuses them. In bfloat16
+    training, views are computed in float16; see `trifeature.extra.fused_views`.
     """
     method, plain = learner.method, learner.objectives
     half = method.settings.precision == "bfloat16"
@@ -144,31 +145,32 @@ def compiled(learner: Learner) -> Iterator[None]:
         learner.objectives = plain
 
 
-def _explained(steps: StepFunction) -> StepFunction:
-    """The same steps; where the first of a size fails, the error names the way around."""
+def _with_clear_errors(take_step: StepFunction) -> StepFunction:
+    """The same steps; if the first of a size fails, the error names the option to avoid it."""
     sizes: set[int] = set()
 
-    def take(rows: Tensor) -> tuple[list[str], Tensor]:
-        if len(rows) in sizes:
-            return steps(rows)
+    def take(indices: Tensor) -> tuple[list[str], Tensor]:
+        if len(indices) in sizes:
+            return take_step(indices)
         try:
-            result = steps(rows)
+            result = take_step(indices)
         except InputError:
             raise
         except Exception as problem:
-            # What breaks a capture off is followed by an error of the capture itself.
-            words = [_in_words(one) for one in (problem.__context__, problem) if one is not None]
+            # An error inside a capture is followed by an error of the capture itself.
+            causes = [_summary(one) for one in (problem.__context__, problem) if one is not None]
             raise ExecutionError(
-                f"the first step on {len(rows)} pairs could not be compiled or captured "
-                f"({'; then '.join(words)}): --execution plain does without"
+                f"the first step on {len(indices)} samples could not be compiled or captured "
+                f"({'; then '.join(causes)}): use --execution plain"
             ) from problem
-        sizes.add(len(rows))
+        sizes.add(len(indices))
         return result
 
     return take
 
 
-def _in_words(problem: BaseException) -> str:
+def _summary(problem: BaseException) -> str:
+    """Type and first line of an error."""
     first, *_ = str(problem).strip().splitlines() or [""]
     return f"{type(problem).__name__}: {first}"
 
@@ -178,95 +180,96 @@ def _in_words(problem: BaseException) -> str:
 
 @dataclass
 class _Captured:
-    """A step on N pairs, recorded.
+    """A captured step on N samples.
 
     Attributes:
-        graph: To replay.
-        rows: Where the step reads which pairs it is about [N].
-        names: Of the values.
-        values: Where it writes loss and terms.
+        graph: The CUDA graph.
+        indices: Input buffer: indices of the samples, [N].
+        names: Names of the values.
+        values: Output buffer: loss and terms.
     """
 
     graph: torch.cuda.CUDAGraph
-    rows: Tensor
+    indices: Tensor
     names: list[str]
     values: Tensor
 
 
 @dataclass(frozen=True)
 class ChooseBackend:
-    """The backend of a run on a device; can be sent to another process.
+    """Chooses the backend of a run; it can be pickled and sent to another process.
 
     Attributes:
-        execution: How steps are taken; None for the default of device and precision.
+        execution: The execution mode; None for the default of device and precision.
     """
 
     execution: Execution | None = None
 
     def __call__(self, settings: RunSettings, device: torch.device) -> Backend:
-        """The backend of a run."""
+        """The backend of a run on a device."""
         chosen = self.execution or Execution.default(device, settings.precision)
         return chosen.backend()
 
 
 @dataclass
 class GraphedSteps:
-    """Steps of one learner, captured once for each size of a batch.
+    """Steps of a learner, captured once for each batch size.
 
     Attributes:
-        learner: Its parameters and moments stay where they are in memory from the first call on.
-        take: Takes a plain step on the samples at some places.
+        learner: The learner; its parameters and moments must not move in memory after the first
+            call.
+        take_step: Takes a plain step on the samples at given indices.
     """
 
     learner: Learner
-    take: StepFunction
+    take_step: StepFunction
     _captured: dict[int, _Captured] = field(default_factory=dict)
 
-    def __call__(self, rows: Tensor) -> tuple[list[str], Tensor]:
-        """One step on the pairs at `rows` [N]; the names and values of loss and terms."""
-        if len(rows) not in self._captured:
-            self._captured[len(rows)] = self._capture(rows)
-        one = self._captured[len(rows)]
-        one.rows.copy_(rows)
+    def __call__(self, indices: Tensor) -> tuple[list[str], Tensor]:
+        """Take a step on the samples at `indices` [N]; names and values of loss and terms."""
+        if len(indices) not in self._captured:
+            self._captured[len(indices)] = self._capture(indices)
+        one = self._captured[len(indices)]
+        one.indices.copy_(indices)
         one.graph.replay()
         return one.names, one.values.clone()
 
-    def _capture(self, rows: Tensor) -> _Captured:
-        """Record a step; learner and generator are afterwards as they were before."""
-        place = rows.clone()
+    def _capture(self, indices: Tensor) -> _Captured:
+        """Capture a step; learner and generator are unchanged afterwards."""
+        buffer = indices.clone()
         _make_capturable(self.learner)
-        restore = _remember(self.learner)
-        side = _side_stream(rows.device)
-        side.wait_stream(torch.cuda.current_stream(rows.device))
+        restore = _snapshot(self.learner)
+        side = _side_stream(indices.device)
+        side.wait_stream(torch.cuda.current_stream(indices.device))
         with torch.cuda.stream(side), warnings.catch_warnings():
-            # That they are capturable and not captured: these steps are not.
+            # The optimizers warn that capturable steps run outside a capture, as intended here.
             warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
             for _ in range(WARM_UP):
-                self.take(place)
-        torch.cuda.current_stream(rows.device).wait_stream(side)
+                self.take_step(buffer)
+        torch.cuda.current_stream(indices.device).wait_stream(side)
         restore()
         self.learner.method.zero_grad(set_to_none=True)
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.learner.generator)
         with _no_collection(), torch.cuda.graph(graph, stream=side):
-            names, values = self.take(place)
-        return _Captured(graph, place, names, values)
+            names, values = self.take_step(buffer)
+        return _Captured(graph, buffer, names, values)
 
 
 @functools.cache
 def _side_stream(device: torch.device) -> torch.cuda.Stream:
-    """Where steps warm up and are captured, one stream for all.
+    """The stream on which steps warm up and are captured, the same for all.
 
-    Each stream keeps work space of its own, and what the warm-up prepares the capture finds.
+    Libraries keep a workspace for each stream, so the capture uses what the warm-up allocated.
     """
     return torch.cuda.Stream(device)
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Collect garbage now and not in the block.
+    """Collect garbage now and disable collection inside the block.
 
-    An earlier run's graph that is freed amid a capture would break it.
+    Freeing an earlier run's graph during a capture would make the capture fail.
     """
     gc.collect()
     enabled = gc.isenabled()
@@ -279,7 +282,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _make_capturable(learner: Learner) -> None:
-    """Let the optimizers read learning rate and step count on the device, where a graph can."""
+    """Move the optimizers' learning rates and step counts to the device, as a graph requires."""
     for optimizer in learner.optimizers:
         for group in optimizer.param_groups:
             if not isinstance(group["lr"], Tensor):
@@ -288,10 +291,11 @@ def _make_capturable(learner: Learner) -> None:
             group["capturable"] = True
 
 
-def _remember(learner: Learner) -> Callable[[], None]:
-    """What puts weights, buffers, moments and the generator back as they are now, in place.
+def _snapshot(learner: Learner) -> Callable[[], None]:
+    """Copy a learner's state; the returned function restores it in place.
 
-    Moments that do not exist yet are put to zero: an optimizer's first step makes them so.
+    The state is weights, buffers, moments and the generator. Moments that do not exist yet are set
+    to zero, the value with which an optimizer's first step creates them.
     """
     tensors = [*learner.method.parameters(), *learner.method.buffers()]
     kept = [tensor.detach().clone() for tensor in tensors]
@@ -318,6 +322,6 @@ def _remember(learner: Learner) -> Callable[[], None]:
 
 
 def _moments(optimizer: torch.optim.AdamW) -> Iterator[Tensor]:
-    """Every tensor of an optimizer's state, the step counts among them."""
+    """Yield every tensor of an optimizer's state, including step counts."""
     for state in optimizer.state.values():
         yield from (entry for entry in state.values() if isinstance(entry, Tensor))
