@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -235,3 +236,20 @@ def test_a_missing_tensor_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_tensors(tmp_path / "a.safetensors")
     assert one_line(caught) == f"{tmp_path / 'a.safetensors'} is missing"
+
+
+def test_what_a_kill_left_long_ago_is_tidied_by_the_next_writer(tmp_path: Path) -> None:
+    old, fresh, other = (tmp_path / name for name in (".a.part-1", ".a.part-2", ".b.part-3"))
+    for part in (old, fresh, other):
+        part.write_bytes(b"half")
+    for part in (old, other):
+        os.utime(part, (0, 0))
+    write_atomically(tmp_path / "a", b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.part-2", ".b.part-3", "a"]
+
+
+def test_a_row_that_lacks_a_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_text('{"a": 1, "b": 2}\n{"a": 1}\n')
+    assert len(read_rows(tmp_path / "rows", ["a"])) == 2
+    with pytest.raises(InputError, match="rows, line 2 is damaged: it lacks 'b'"):
+        read_rows(tmp_path / "rows", ["a", "b"])

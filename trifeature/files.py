@@ -7,9 +7,11 @@ is null, and what that means stands where the row is made.
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,9 @@ from trifeature.errors import InputError
 PATIENCE: Final = 1.0
 """Seconds to wait for another process before saying so."""
 
+STALE: Final = 3600.0
+"""Seconds after which a half-written file belongs to nobody."""
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file's content so that a reader finds the old or the new one, never a part.
@@ -29,6 +34,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Content and name are on the disk when this returns: a power cut cannot leave an empty file.
     """
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    remove_leftovers(path.parent, path.name, older=STALE)
     try:
         part.write_bytes(content)
         _sync(part)
@@ -53,10 +59,17 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process left half-written in a folder (see `write_atomically`)."""
-    for part in folder.glob(".*.part-*"):
-        if part.is_file():
+def remove_leftovers(folder: Path, name: str = "*", older: float = 0.0) -> None:
+    """Remove what killed processes left half-written in a folder (see `write_atomically`).
+
+    Args:
+        folder: The folder.
+        name: Of the file that they were writing, or a pattern.
+        older: Seconds since when a leftover must not have changed: nobody is writing it any more.
+    """
+    escaped = name if name == "*" else glob.escape(name)
+    for part in folder.glob(f".{escaped}.part-*"):
+        if part.is_file() and time.time() - part.stat().st_mtime >= older:
             part.unlink(missing_ok=True)
 
 
@@ -160,14 +173,18 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path, keys: Iterable[str] = ()) -> list[dict[str, Any]]:
     """The JSON lines of a file, none if it does not exist.
+
+    Args:
+        path: The file.
+        keys: What every row must have.
 
     A last line without its end was cut off by a kill and is left out. Infinity and NaN, which
     rows held before they were strict JSON, are read as None, as null is.
 
     Raises:
-        InputError: a line is not a JSON object; file and line are named.
+        InputError: a line is not a JSON object or lacks a key; file and line are named.
     """
     if not path.exists():
         return []
@@ -180,6 +197,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             raise InputError(f"{path}, line {number} is damaged: {problem}") from None
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {number} is damaged: it is not a JSON object")
+        if lacking := [key for key in keys if key not in row]:
+            raise InputError(f"{path}, line {number} is damaged: it lacks {lacking[0]!r}")
         rows.append(row)
     return rows
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from trifeature.comm.run_folder import (
     RunFolder,
     TrainingError,
 )
-from trifeature.comm.tensor_files import read_tensors
+from trifeature.comm.tensor_files import read_tensors, write_tensors
 from trifeature.comm.training import load_run, new_method, train
 from trifeature.data.dataset import Dataset, build, preset
 from trifeature.errors import InputError
@@ -225,3 +227,61 @@ def test_starting_over_keeps_what_was_there(folder: Path, data: Dataset) -> None
     assert (
         load_run(previous, data).state_dict().keys() == load_run(folder, data).state_dict().keys()
     )
+
+
+# --------------------------------------------------------------------------- other files
+
+
+def test_a_run_of_before_a_setting_existed_goes_on(folder: Path, data: Dataset) -> None:
+    content = json.loads((folder / CONFIG).read_text())
+    del content["run"]["precision"], content["run"]["options"]["masking"], content["training"]
+    del content["data"]["validation"], content["data"]["rule"]["distinct_unique"]
+    (folder / CONFIG).write_text(json.dumps(content))
+    with RunFolder.open(folder, data, RUN) as run:
+        assert run.finished
+        assert run.settings() == RUN
+    content["data"]["render"]["line"] = 2.5
+    (folder / CONFIG).write_text(json.dumps(content))
+    with pytest.raises(InputError, match="other settings"), RunFolder.open(folder, data, RUN):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.pop("generator"), "lacks 'generator'"),
+        (lambda t: t.update(generator=torch.zeros(3)), "damaged"),
+        (lambda t: t.pop(next(k for k in t if k.startswith("method."))), "does not fit"),
+        (lambda t: t.update({"method.more": torch.zeros(1)}), "does not fit"),
+        (lambda t: t.update({"optimizer.0.999.step": torch.zeros(())}), "optimizer.0.999.step"),
+        (lambda t: t.update({"optimizer.0.x": torch.zeros(())}), "optimizer.0.x"),
+        (lambda t: t.update({"optimizer.0.0.exp_avg": torch.zeros(1)}), "0.0.exp_avg"),
+        (lambda t: t.pop("optimizer.0.0.exp_avg_sq"), "lacks optimizer.0.0.exp_avg_sq"),
+    ],
+)
+def test_a_checkpoint_with_other_tensors_names_file_and_tensor(
+    change: Callable[[dict[str, torch.Tensor]], Any], words: str, folder: Path, data: Dataset
+) -> None:
+    (folder / WEIGHTS).unlink()
+    tensors, note = read_tensors(folder / CHECKPOINT)
+    change(tensors)
+    write_tensors(folder / CHECKPOINT, tensors, note)
+    with pytest.raises(InputError, match=rf"checkpoint\.safetensors.*{re.escape(words)}"):
+        train(data, RUN, folder)
+
+
+@pytest.mark.parametrize("note", [{}, {"epoch": "1"}, {"epoch": 1}, {"epoch": 1, "seconds": []}])
+def test_a_checkpoint_with_another_note_is_named(
+    note: dict[str, Any], folder: Path, data: Dataset
+) -> None:
+    (folder / WEIGHTS).unlink()
+    write_tensors(folder / CHECKPOINT, read_tensors(folder / CHECKPOINT)[0], note)
+    with pytest.raises(InputError, match=r"checkpoint\.safetensors is damaged"):
+        train(data, RUN, folder)
+
+
+def test_metrics_without_an_epoch_name_line_and_key(folder: Path, data: Dataset) -> None:
+    (folder / WEIGHTS).unlink()
+    (folder / METRICS).write_text('{"loss": 1}\n')
+    with pytest.raises(InputError, match=r"metrics\.jsonl, line 1 is damaged: it lacks 'epoch'"):
+        train(data, RUN, folder)

@@ -4,9 +4,11 @@ The probe is replaced by a digest of the network that it would have read: it cos
 equal digests mean equal bits.
 """
 
+import contextlib
 import functools
 import hashlib
 import itertools
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -235,6 +237,60 @@ def test_weights_of_probed_epochs_can_be_kept_and_probed_later(
     assert len(probed) == 5
 
 
+def test_a_run_without_weights_answers_what_was_probed_and_starts_over_for_the_rest(
+    probed: list[bool], tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    def carry(*epochs: int, keep: bool = False) -> list[Row]:
+        return carry_out(make(*epochs), tmp_path, notice=said.append, keep_weights=keep)
+
+    first = carry(0, 1)
+    assert carry(0, 1) == first
+    assert (len(probed), said) == (3, [])
+    second = carry(0, 2)
+    assert "epoch 2 was not probed and its weights were not kept" in said[0]
+    assert {row["training"] for row in second}.isdisjoint(row["training"] for row in first)
+    assert len({row["training"] for row in second}) == 1
+    third = carry(0, 2, keep=True)
+    assert "its weights were not kept, so the run is trained again" in said[1]
+    assert len({row["training"] for row in third}) == 1
+    assert (tmp_path / WEIGHTS).exists()
+    kept = [read_rows(tmp_path / f"previous-{n}" / PROBES) for n in (1, 2)]
+    assert [[row["epoch"] for row in rows] for rows in kept] == [[0, 1, 3], [0, 2, 3]]
+
+
+@pytest.mark.usefixtures("probed")
+def test_a_kill_while_starting_over_mixes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before each step of it in turn; the same command then goes on."""
+    true, steps = os.rename, itertools.count()
+    for moment in range(6):
+        folder = tmp_path / str(moment)
+        (old,) = carry_out(make(), folder)
+        steps = itertools.count()
+
+        def rename(*arguments: Any, steps: Any = steps, moment: int = moment, **rest: Any) -> None:
+            if next(steps) == moment:
+                raise KeyboardInterrupt
+            true(*arguments, **rest)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "rename", rename)
+            patch.setattr(os, "replace", rename)
+            with contextlib.suppress(KeyboardInterrupt):
+                carry_out(make(0, 1, 2), folder)
+        rows = carry_out(make(0, 1, 2), folder)
+        assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+        (training,) = {row["training"] for row in rows}
+        assert training != old["training"]
+        assert {row["training"] for row in read_rows(folder / PROBES)} == {training}
+        before = [read_rows(path) for path in folder.glob(f"previous-*/{PROBES}")]
+        assert {row["training"] for rows in before for row in rows} == {old["training"]}
+        assert len(list(folder.glob(f"previous-*/{WEIGHTS}"))) == 1
+
+
 def test_rows_of_two_trainings_are_never_one_result() -> None:
     plan = make(0, 1)
     row: Row = {"key": plan.key}
@@ -284,7 +340,8 @@ def test_a_stopped_run_goes_on_and_gives_the_same_rows(
     assert [row["epoch"] for row in read_rows(folder / PROBES)] == [0, 1, 2]
     resumed = carry_out(make(0, 1, 2), folder)
     assert measured(resumed) == measured(whole)
-    assert len(probed) == 8  # no epoch was probed twice
+    # Without a checkpoint all but the untrained network is new: rows come from one training.
+    assert len(probed) == (8 if seconds == 0 else 10)
 
 
 @pytest.mark.usefixtures("probed")

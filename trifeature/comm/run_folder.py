@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.tensor_files import read_tensors, write_tensors
+from trifeature.data.settings import DatasetSettings
 from trifeature.errors import InputError
 from trifeature.errors import TrainingError as TrainingError  # noqa: PLC0414 - also found here
 from trifeature.files import (
@@ -49,6 +51,12 @@ CONFIG, METRICS, CHECKPOINT, WEIGHTS = (
     "checkpoint.safetensors",
     "weights.safetensors",
 )
+PROBES: Final = "probes.jsonl"
+"""What was measured of the method at some epochs, see `trifeature.experiments.run`."""
+
+MOMENTS: Final = ("step", "exp_avg", "exp_avg_sq")
+"""What AdamW keeps of every parameter that has had a gradient."""
+
 CHECKPOINT_SECONDS: Final = 5.0
 """Age of the last checkpoint from which the end of an epoch writes a new one."""
 
@@ -114,21 +122,25 @@ class RunFolder:
             data: The data of the run.
             settings: The settings of the run.
             process: Decides which process writes; None for this one.
-            on_wait: Called once if another process has the folder locked.
+            on_wait: Called once if another process has the folder locked; None warns.
 
         Raises:
             InputError: the folder holds another run, or something that is not a run.
         """
         folder = cls(path, process)
+
+        def warn() -> None:
+            warnings.warn(f"waiting for another process that uses {path}", stacklevel=2)
+
         try:
             origin = dict(data.samples().origin)
-            folder.process.on_rank_zero(folder._open, settings, origin, on_wait)
+            folder.process.on_rank_zero(folder._open, settings, origin, on_wait or warn)
             yield folder
         finally:
             folder._lock.close()
 
     def _open(
-        self, settings: RunSettings, origin: dict[str, Any], on_wait: Callable[[], None] | None
+        self, settings: RunSettings, origin: dict[str, Any], on_wait: Callable[[], None]
     ) -> None:
         self._require_run_or_nothing()
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,10 +152,11 @@ class RunFolder:
         if not (self.path / CONFIG).exists():
             self.path.mkdir(exist_ok=True)
             self._write_config(settings, origin)
-        elif (self.settings(), self.origin()) != (settings, _plain(origin)):
+        elif self.settings() != settings or _as_now(self.origin()) != _as_now(origin):
             raise InputError(
                 f"{self.path} holds a run with other settings: name another folder or remove it"
             )
+        self._finish_moving()
 
     def _require_run_or_nothing(self) -> None:
         """Raise InputError unless the folder is a run, empty, or what a killed start left."""
@@ -157,9 +170,9 @@ class RunFolder:
                 f"{self.path} exists and is not a run: name another folder or remove it"
             )
 
-    def _write_config(self, settings: RunSettings, origin: Any) -> None:
+    def _write_config(self, settings: RunSettings, origin: Any, **more: str) -> None:
         content = {"run": settings.to_json(), "data": origin, "training": secrets.token_hex(8)}
-        write_json(self.path / CONFIG, content)
+        write_json(self.path / CONFIG, content | more)
 
     def _config(self, key: str) -> Any:
         config = read_json(self.path / CONFIG)
@@ -195,18 +208,41 @@ class RunFolder:
         """True if the folder holds the weights of the last epoch."""
         return (self.path / WEIGHTS).exists()
 
+    @property
+    def dropped(self) -> bool:
+        """True if the run was finished and its weights were then removed by `drop_weights`."""
+        return read_json(self.path / CONFIG).get("weights") == "dropped"
+
+    def drop_weights(self) -> None:
+        """Remove weights and checkpoint of a finished run."""
+        write_json(self.path / CONFIG, read_json(self.path / CONFIG) | {"weights": "dropped"})
+        for file in self.path.glob("*.safetensors"):
+            file.unlink()
+
     def start_over(self) -> Path:
-        """Move the run's files to a subfolder and start a new training; returns the subfolder."""
-        settings, origin = self.settings(), self.origin()
+        """Move the run's files to a subfolder and start a new training; returns the subfolder.
+
+        The new configuration says where the files are being moved until all are there: after a
+        kill, `open` moves the rest, so that files of two trainings never mix.
+        """
+        config = read_json(self.path / CONFIG)
         number = 1 + sum(1 for _ in self.path.glob("previous-*"))
         previous = self.path / f"previous-{number}"
         previous.mkdir()
+        write_json(previous / CONFIG, config)
+        self._write_config(self.settings(), self.origin(), moving=previous.name)
+        self._finish_moving()
+        return previous
+
+    def _finish_moving(self) -> None:
+        """Move what is left of a former training to its subfolder."""
+        config = read_json(self.path / CONFIG)
+        if (name := config.pop("moving", None)) is None:
+            return
         for entry in sorted(self.path.iterdir()):
             if entry.is_file() and entry.name != CONFIG:
-                entry.rename(previous / entry.name)
-        write_json(previous / CONFIG, read_json(self.path / CONFIG))
-        self._write_config(settings, origin)
-        return previous
+                entry.rename(self.path / name / entry.name)
+        write_json(self.path / CONFIG, config)
 
     def checkpoint_epoch(self) -> int:
         """Number of epochs completed at the last checkpoint, 0 if there is none.
@@ -224,7 +260,7 @@ class RunFolder:
     # ----------------------------------------------------------------- while training
 
     def restore(self, state: TrainingState) -> None:
-        """Load the checkpoint into a state, if there is one, and drop the metrics of later epochs.
+        """Load the checkpoint into a state, if there is one, and forget all later epochs.
 
         Raises:
             InputError: the checkpoint is damaged, or was written on another kind of device.
@@ -232,7 +268,7 @@ class RunFolder:
         checkpoint = self.process.on_rank_zero(self._read_checkpoint)
         if checkpoint is not None:
             self._load_checkpoint(state, *checkpoint)
-        self.process.on_rank_zero(self._drop_metrics, state.epoch)
+        self.process.on_rank_zero(self._forget_after, state.epoch)
         self._saved = time.monotonic()
 
     def _read_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -249,6 +285,8 @@ class RunFolder:
             learner.generator.set_state(tensors.pop("generator"))
         except KeyError as problem:
             raise InputError(f"{path} is damaged: it lacks {problem}") from None
+        except (TypeError, ValueError) as problem:
+            raise InputError(f"{path} is damaged: {problem}") from None
         except RuntimeError:  # generators of a GPU and of a CPU have different states
             raise InputError(
                 f"{self.path} was started on another kind of device than "
@@ -257,13 +295,17 @@ class RunFolder:
         own = {k.removeprefix("method."): x for k, x in tensors.items() if k.startswith("method.")}
         _load_state(learner.method, own, path)
         for phase, optimizer in enumerate(learner.optimizers):
-            _restore_optimizer(optimizer, tensors, f"optimizer.{phase}.")
+            _restore_optimizer(optimizer, tensors, f"optimizer.{phase}.", path)
 
-    def _drop_metrics(self, epoch: int) -> None:
-        """Remove the metrics of epochs after `epoch`."""
-        path = self.path / METRICS
-        if path.exists():
-            write_rows(path, [row for row in read_rows(path) if row["epoch"] <= epoch])
+    def _forget_after(self, epoch: int) -> None:
+        """Remove metrics, probes and weights of epochs after `epoch`: they will be new."""
+        for path in (self.path / METRICS, self.path / PROBES):
+            if path.exists():
+                rows = read_rows(path, ["epoch"])
+                write_rows(path, [row for row in rows if row["epoch"] <= epoch])
+        for path in self.path.glob("weights-*.safetensors"):
+            if path not in {self.weights_of(one) for one in range(1, epoch + 1)}:
+                path.unlink()
 
     def keep(self, state: TrainingState, metrics: dict[str, Any], *, last: bool) -> None:
         """Write the metrics of an epoch, and a checkpoint if it is the last or one is due."""
@@ -323,6 +365,14 @@ def _whole_number(note: dict[str, Any], key: str, path: Path) -> int:
     return value
 
 
+def _as_now(origin: Any) -> Any:
+    """The origin of data as it would be written today: settings that came later are at default."""
+    try:
+        return _plain(DatasetSettings.from_json(origin).to_json())
+    except InputError:  # no data set of Trifeature's
+        return _plain(origin)
+
+
 def _plain(content: Any) -> Any:
     """The content as JSON returns it: tuples become lists."""
     if isinstance(content, dict):
@@ -341,17 +391,23 @@ def _load_state(method: nn.Module, tensors: dict[str, Tensor], source: Path) -> 
 
 
 def _restore_optimizer(
-    optimizer: torch.optim.AdamW, tensors: dict[str, Tensor], prefix: str
+    optimizer: torch.optim.AdamW, tensors: dict[str, Tensor], prefix: str, path: Path
 ) -> None:
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     entries: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith(prefix):
-            index, name = key.removeprefix(prefix).split(".")
+            index, _, name = key.removeprefix(prefix).partition(".")
+            known = index.isdecimal() and int(index) < len(parameters) and name in MOMENTS
+            shape = parameters[int(index)].shape if known and name != "step" else torch.Size()
+            if not known or tensor.shape != shape:
+                raise InputError(f"{path} does not fit the run's settings: {key} is unexpected")
             if tensor.ndim:
-                # The fused optimizer reads parameter and moments in the order of memory, so a
-                # moment needs the layout of its parameter (channels-last, say), which the file does
-                # not store.
+                # In the parameter's own order in memory (channels last, say), which a file does
+                # not keep: the fused optimizer goes through both as they lie there.
                 tensor = torch.empty_like(parameters[int(index)]).copy_(tensor)  # noqa: PLW2901
             entries.setdefault(int(index), {})[name] = tensor
+    for number, entry in entries.items():
+        if lacking := [name for name in MOMENTS if name not in entry]:
+            raise InputError(f"{path} is damaged: it lacks {prefix}{number}.{lacking[0]}")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": entries})

@@ -10,12 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import torch
 
 from trifeature.comm.methods import Method
-from trifeature.comm.run_folder import METRICS, RunFolder, TrainingError
+from trifeature.comm.run_folder import METRICS, PROBES, RunFolder, TrainingError
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Backend, Report, new_method, train
 from trifeature.data.dataset import Dataset, DatasetSettings, build, with_match_rate
@@ -27,7 +26,6 @@ from trifeature.probes.i_nce import i_nce
 from trifeature.probes.protocol import probe
 from trifeature.provenance import provenance
 
-PROBES: Final = "probes.jsonl"
 Notice = Callable[[str], None]
 
 
@@ -89,7 +87,7 @@ def carry_out(
 
     with RunFolder.open(folder, data, plan.run, how, wait) as run:
         work = _Work(plan, run, data, target, keep_epoch_weights)
-        if how.on_rank_zero(work.must_train, say):
+        if how.on_rank_zero(work.must_train, say, keep_weights=keep_weights):
             train(
                 data,
                 plan.run,
@@ -116,31 +114,34 @@ class _Work:
     def probed(self) -> dict[int, Row]:
         """The rows of this training by epoch."""
         training = self.run.training
-        rows = read_rows(self.run.path / PROBES)
+        rows = read_rows(self.run.path / PROBES, ["epoch"])
         return {row["epoch"]: row for row in rows if row.get("training") == training}
 
-    def must_train(self, say: Notice) -> bool:
+    def must_train(self, say: Notice, *, keep_weights: bool) -> bool:
         """True if the run must be trained; one that lacks an epoch's probe starts over."""
-        finished = self.run.finished
-        passed = self.plan.run.epochs if finished else self.run.checkpoint_epoch()
+        ended = self.run.finished or self.run.dropped
+        passed = self.plan.run.epochs if ended else self.run.checkpoint_epoch()
         lost = [
-            epoch
+            f"epoch {epoch} was not probed and its weights were not kept"
             for epoch in self.plan.probe_epochs
             if epoch <= passed and epoch not in self.probed and not self._kept(epoch)
         ]
+        if self.run.dropped and keep_weights:
+            lost.append("its weights were not kept")
         if not lost:
-            return not finished
+            return not ended
         previous = self.run.start_over()
-        epochs = ", ".join(map(str, lost))
         say(
-            f"{self.plan.describe()}: epoch {epochs} was not probed and its weights were not kept, "
-            f"so the run is trained again; the training before is kept in {previous}"
+            f"{self.plan.describe()}: {lost[0]}, so the run is trained again; the training before "
+            f"is kept in {previous}"
         )
         return True
 
     def _kept(self, epoch: int) -> bool:
         """Whether the weights of an epoch are there, or need no training."""
-        return epoch in (0, self.plan.run.epochs) or self.run.weights_of(epoch).exists()
+        if epoch == self.plan.run.epochs:
+            return self.run.finished
+        return epoch == 0 or self.run.weights_of(epoch).exists()
 
     def evaluate(self, method: Method, epoch: int) -> None:
         """Probe an epoch that is asked for, once."""
@@ -175,10 +176,12 @@ class _Work:
                     self.run.load_weights(method, None if last else epoch)
                 self.evaluate(method.eval(), epoch)
         probed, epochs = self.probed, self.plan.run.epochs
-        seconds = read_rows(self.run.path / METRICS)[-1]["seconds"] if epochs else 0.0
+        metrics = read_rows(self.run.path / METRICS, ["epoch", "seconds"])
+        if epochs and not metrics:
+            raise InputError(f"{self.run.path / METRICS} is missing or empty")
+        seconds = metrics[-1]["seconds"] if epochs else 0.0
         if not keep_weights:
-            for file in self.run.path.glob("*.safetensors"):
-                file.unlink()
+            self.run.drop_weights()
         return [{"seconds": seconds} | probed[epoch] for epoch in self.plan.probe_epochs]
 
 
