@@ -242,7 +242,7 @@ class RunSettings:
             raise InputError("views must hold at least one set of augmentations, as a tuple")
         object.__setattr__(self, "views", tuple(self.views))
         for views in (*self.views, self.light):
-            if not isinstance(views, VIEW_KINDS.get(getattr(views, "kind", ""), ())):
+            if getattr(views, "kind", None) not in VIEW_KINDS or isinstance(views, type):
                 raise InputError(f"a set of augmentations is ViewSet(…) or the like, not {views!r}")
 
     def option(self, name: str, default: Any = None) -> Any:
