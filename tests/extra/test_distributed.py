@@ -571,7 +571,7 @@ def test_a_loss_that_is_not_finite_stops_every_process(case: str, two: list[Foun
 def test_a_method_that_does_not_gather_is_refused(two: list[Found]) -> None:
     for found in two:
         assert found["selfish"].startswith("InputError: the processes do not compute the same loss")
-        assert "samples meet before" in found["selfish"]
+        assert "samples interact in the method's `codes_of`" in found["selfish"]
 
 
 # --------------------------------------------------------------------------- started by torchrun
