@@ -31,6 +31,10 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "probes.classifiers": ("register_classifier",),
     "probes.logistic": ("LogisticProbe",),
     "probes.protocol": ("probe", "probe_features"),
+    "experiments.ablation": ("ablate", "demo"),
+    "experiments.catalog": ("register_experiment",),
+    "experiments.probing": ("probe_run",),
+    "experiments.reproduction": ("draw_figure", "reproduce"),
     "pid": ("atoms_of_columns", "broja", "dual_atoms", "estimate", "register_measure"),
 }
 """The public names by the module that each is defined in."""
@@ -59,6 +63,12 @@ if TYPE_CHECKING:
     from trifeature.data.storage import generate as generate
     from trifeature.data.storage import load as load
     from trifeature.errors import InputError as InputError
+    from trifeature.experiments.ablation import ablate as ablate
+    from trifeature.experiments.ablation import demo as demo
+    from trifeature.experiments.catalog import register_experiment as register_experiment
+    from trifeature.experiments.probing import probe_run as probe_run
+    from trifeature.experiments.reproduction import draw_figure as draw_figure
+    from trifeature.experiments.reproduction import reproduce as reproduce
     from trifeature.modality import Kind as Kind
     from trifeature.modality import Modality as Modality
     from trifeature.modality import register_kind as register_kind
