@@ -18,6 +18,7 @@ from typing import Any, Final
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
+from trifeature.experiments.rows import check_row
 from trifeature.files import read_json, read_rows
 from trifeature.probes.names import Probing, read_protocol
 from trifeature.views import Views
@@ -206,13 +207,15 @@ def result_rows(path: Path) -> list[Row]:
     """The rows of a file, none if it does not exist.
 
     Raises:
-        InputError: the file is damaged, or holds a row that no run wrote.
+        InputError: the file is damaged, or holds a row that no run wrote; file, line and key are
+            named, also where a key that a row lacks is asked for later.
     """
-    rows = read_rows(path)
-    for number, row in enumerate(rows, start=1):
-        if not {"key", "epoch", "preset"} <= row.keys():
-            raise InputError(f"{path}, line {number} is not the row of a run: name another file")
-    return [row | {"key": current_key(row["key"])} | _today(row) for row in rows]
+    rows: list[Row] = []
+    for number, row in enumerate(read_rows(path), start=1):
+        checked = check_row(row, path, number)
+        checked |= {"key": current_key(checked["key"])} | _today(checked)
+        rows.append(checked)
+    return rows
 
 
 def _today(row: Row) -> Row:

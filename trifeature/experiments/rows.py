@@ -1,0 +1,104 @@
+"""Rows as files hold them: whatever a row lacks is named with its file and line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from trifeature.errors import InputError
+
+_WORD, _COUNT, _FLAG = ("text", str), ("a whole number", int), ("true or false", bool)
+_NUMBER = ("a number", int | float)
+
+KINDS: Final[Mapping[str, tuple[str, Any]]] = {
+    "key": _WORD,
+    "preset": _WORD,
+    "epoch": _COUNT,
+    "method": _WORD,
+    "loss": _WORD,
+    "setting": _WORD,
+    "probing": _WORD,
+    "encoder": ("a name or a list of names", str | list),
+    "seed": _COUNT,
+    "epochs": _COUNT,
+    "biased": _FLAG,
+    "validation": _FLAG,
+    "seconds": _NUMBER,
+    "probe_seconds": _NUMBER,
+    "official": ("an object", dict),
+    "confusion": ("an object", dict),
+    "information": ("an object", dict),
+}
+"""What the values of a row are; all others are measurements: numbers, null, or any other JSON."""
+
+REQUIRED: Final = ("key", "epoch", "preset")
+"""What every row has."""
+
+
+class RecordedRow(dict[str, Any]):
+    """A row of a file.
+
+    Args:
+        content: The row.
+        place: File and line, for errors.
+    """
+
+    def __init__(self, content: Mapping[str, Any], place: str) -> None:
+        super().__init__(content)
+        self.place = place
+
+    def __missing__(self, key: str) -> NoReturn:
+        raise InputError(f"{self.place} lacks {key!r}: it is not the row of a run that is drawn")
+
+
+def check_row(row: Mapping[str, Any], path: Path, line: int) -> RecordedRow:
+    """A row of a file, if it can be one of a run.
+
+    Raises:
+        InputError: it lacks what every row has, or a value is of the wrong kind.
+    """
+    place = f"{path}, line {line}"
+    if not set(REQUIRED) <= row.keys():
+        raise InputError(f"{place} is not the row of a run: name another file")
+    for name, value in row.items():
+        words, kind = KINDS.get(name, ("", object))
+        flag = isinstance(value, bool) and kind in (int, int | float)
+        wanted = ""
+        if not isinstance(value, kind) or flag:
+            wanted = words
+        elif name in ACCURACIES and not (_is_number(value) and 0 <= value <= 1):
+            wanted = "from 0 to 1"
+        elif name in NULLABLE and value is not None and not _is_number(value):
+            wanted = "a number or null"
+        if wanted:
+            raise InputError(f"{place}: {name!r} must be {wanted}, not {str(value)[:40]!r}")
+    _check_parts(row, place)
+    return RecordedRow(row, place)
+
+
+ACCURACIES: Final = ("R", "U", "U1", "U2", "S")
+"""The columns that are accuracies in every row."""
+
+NULLABLE: Final = ("S_auc", "S_balanced", "i_nce")
+"""The columns that are a number or null."""
+
+
+def _is_number(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)
+
+
+def _check_parts(row: Mapping[str, Any], place: str) -> None:
+    """Refuse what is nested in a row and cannot be drawn."""
+    for column, counts in row.get("confusion", {}).items():
+        if not isinstance(counts, list) or not counts:
+            raise InputError(f"{place}: the confusion of {column!r} must be a table of counts")
+    for column, value in row.get("official", {}).items():
+        if not _is_number(value):
+            raise InputError(f"{place}: the authors' {column!r} must be a number")
+    for column, part in row.get("information", {}).items():
+        fine = isinstance(part, dict) and {"cross_entropy", "fano"} <= part.keys()
+        if not fine or any(v is not None and not _is_number(v) for v in part.values()):
+            raise InputError(f"{place}: the information of {column!r} must be numbers by name")
