@@ -75,7 +75,7 @@ def test_a_registered_experiment_is_found_by_name_and_among_all() -> None:
         assert find_experiments("widths") == [WIDTHS]
         assert find_experiments("all")[-1] is WIDTHS
         assert plans_for("all", Setup(seeds=1))[-1].setting == "narrow"
-        with pytest.raises(InputError, match="'widths' is registered already"):
+        with pytest.raises(InputError, match="an experiment called 'widths' exists already"):
             register_experiment(replace(WIDTHS, title="others"))
     finally:
         EXPERIMENTS.pop("widths", None)

@@ -16,6 +16,7 @@ import torch
 from tiny_runs import TINY_MODEL, fitting
 from typer.testing import CliRunner
 
+from trifeature.cli import probe as comm_probe
 from trifeature.cli.data import app
 from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.methods import METHODS
@@ -23,6 +24,8 @@ from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, RunSettings, run_pr
 from trifeature.comm.training import load_run, train
 from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
+from trifeature.experiments.catalog import EXPERIMENTS
+from trifeature.experiments.reproduction import draw_figure
 from trifeature.modality import KINDS
 from trifeature.pid import MEASURES
 from trifeature.probes.classifiers import CLASSIFIERS
@@ -39,6 +42,7 @@ TABLES: list[dict[str, Any]] = [
     VIEW_KINDS,
     MEASURES,
     CLASSIFIERS,
+    EXPERIMENTS,
 ]
 """Where parts are registered."""
 
@@ -132,6 +136,18 @@ def test_a_measure_of_redundancy_is_known_to_the_command_line(
         rows = json.loads(CliRunner().invoke(app, line).stdout)
         assert [row["measure"] for row in rows] == ["common"] * 4
         assert rows[0]["bits"] == pytest.approx(redundancy)
+
+
+def test_a_figure_is_planned_and_drawn_by_its_name(
+    plugin: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    plugin("widths")
+    line = ["reproduce", "widths", "--dry-run", "--rows", str(tmp_path / "rows.jsonl")]
+    said = CliRunner().invoke(comm_probe.app, line)
+    assert said.exit_code == 0
+    assert said.stdout.count("half width") == 6
+    assert "12 of 12 runs" in said.stdout
+    assert draw_figure("widths", []).get_suptitle() == "CoMM of two widths; quick preset, n = 0"
 
 
 def test_a_part_is_registered_once(plugin: Callable[[str], ModuleType]) -> None:

@@ -33,7 +33,7 @@ def register_experiment(experiment: Experiment) -> Experiment:
             f"{ALL!r} or {CURVES!r}"
         )
     if EXPERIMENTS.get(name, experiment) != experiment:
-        raise InputError(f"an experiment {name!r} is registered already: choose another name")
+        raise InputError(f"an experiment called {name!r} exists already: choose another name")
     EXPERIMENTS[name] = experiment
     return experiment
 
