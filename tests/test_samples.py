@@ -170,7 +170,7 @@ def test_trifeature_is_a_case_of_samples(tiny: Dataset) -> None:
         ({"groups": np.zeros((P, 3))}, "groups must be"),
         ({"splits": ["train"] * P}, "hold no 'test' sample"),
         ({"splits": ["tran"] * P}, "did you mean 'train'?"),
-        ({"test_share": 1.5}, "test_share must be"),
+        ({"test_fraction": 1.5}, "test_fraction must be"),
         ({"splits": np.where(LABEL == 0, "test", "train")}, "must hold every class"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The errors that are one line on the command line, and the hint at the nearest right name."""
+"""Errors that the command line prints as one line, and the check of a name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Bad input from outside: one line that says what is wrong and what would be right.
+    """Invalid input; the message is one line that says what is wrong and what is valid.
 
     The command line prints the message and exits with code 2; from Python it is a
     `ValueError` like any other.
@@ -15,7 +15,7 @@ class InputError(ValueError):
 
 
 class NotFiniteError(InputError):
-    """Numbers that are infinite or undefined where finite ones are needed."""
+    """Numbers are infinite or NaN where finite ones are required."""
 
 
 class TrainingError(RuntimeError):
@@ -26,12 +26,12 @@ def check_name(kind: str, name: str, options: Iterable[str]) -> str:
     """Return `name` if it is one of `options`.
 
     Args:
-        kind: What the name stands for, in words ("shape", "loss").
-        name: The name that was given.
-        options: The names that exist.
+        kind: Noun for what is named ("shape", "loss"), used in the message.
+        name: Name to check.
+        options: Valid names.
 
     Raises:
-        InputError: `name` does not exist; the message suggests the nearest and lists all.
+        InputError: `name` is not valid; the message suggests the nearest name and lists all.
 
     >>> check_name("color", "red", ["red", "green"])
     'red'

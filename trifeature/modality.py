@@ -1,7 +1,7 @@
-"""What a modality is: kind and shape of its items, their augmentations, their default encoder.
+"""Modalities: kind and shape of their items, augmentations, default encoders.
 
-A `Kind` holds the defaults of all modalities of one kind (image, vector, …); `register_kind` adds
-one from outside the package. A `Modality` is one input of a data set: a name, a kind, a shape.
+A `Kind` has the defaults of all modalities of one kind (image, vector, …); `register_kind` adds
+others. A `Modality` is one input of a data set: a name, a kind, a shape.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Kind:
     Attributes:
         name: "image", "vector", …; it equals the `kind` of its views.
         dimensions: Number of dimensions of one item, 3 for an image [C, H, W], 1 for a vector [F].
-        strong: Augmentation that contrastive views are drawn from.
-        light: Weak augmentation, for the methods that use one beside the strong one.
-        clean: No augmentation, only what every item passes before an encoder sees it.
+        strong: Augmentation of contrastive views.
+        light: Weak augmentation, for methods that use one beside the strong one.
+        clean: No augmentation, only the normalization of the encoder's input.
         encoder: Name of the default encoder, see `trifeature.comm.encoders`.
     """
 
@@ -64,10 +64,10 @@ class Modality:
     """One input of a data set.
 
     Attributes:
-        name: As rows and tables call it.
-        kind: A name in `KINDS`.
+        name: Name in rows and tables.
+        kind: Name of its kind, a key of `KINDS`.
         shape: Shape of one item: [C, H, W] of an image, [F] of a vector.
-        encoder: Name of its encoder; None for the run's, where that reads this kind, else the
+        encoder: Name of its encoder; None for the run's if that accepts this kind, else the
             kind's default.
 
     Raises:
@@ -94,6 +94,6 @@ class Modality:
         return KINDS[self.kind]
 
     def to_json(self) -> Mapping[str, Any]:
-        """A plain dictionary, for the record of a data set's origin."""
+        """A JSON object, for the origin of a data set."""
         content = {"name": self.name, "kind": self.kind, "shape": list(self.shape)}
         return content if self.encoder is None else content | {"encoder": self.encoder}

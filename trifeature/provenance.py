@@ -1,4 +1,4 @@
-"""Where a number was measured: device, versions, commit."""
+"""Provenance of measured numbers: device, versions, commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import trifeature
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
-    """What every row says of where its numbers come from."""
+    """The entries of a row that describe the origin of its numbers: device, versions, commit."""
     return {
         "device": device_name(device),
         "versions": {
@@ -29,7 +29,7 @@ def provenance(device: torch.device) -> dict[str, Any]:
 
 
 def device_name(device: torch.device) -> str:
-    """What a device is called: the GPU's name, or the processor and its threads."""
+    """Name of a device: the GPU's name, or the processor and the number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_processor()}, {torch.get_num_threads()} threads"
@@ -45,9 +45,9 @@ def _processor() -> str:
 
 
 def commit() -> str | None:
-    """The commit of the package's checkout, with `+` if files differ from it.
+    """The commit of the package's git checkout, followed by `+` if files of the package differ.
 
-    Elsewhere, in a copy of it say, what TRIFEATURE_COMMIT in the environment tells, or None.
+    Outside a checkout, the value of the environment variable TRIFEATURE_COMMIT, or None.
     """
     git = shutil.which("git")
     root = Path(__file__).parents[1]

@@ -1,9 +1,8 @@
-"""Samples of any modalities: what methods learn from and what probes measure on.
+"""Samples of any modalities, for training and for probing.
 
-A sample is one item of every modality. Items are stored once, in a table for each modality and
-split; a sample is a row of indices into these tables, so an item that is part of many samples is
-stored and encoded once. `Samples.from_arrays` makes them from arrays of one's own,
-`Dataset.samples` from Trifeature.
+A sample has one item of every modality. Items are stored in a table for each modality and split; a
+sample is a row of indices into these tables, so an item of several samples is stored and encoded
+once. `Samples.from_arrays` makes samples from arrays, `Dataset.samples` from a Trifeature data set.
 
 P samples in a set, M modalities, N_m items of modality m.
 """
@@ -31,7 +30,7 @@ Batch = tuple[Tensor, ...]
 """The items of N samples: for each modality [N, *shape]."""
 
 SETS: Final = ("train", "probe", "test")
-"""What a model learns from, what a probe is fitted on, and what both are scored on."""
+"""The sets of samples: to train a method, to fit a probe, and to test the probe."""
 
 NORMALIZED: Final = "normalized"
 """Key of `Samples.origin` under which the means and deviations of vectors are recorded."""
@@ -39,15 +38,15 @@ NORMALIZED: Final = "normalized"
 
 @dataclass(frozen=True)
 class Task:
-    """A label to read from samples.
+    """A classification task.
 
     Attributes:
         classes: Number of classes; labels are 0 … classes − 1.
         column: Name of its accuracy in rows and tables ("R"); empty for the task's own name.
-        mean: Column that averages several tasks, of which this is one (U of U1 and U2), or None.
+        mean: Column of the mean over several tasks that includes this one (U of U1, U2), or None.
         atom: Atom of a partial information decomposition that the task measures, or None.
-        biased: Whether its reported number comes from the training on biased samples.
-        names: Names of the classes; empty where they have none.
+        biased: True if its reported number comes from training on biased samples.
+        names: Names of the classes; empty if they have none.
     """
 
     classes: int
@@ -64,9 +63,9 @@ class SampleSet:
 
     Attributes:
         table: Name of the tables that its items are in.
-        rows: int64 [P, M], the item of each modality.
+        rows: int64 [P, M], for each sample the index of its item of each modality.
         labels: int64 [P] for each task; may be empty.
-        groups: int64 [P] or [P, M]. Samples that share a group never stand on both sides of a
+        groups: int64 [P] or [P, M]. Samples with a common group are never on both sides of a
             cross-validation fold.
     """
 
@@ -78,8 +77,8 @@ class SampleSet:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, chosen: Array) -> SampleSet:
-        """Some of the samples, by indices or by a Boolean mask [P]."""
+    def select(self, chosen: Array) -> SampleSet:
+        """The samples at indices, or those in a Boolean mask [P]."""
         labels = {task: values[chosen] for task, values in self.labels.items()}
         return SampleSet(self.table, self.rows[chosen], labels, self.groups[chosen])
 
@@ -93,12 +92,12 @@ class Samples:
     """A data set of any modalities.
 
     Attributes:
-        modalities: What each column of `SampleSet.rows` refers to.
+        modalities: The modalities, in the order of the columns of `SampleSet.rows`.
         items: For each table a tensor of items [N_m, *shape] for each modality.
         sets: `train`, `probe` and `test`.
         tasks: The labels of `probe` and `test`, by name.
-        origin: Plain JSON that identifies the data; a run's folder keeps it.
-        truth: Returns the exact atoms of tasks on the test set, where they are known.
+        origin: JSON object that identifies the data; it is written to run folders.
+        truth: Returns the exact atoms of tasks on the test set; empty if they are unknown.
     """
 
     modalities: tuple[Modality, ...]
@@ -110,15 +109,15 @@ class Samples:
 
     @property
     def device(self) -> torch.device:
-        """Where the items are."""
+        """The device of the items."""
         return next(iter(self.items.values()))[0].device
 
     def samples(self) -> Samples:
-        """Itself: whatever takes a data set takes samples too."""
+        """Return self, so that samples can be used in place of a data set."""
         return self
 
     def to(self, device: torch.device | str) -> Samples:
-        """The same samples with their items on another device; shared tables stay shared."""
+        """Move the items to a device; a table used by several modalities is moved once."""
         moved: dict[int, Tensor] = {}
         for tables in self.items.values():
             for x in tables:
@@ -150,26 +149,26 @@ class Samples:
         kinds: Mapping[str, str] | None = None,
         encoders: Mapping[str, str] | None = None,
         standardize: bool = True,
-        test_share: float = 0.25,
+        test_fraction: float = 0.25,
         seed: int = 0,
     ) -> Samples:
-        """Samples of one's own: arrays in which row p of every modality belongs to sample p.
+        """Make samples from arrays; entry p of every array belongs to sample p.
 
         Args:
             modalities: Name to items [P, *shape]: NumPy, torch, a data frame of numbers, or nested
                 lists. [P, F] is a vector; [P, C, H, W], uint8 or floating in [0, 1], an image;
                 anything else needs `kinds`. [P, H, W] of kind "image" has one channel.
             labels: Task to labels [P] of anything that sorts: integers, strings, Booleans.
-            groups: What must not stand on both sides of a split or fold, [P] (a person, a film) or
-                [P, M]. None: each sample is a group of its own.
+            groups: Groups that must not be on both sides of a split or fold, [P] (a person, a film)
+                or [P, M]. None: each sample is a group of its own.
             splits: [P] of "train", "test" and perhaps "probe", the samples that probes are fitted
                 on; without any "probe" these are the training samples. None: drawn by group.
             kinds: Kind of a modality that its shape does not tell.
             encoders: Encoder of a modality, see `trifeature.comm.encoders`.
             standardize: Bring every feature of a vector to mean 0 and deviation 1 over the
                 training samples; constant features become 0.
-            test_share: Share of the groups to test on where `splits` is None.
-            seed: Of the drawn split.
+            test_fraction: Fraction of the groups to test on if `splits` is None.
+            seed: Seed of the drawn split.
 
         Raises:
             InputError: shapes or lengths that do not fit, values that are not finite, a missing
@@ -189,7 +188,7 @@ class Samples:
         P = _common_length({name: x for name, (_, x) in read.items()})
         tasks, coded = _tasks(labels or {}, P)
         grouped = _groups(groups, (P, len(read)))
-        split = _splits(splits, grouped, test_share, seed)
+        split = _splits(splits, grouped, test_fraction, seed)
         own = {name: np.flatnonzero(split == name) for name in SETS}
         if not len(own["probe"]):
             own["probe"] = own["train"]
@@ -307,7 +306,7 @@ def _groups(groups: Any, shape: tuple[int, int]) -> IntArray:
     return codes.reshape(array.shape).astype(np.int64)
 
 
-def _splits(splits: Any, groups: IntArray, test_share: float, seed: int) -> Array:
+def _splits(splits: Any, groups: IntArray, test_fraction: float, seed: int) -> Array:
     """The set of each sample, or "" for one in none: given, or drawn so that no group is cut."""
     if splits is not None:
         array = as_array(splits).astype(str)
@@ -319,10 +318,10 @@ def _splits(splits: Any, groups: IntArray, test_share: float, seed: int) -> Arra
             if name not in array:
                 raise InputError(f"splits hold no {name!r} sample")
         return array
-    if not 0 < test_share < 1:
-        raise InputError(f"test_share must be between 0 and 1, not {test_share:g}")
+    if not 0 < test_fraction < 1:
+        raise InputError(f"test_fraction must be between 0 and 1, not {test_fraction:g}")
     names = np.unique(groups)
-    count = max(1, round(test_share * len(names)))
+    count = max(1, round(test_fraction * len(names)))
     if count >= len(names):
         raise InputError(f"{len(names)} group is too few to split: give `splits`, or more groups")
     tested = np.isin(groups, np.random.default_rng(seed).permutation(names)[:count])
@@ -368,7 +367,7 @@ def _origin(
     groups: IntArray,
     split: Array,
 ) -> dict[str, Any]:
-    """What identifies arrays: their names, kinds, shapes and a digest of their content."""
+    """Identity of the arrays: names, kinds, shapes and a digest of their content."""
     digest = hashlib.sha256()
     for _, x in read.values():
         digest.update(x.numpy().tobytes())

@@ -1,4 +1,4 @@
-"""One thread where more would cost time, or the last digit; and when a device is done."""
+"""Single-threaded linear algebra, and waiting for a device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-import numpy.linalg  # noqa: F401 - so that its library is loaded
+import numpy.linalg  # noqa: F401 - loads the library whose threads are set
 
 if TYPE_CHECKING:
     import torch
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 def one_thread() -> Iterator[None]:
     """Let NumPy's linear algebra, and torch where it is loaded, use one thread inside the block.
 
-    On small arrays threads mostly wait for one another: on a busy machine this took 18 times
-    longer with torch, and 100 times longer with OpenBLAS. And what one thread adds up does not
-    depend on the number of cores.
+    On small arrays several threads are slower: on a busy machine 18 times with torch and 100 times
+    with OpenBLAS. The result of one thread also does not depend on the number of cores.
     """
     controls = [control for control in (_torch_threads(), _blas_threads()) if control]
     before = [read() for read, _ in controls]
@@ -46,8 +45,8 @@ def _torch_threads() -> Control | None:
 def _blas_threads() -> Control | None:
     """Functions that read and set the threads of the OpenBLAS or MKL that NumPy is linked with.
 
-    None for another library (Apple's), and where the system does not look up the symbols of a
-    module's dependencies (Windows).
+    None for other libraries (Apple's), and on Windows, where symbols of a module's dependencies
+    cannot be looked up.
     """
     names = [
         (f"{prefix}openblas_get_num_threads{suffix}", f"{prefix}openblas_set_num_threads{suffix}")
@@ -62,7 +61,7 @@ def _blas_threads() -> Control | None:
 
 
 def wait_for(device: torch.device) -> None:
-    """Wait until a device has done what it was asked for, before a clock is read."""
+    """Wait until a device has finished its work, for example before reading a clock."""
     if device.type == "cuda":
         import torch  # noqa: PLC0415 - slow to load
 

@@ -124,7 +124,7 @@ def test_a_speedrun_says_each_seed_and_keeps_a_row(
         ),
         (("--speedrun", "--seeds", "2"), "at least 3"),
         (("--speedrun", "--preset", "fast"), "speedrun"),
-        (("--reference", "--method", "cross", "--steps", "1"), "written for comm"),
+        (("--reference", "--method", "cross", "--steps", "1"), "supports only comm"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(

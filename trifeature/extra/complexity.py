@@ -1,8 +1,8 @@
-"""How large and how fast a method is: FLOPs, MACs, parameters and latency, as in Table 8.
+"""Computational cost of a method: FLOPs, MACs, parameters and latency, as in Table 8.
 
-Dufumier et al. (ICLR 2025), appendix F, report what CoMM's fusion adds to pre-trained CLIP and
-BLIP-2 backbones; they name neither input, batch nor device. Here it is one forward pass of a
-method's features on plain images: what a probe or a user of the trained network runs.
+Dufumier et al. (ICLR 2025), appendix F, report the cost of CoMM's fusion on pre-trained CLIP and
+BLIP-2 backbones; they state neither input, batch nor device. Here the cost is that of one forward
+pass of a method's features on clean items, as in probing.
 
 N samples in a batch, M modalities.
 """
@@ -44,29 +44,29 @@ PUBLISHED: Final[Mapping[str, Mapping[str, float]]] = {
         "latency_ms": 15e3,
     },
 }
-"""Table 8 of the paper: image and text through large pre-trained backbones. No model of ours has
-these backbones, so the numbers stand beside ours for scale, not to be reached."""
+"""Table 8 of the paper: image and text through large pre-trained backbones. Our models do not have
+these backbones; the numbers are shown for scale."""
 
 COLUMNS: Final = ("model", "FLOPs", "MACs", "backbones", "params", "latency, ms")
 
 
 @dataclass(frozen=True)
 class Complexity:
-    """What one forward pass of a method's features costs.
+    """Cost of one forward pass of a method's features.
 
     Attributes:
         flops: Floating-point operations of matrix products and convolutions, see `count_flops`.
-        backbone_flops: Those of the bare backbones (`Method.encoders`), one a modality; what is
-            left is the cost of fusing. CoMM's attention computes the row of CLS only, the one that
-            is read (`trifeature.comm.networks.AttentionFusion`), so it costs a small part of the
-            whole Transformer block that the paper describes.
-        parameters: Numbers that learn, heads included that only the loss uses.
+        backbone_flops: FLOPs of the backbones alone (`Method.encoders`), one for each modality; the
+            rest is the cost of fusion. CoMM's attention computes the row of CLS only
+            (`trifeature.comm.networks.AttentionFusion`), a small part of the cost of the whole
+            Transformer block.
+        parameters: Trainable parameters, including heads that only the loss uses.
         latency_ms: Median wall time of a forward pass, in milliseconds.
-        latency_spread_ms: Distance between the quartiles of these times.
-        repetitions: How many were timed.
+        latency_spread_ms: Interquartile range of these times.
+        repetitions: Number of timed passes.
         batch: N, samples in the pass.
-        shapes: Of one item of each modality.
-        device: Where it was timed; on a CPU with the number of threads.
+        shapes: Shape of one item of each modality.
+        device: Device of the passes; for a CPU with the number of threads.
     """
 
     flops: int
@@ -86,23 +86,23 @@ class Complexity:
 
     @property
     def backbone_macs(self) -> int:
-        """The backbones' share of `macs`."""
+        """Multiply-accumulate operations of the backbones."""
         return self.backbone_flops // 2
 
     def row(self) -> dict[str, Any]:
-        """Every number, for a JSON line."""
+        """All numbers as a JSON row."""
         return {**asdict(self), "macs": self.macs, "backbone_macs": self.backbone_macs}
 
 
 def count_flops(module: Callable[[T], object], items: T) -> int:
-    """FLOPs of a forward pass, two for each multiplication and addition of a product.
+    """Count the FLOPs of a forward pass, two for each multiply-add.
 
-    Counted, from the shapes, are what PyTorch's `FlopCounterMode` knows: products of matrices,
-    convolutions and fused attention. Not counted: biases, normalization, activations, pooling and
-    softmax, a few operations for each number where a product takes hundreds.
+    PyTorch's `FlopCounterMode` counts matrix products, convolutions and fused attention from their
+    shapes. It does not count biases, normalization, activations, pooling and softmax, which take a
+    few operations for each number where a product takes hundreds.
 
     Args:
-        module: What to call; without gradients.
+        module: Function to call, without gradients.
         items: Its argument.
     """
     counter = FlopCounterMode(display=False)
@@ -119,14 +119,14 @@ def complexity(
     repetitions: int = REPETITIONS,
     device: torch.device | str = "cpu",
 ) -> Complexity:
-    """Measure a method as it would be trained, with fresh weights.
+    """Measure the cost of an untrained method.
 
     Args:
         settings: Method and network.
-        modalities: M, see `trifeature.samples.Samples.modalities`.
+        modalities: Modalities of the items, see `trifeature.samples.Samples.modalities`.
         batch: N, samples in the forward pass.
-        repetitions: How many passes to time, after some that are not.
-        device: Where to time them.
+        repetitions: Number of timed passes, after `WARM_UP` untimed ones.
+        device: Device of the passes.
 
     Raises:
         InputError: an argument is out of range, or an item does not fit its encoder.
@@ -142,7 +142,7 @@ def complexity(
         backbone_flops=_backbone_flops(method, items),
         parameters=count_parameters(method),
         latency_ms=round(statistics.median(times), 4),
-        latency_spread_ms=round(_between_quartiles(times), 4),
+        latency_spread_ms=round(_interquartile_range(times), 4),
         repetitions=repetitions,
         batch=batch,
         shapes=tuple(m.shape for m in modalities),
@@ -151,7 +151,7 @@ def complexity(
 
 
 def _new_method(settings: RunSettings, modalities: Sequence[Modality]) -> Method:
-    """A method whose construction leaves the global random numbers alone."""
+    """Make a method without changing the state of the global random generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         return make_method(settings, modalities)
@@ -163,7 +163,7 @@ def _forward(method: Method) -> Callable[[Batch], object]:
 
 
 def _backbone_flops(method: Method, items: Batch) -> int:
-    """FLOPs of the backbones alone."""
+    """FLOPs of the encoders of all modalities."""
     with torch.random.fork_rng(devices=[]):
         backbones = [one.to(items[0].device).eval() for one in method.encoders()]
     return sum(count_flops(backbone, x) for backbone, x in zip(backbones, items, strict=True))
@@ -171,7 +171,7 @@ def _backbone_flops(method: Method, items: Batch) -> int:
 
 @torch.inference_mode()
 def _time(method: Method, items: Batch, repetitions: int) -> list[float]:
-    """Milliseconds of each forward pass until the device is done."""
+    """Milliseconds of each forward pass until the device has finished."""
     forward = _forward(method)
     times = []
     for _ in range(WARM_UP + repetitions):
@@ -183,7 +183,7 @@ def _time(method: Method, items: Batch, repetitions: int) -> list[float]:
     return times[WARM_UP:]
 
 
-def _between_quartiles(values: Sequence[float]) -> float:
+def _interquartile_range(values: Sequence[float]) -> float:
     if len(values) < 2:
         return 0.0
     first, _, third = statistics.quantiles(values, n=4, method="inclusive")
@@ -194,11 +194,10 @@ def _between_quartiles(values: Sequence[float]) -> float:
 
 
 def table(found: Mapping[str, Complexity]) -> list[list[str]]:
-    """Table 8: a heading, ours by name, and the paper's models below.
+    """Table 8: the column names, our methods by name, then the paper's models.
 
-    `backbones` is the part of the MACs that the bare backbones take; the rest is what fusion
-    and projections add. The latency is the median and, after ±, half the distance between the
-    quartiles.
+    `backbones` is the MACs of the backbones alone; the rest is fusion and projections. The latency
+    is the median ± half the interquartile range.
     """
     lines = [list(COLUMNS)]
     for name, one in found.items():
@@ -213,7 +212,7 @@ def table(found: Mapping[str, Complexity]) -> list[list[str]]:
 
 
 def short(number: float) -> str:
-    """Three digits and the unit's letter.
+    """Format a number by three significant digits and an SI letter.
 
     >>> short(655_566_528), short(9.22e12), short(512)
     ('656M', '9.22T', '512')

@@ -1,16 +1,16 @@
-"""Supervised fine-tuning: the whole encoder of a trained method learns the label of one task.
+"""Supervised fine-tuning of a trained method on the labels of one task.
 
-As Dufumier et al. (ICLR 2025, appendix B.4) fine-tune CoMM: two augmented views of every modality,
-all modalities fused, no projection head, the SupCon loss and early stopping on validation
-accuracy. They publish no recipe for Trifeature; what is chosen here is said where it stands.
+The recipe is that of Dufumier et al. (ICLR 2025, appendix B.4) for CoMM: two augmented views of
+every modality, all modalities fused, no projection head, the SupCon loss and early stopping on
+validation accuracy. They publish no settings for Trifeature; the defaults here are our choice.
 
-**Which pairs.** The labelled ones are the *probe* pairs (unbiased, training images). They are
-split by combinations of attributes (`trifeature.probes.folds`): no validation pair has an image,
-nor another render of its attributes, in common with the pairs fitted on. Epoch and probe are
-chosen on the validation pairs; the *test* pairs decide nothing. (The pre-training has seen the
-validation images, without labels, and no test image: validation accuracy runs above that of the
-test, most of all before the first epoch. So the frozen network is no candidate for the best epoch:
-it is what the best epoch is compared with.)
+**Which pairs.** The labelled ones are the *probe* pairs (unbiased, training images). They are split
+by combinations of attributes (`trifeature.probes.folds`): no validation pair has an image, nor
+another render of its attributes, in common with the pairs fitted on. Epoch and probe are chosen on
+the validation pairs; the *test* pairs are used for the final score only. Pre-training used the
+validation images, without labels, but no test image, so validation accuracy is higher than test
+accuracy, most of all before the first epoch. The frozen network is therefore not a candidate for
+the best epoch; it is the baseline that the best epoch is compared with.
 
 **What is measured** is the same before, during and after, for either loss: a linear probe fitted
 on the features of the fitting pairs, its cost the one that scores best on the validation pairs.
@@ -87,11 +87,11 @@ def sup_con(z: Tensor, labels: Tensor, temperature: float = 0.07) -> Tensor:
         raise InputError(f"temperature must be positive, not {temperature}")
     unit = F.normalize(z, dim=-1)
     logits = unit @ unit.T / temperature
-    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
-    positives = (labels[:, None] == labels) & ~itself
+    diagonal = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    positives = (labels[:, None] == labels) & ~diagonal
     counts = positives.sum(1)
     aligned = (logits * positives).sum(1) / counts.clamp(min=1)
-    losses = logits.masked_fill(itself, -math.inf).logsumexp(1) - aligned
+    losses = logits.masked_fill(diagonal, -math.inf).logsumexp(1) - aligned
     return (losses * (counts > 0)).sum() / (counts > 0).sum().clamp(min=1)
 
 
@@ -100,18 +100,18 @@ def sup_con(z: Tensor, labels: Tensor, temperature: float = 0.07) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class FineTuned:
-    """What fine-tuning did to one task; accuracies are macro accuracies in [0, 1].
+    """Result of fine-tuning on one task; accuracies are macro accuracies in [0, 1].
 
     Attributes:
-        task: The task.
-        settings: How it was fine-tuned.
-        before: Of the linear probe on the frozen features, on the test pairs.
-        after: The same for the weights of `best_epoch`.
-        best_epoch: From 1; the first of the highest validation accuracy.
+        task: Name of the task.
+        settings: Settings of fine-tuning.
+        before: Test accuracy of the linear probe on the frozen features.
+        after: Test accuracy of the linear probe on the features of `best_epoch`.
+        best_epoch: Epoch, from 1, of the highest validation accuracy, the first of equals.
         validation: Accuracy on the validation pairs before the first epoch and after each.
         losses: Mean loss of each epoch, in nats.
-        pairs: How many were fitted on, validated on and tested on.
-        seconds: Wall time of it all.
+        pairs: Number of fitting, validation and test pairs.
+        seconds: Total wall time.
         method: The network with the weights of `best_epoch`, in evaluation mode.
     """
 
@@ -128,11 +128,11 @@ class FineTuned:
 
     @property
     def epochs(self) -> int:
-        """How many were trained before the stop."""
+        """Number of epochs trained."""
         return len(self.losses)
 
     def row(self) -> dict[str, Any]:
-        """All but the network, as plain numbers and lists for a JSON line."""
+        """All fields but the network, as a JSON row."""
         names = ("task", "before", "after", "best_epoch", "epochs", "seconds")
         row = {name: getattr(self, name) for name in names}
         row |= {"validation": list(self.validation), "losses": list(self.losses)}
@@ -160,7 +160,7 @@ def split_samples(samples: Samples, *, folds: int, seed: int) -> tuple[Samples, 
     probe = samples.sets["probe"]
     chosen = group_folds(probe.groups, folds=folds, seed=seed)
     fitting, validation = (
-        replace(samples, sets={**samples.sets, "probe": probe.take(mask[0])})
+        replace(samples, sets={**samples.sets, "probe": probe.select(mask[0])})
         for mask in (chosen.fit, chosen.validate)
     )
     return fitting, validation
@@ -179,7 +179,7 @@ class _Probe:
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """One task: what to fit on, validate on and, at the end, test on."""
+    """One task with its fitting and validation samples; both hold the test set too."""
 
     name: str
     fitting: Samples
@@ -191,11 +191,11 @@ class _Task:
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
-        """Of the fitting samples."""
+        """Labels of the fitting samples."""
         return self.fitting.sets["probe"].labels[self.name]
 
     def probe(self, method: Method) -> _Probe:
-        """Fit a probe of each cost and keep the best, of equals the one of lowest cost."""
+        """Fit a probe for each cost; return the best on validation, at ties the lowest cost."""
         features = _features(method, self.fitting, "probe")
         models = fit_many(features, np.tile(self.labels, (len(COSTS), 1)), COSTS)
         scores = self._score(models, method, self.validation, "probe")
@@ -219,7 +219,7 @@ class _Task:
 
 
 def _features(method: Method, samples: Samples, name: str) -> Tensor:
-    """What a probe reads of a set's clean items, all modalities fused: [P, D]."""
+    """Features [P, D] of a set's clean items, all modalities fused."""
     return extract(method.eval(), samples, name, [range(len(samples.modalities))])[0]
 
 
@@ -243,7 +243,7 @@ class _Learner:
         self.optimizer = _make_optimizer(method, self.head, settings)
 
     def epoch(self, task: _Task, number: int) -> float:
-        """One pass over the fitting pairs; the mean loss in nats."""
+        """Train for one epoch on the fitting pairs; returns the mean loss in nats."""
         self.method.train()
         losses = []
         for batch, labels in _labelled_batches(task, self.settings, number):
@@ -273,11 +273,14 @@ class _Learner:
 def _make_optimizer(
     method: Method, head: nn.Linear | None, settings: FineTuning
 ) -> torch.optim.AdamW:
-    """The training's AdamW; parameters that the features do not depend on get no gradient."""
+    """Make AdamW as in training; parameters that do not affect the features get no gradient."""
     named = [*method.named_parameters(), *(head.named_parameters() if head else ())]
-    spared = [p for name, p in named if not decayed(name, p)]
-    others = [p for name, p in named if decayed(name, p)]
-    groups: list[dict[str, Any]] = [{"params": others}, {"params": spared, "weight_decay": 0.0}]
+    undecayed = [p for name, p in named if not decayed(name, p)]
+    with_decay = [p for name, p in named if decayed(name, p)]
+    groups: list[dict[str, Any]] = [
+        {"params": with_decay},
+        {"params": undecayed, "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(
         groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
@@ -286,13 +289,13 @@ def _make_optimizer(
 def _labelled_batches(
     task: _Task, settings: FineTuning, epoch: int
 ) -> Iterator[tuple[Batch, Tensor]]:
-    """Batches and labels [B] of an epoch, in the order of seed and epoch."""
+    """Yield batches and labels [B] of an epoch, in the order given by seed and epoch."""
     samples = task.fitting
     rows = samples.rows_of("probe")
     labels = torch.as_tensor(task.labels, device=samples.device)
     for chosen in batches(len(rows), settings.batch_size, settings.seed, epoch):
-        places = torch.as_tensor(chosen, device=samples.device)
-        yield samples.batch("probe", rows[places]), labels[places]
+        indices = torch.as_tensor(chosen, device=samples.device)
+        yield samples.batch("probe", rows[indices]), labels[indices]
 
 
 def finetune(
@@ -349,7 +352,7 @@ def finetune(
 def _learn(
     method: Method, task: _Task, frozen: _Probe, settings: FineTuning, report: Report | None
 ) -> tuple[_Probe, int, list[float], list[float]]:
-    """Train in place until the patience ends, then go back to the best epoch's weights.
+    """Train in place until early stopping, then restore the weights of the best epoch.
 
     Returns:
         The best epoch's probe, its number, and the curves of validation accuracy and loss.

@@ -75,14 +75,14 @@ def apply_fused(
     if not _is_fused(views, items):
         return views.apply(items, parameters)
     check_images(items, parameters)
-    normalization(views, 3)  # refuses what does not fit
+    normalization(views, 3)  # raises if mean and std do not fit
     function = _compiled() if compiled else _apply
     with torch.autocast(items.device.type, enabled=False):
         return function(items, parameters, views, dtype)
 
 
 def _is_fused(views: Views, items: Tensor) -> TypeGuard[ViewSet]:
-    """Whether the fused passes apply; a subclass of `ViewSet` may have an `apply` of its own."""
+    """True if the fused passes apply; a subclass of `ViewSet` may override `apply`."""
     square_rgb = items.dim() == 4 and items.shape[1] == 3 and items.shape[2] == items.shape[3]
     return type(views) is ViewSet and square_rgb
 
@@ -130,9 +130,9 @@ def _jitter(colors: Tensor, params: ViewParameters) -> Tensor:
     unmixed = torch.where((turn < of_contrast)[:, :, None], weights, _identity(weights))
     early_hue = torch.where(of_hue < of_contrast, hue[:, None], 0.0)[:, 0]
     nothing = torch.zeros_like(hue)
-    found = _take_turns(colors, unmixed, of_hue, early_hue, nothing)
+    found = _apply_in_order(colors, unmixed, of_hue, early_hue, nothing)
     level = _gray(found).mean(1)
-    return _take_turns(colors, weights, of_hue, hue, level)
+    return _apply_in_order(colors, weights, of_hue, hue, level)
 
 
 def _identity(weights: Tensor) -> Tensor:
@@ -141,7 +141,7 @@ def _identity(weights: Tensor) -> Tensor:
     return (place == 0).to(weights.dtype).expand_as(weights)
 
 
-def _take_turns(
+def _apply_in_order(
     colors: Tensor, weights: Tensor, of_hue: Tensor, hue: Tensor, level: Tensor
 ) -> Tensor:
     """Apply blends [N, 4, 3] in order to [N, 3, P], and shift the hue at its place among them.

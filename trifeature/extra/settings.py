@@ -22,7 +22,7 @@ FEWEST_SEEDS: Final = 3
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How to fine-tune, but for method, data and task.
+    """Settings of fine-tuning, apart from method, data and task.
 
     The optimizer is the training's AdamW. Batches are drawn as they come: classes are not
     balanced, so a batch of the synergy task holds as few positives as the pairs do.

@@ -1,1 +1,1 @@
-"""How fast: rendering, training step by step and in parts, and the seconds to a given quality."""
+"""Benchmarks of rendering, training steps and their parts, and of seconds to a given quality."""

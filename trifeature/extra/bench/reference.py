@@ -1,8 +1,8 @@
-"""The plain way to train the same network, to measure ours against.
+"""Reference training loop with a `DataLoader`, as in most published code.
 
-As most published code does it: a `DataLoader` whose workers read pairs one by one and pass each
-image through torchvision's transforms, float32, no compiling. The network, its loss and the
-optimizer are ours, so the ratio says what the loop around them costs.
+Workers read pairs one by one and apply torchvision's transforms to each image; training is float32
+without compilation. Network, loss and optimizer are those of this package, so the comparison
+measures the cost of the loop around them.
 
 N pairs in a batch, M modalities, S pixels along the canvas.
 """
@@ -31,11 +31,11 @@ from trifeature.provenance import provenance
 from trifeature.views.sets import ViewSet
 
 BLUR_KERNEL: Final = 9
-"""Pixels along torchvision's blur at 224 px; a long kernel would slow the reference down."""
+"""Kernel size of torchvision's blur at 224 px; a larger kernel would slow the reference down."""
 
 
 def torchvision_transform(views: ViewSet, size: int) -> Callable[[Tensor], Tensor]:
-    """A view set as torchvision's own transforms of one uint8 image [3, S, S]."""
+    """A view set as torchvision transforms of one uint8 image [3, S, S]."""
     steps: list[Any] = []
     if views.crop_scale is not None:
         steps.append(
@@ -84,13 +84,13 @@ class PairViews(TorchDataset[Tensor]):
 
 
 def check_reference(settings: RunSettings) -> None:
-    """Refuse a run whose views are others than two of each image.
+    """Check that the views of a run are two of each image.
 
     Raises:
-        InputError: it is not CoMM, or its L_i see plain images.
+        InputError: the method is not CoMM, or its L_i use plain images.
     """
     if settings.method != "comm" or settings.option("unimodal") == "plain":
-        raise InputError("the plain path is written for comm with augmented views alone")
+        raise InputError("the reference loop supports only comm with augmented views")
 
 
 def bench_reference(
@@ -101,17 +101,17 @@ def bench_reference(
     steps: int = STEPS,
     workers: int | None = None,
 ) -> dict[str, Any]:
-    """Milliseconds of a step of the plain path on this device.
+    """Measure milliseconds of a step of the reference loop.
 
     Args:
-        dataset: Whose training pairs are learned from.
-        settings: Of a CoMM run whose L_i see augmented views.
-        device: Where the network is; views are made by the loader's workers on the CPU.
-        steps: How many to time, after two that are not.
-        workers: Processes that make views; one a core by default.
+        dataset: Data set whose training pairs are used.
+        settings: Settings of a CoMM run whose L_i use augmented views.
+        device: Device of the network; the loader's workers make the views on the CPU.
+        steps: Number of timed steps, after two untimed ones.
+        workers: Number of worker processes; by default one for each core.
 
     Raises:
-        InputError: a method whose views are others than two of each image, or too few pairs.
+        InputError: the views are not two of each image, or there are too few pairs.
     """
     check_reference(settings)
     plain = replace(settings, precision="float32")
@@ -128,7 +128,7 @@ def bench_reference(
         generator=torch.Generator().manual_seed(plain.seed),
     )
     if not len(loader):
-        raise InputError(f"fewer pairs than a batch of {plain.batch_size}")
+        raise InputError(f"the training set has fewer pairs than a batch of {plain.batch_size}")
     times = []
     batches = _endless(loader)
     with numerics("float32", device):
@@ -154,7 +154,7 @@ def _endless(loader: DataLoader[Tensor]) -> Iterator[Tensor]:
 
 
 def _learn(learner: Learner, views: Tensor) -> None:
-    """One step on views [N, 2, M, 3, S, S], the loss read by the host as is usual."""
+    """Take a step on views [N, 2, M, 3, S, S]; the host reads the loss, as most loops do."""
     made = tuple(x.transpose(0, 1).flatten(0, 1) for x in views.unbind(2))
     loss = learner.method.objective(made).total
     learner.method.zero_grad(set_to_none=True)

@@ -1,4 +1,4 @@
-"""How fast the renderer is: rows with the device named."""
+"""Benchmark of the renderer."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ REPEATS: Final = 5
 def bench_rendering(settings: RenderSettings, images: int, device: torch.device) -> dict[str, Any]:
     """Render random attributes several times and report milliseconds an image.
 
-    On a CPU it is the processor time of one thread, which other processes do not lengthen; on a
-    GPU the wall time until the device is done.
+    On a CPU this is the processor time of one thread, which other processes do not affect; on a GPU
+    the wall time until the device has finished.
 
     Args:
         settings: The canvas and its lengths.
-        images: How many in each of the repetitions.
-        device: Where.
+        images: Number of images in each repetition.
+        device: Device to render on.
     """
     attributes = np.random.default_rng(0).integers(0, 10, (images, 3))
     clock = time.process_time if device.type == "cpu" else time.perf_counter

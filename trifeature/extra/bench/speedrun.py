@@ -1,9 +1,8 @@
-"""Seconds to a given quality: a schedule fixed beforehand, its R, U and S at its last epoch.
+"""Speedrun: seconds that a fixed schedule needs, and R, U and S at its last epoch.
 
 A schedule is chosen on validation combinations (`validation=True`), then run once on the test
-pairs. Everything counts: rendering, compiling (the first seed pays it), both trainings, the probe
-at the end. A better schedule takes the place of the one here, and `docs/log.md` keeps what each
-gained.
+pairs. The time includes rendering, compilation (in the first seed), both trainings and the probe at
+the end. A better schedule replaces the one here; `docs/log.md` records the gain of each.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from trifeature.threads import wait_for
 
 @dataclass(frozen=True)
 class _Lap:
-    """One seed: what was reached, and the seconds of each part."""
+    """Result of one seed: R, U and S, and the seconds of each part."""
 
     reached: dict[str, float]
     seconds: dict[str, float]
@@ -50,18 +49,18 @@ def bench_speedrun(
 
     Args:
         name: A preset with a speedrun.
-        device: Where.
-        seeds: How many, from 0 on; at least three, or a mean says nothing.
+        device: Device to run on.
+        seeds: Number of seeds, from 0 on; at least three.
         validation: Hold out training combinations instead of the test ones, to choose a schedule.
-        on_seed: Called with each seed and what it reached.
-        changes: Other settings than the schedule's, to try one.
+        on_seed: Called with each seed and its R, U and S.
+        changes: Settings that replace those of the schedule.
 
     Returns:
         A row: seconds a seed in all and in parts, the first seed's (with compiling) apart, mean and
         spread of R, U and S in percent, and whether each mean reaches its goal.
 
     Raises:
-        InputError: no such speedrun, or fewer than three seeds.
+        InputError: there is no such speedrun, or fewer than three seeds are requested.
     """
     run = _speedrun_of(name)
     if seeds < FEWEST_SEEDS:
@@ -128,7 +127,7 @@ def _train_and_probe(
 
 @contextmanager
 def _timing(seconds: dict[str, float], part: str, device: torch.device) -> Iterator[None]:
-    """Add the seconds of a block, until the device is done, to an entry of a dictionary."""
+    """Add the seconds of a block, until the device has finished, to an entry of a dictionary."""
     started = time.perf_counter()
     yield
     wait_for(device)

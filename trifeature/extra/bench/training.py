@@ -1,8 +1,8 @@
-"""How fast training is, in parts, and how close to what the device can do.
+"""Benchmark of training: the step, its parts, and the device's limits.
 
-Every time is the median of several, each until the device is done; the parts are timed alone and
-so add up to a little more than the step, in which a GPU overlaps them. A GPU's matrix peak and
-memory bandwidth are measured in the same run, not taken from a data sheet.
+Every time is the median of several, each until the device has finished. The parts are timed
+separately, so their sum is a little more than the step, in which a GPU overlaps them. Matrix peak
+and memory bandwidth of the device are measured in the same run.
 
 N pairs in a batch, M modalities, S pixels along the canvas.
 """
@@ -33,11 +33,11 @@ from trifeature.provenance import provenance
 from trifeature.threads import wait_for
 
 WARM_UP: Final = 3
-"""Calls on a GPU before those that are timed; a CPU needs one."""
+"""Untimed calls on a GPU before the timed ones; a CPU has one."""
 
 AUTHORS_STEP_SECONDS: Final = 13.0
-"""Of the authors' code for one step of the paper's preset on two cores of a cloud machine of 2026,
-measured once and not again here."""
+"""Seconds of one step of the authors' code, with the paper's preset, on two cores of a cloud
+machine of 2026; measured once."""
 
 MOMENTS: Final = 7
 """Numbers that AdamW reads (parameter, gradient, two moments) and writes (all but the gradient)."""
@@ -48,7 +48,7 @@ class StepTimes:
     """Milliseconds of a training step and of its parts, each timed alone.
 
     Attributes:
-        step: The whole, as training takes it.
+        step: The whole step, as in training.
         views: Drawing and making the views of all modalities.
         encoders: Forward and backward through the encoders.
         fusion_and_loss: Forward and backward through the rest: the loss's time less the encoders'.
@@ -72,27 +72,27 @@ def bench_training(
     images: int = 500,
     probing: bool = True,
 ) -> dict[str, Any]:
-    """Measure rendering, views, steps and a probing of one run on one device.
+    """Measure rendering, views, steps and probing of a run.
 
     Args:
-        dataset: Whose training pairs are learned from.
+        dataset: Data set whose training pairs are used.
         settings: Method, network, precision.
-        device: Where.
-        execution: How steps are carried out, see `Execution.default`.
-        steps: How many to time, of the whole and of each part.
-        images: How many to render at a time.
-        probing: Time a probing too, which takes longer than all the rest.
+        device: Device to measure.
+        execution: Execution mode of the steps; None for `Execution.default`.
+        steps: Number of timed repetitions of the step and of each part.
+        images: Number of images to render at a time.
+        probing: Time probing too, which takes longer than all the rest.
 
     Returns:
-        A row: times in milliseconds or seconds as its keys say, rates a second, shares in [0, 1];
-        `peak_memory_gib` is that of the steps (on a CPU of the process until then).
+        A row: times in milliseconds or seconds as its keys say, rates a second, fractions in
+        [0, 1]; `peak_memory_gib` is that of the steps (on a CPU of the process until then).
     """
-    how = execution or Execution.default(device, settings.precision)
+    mode = execution or Execution.default(device, settings.precision)
     data = dataset.to(device)
     rendering = bench_rendering(data.settings.render, images, device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    times, first_seconds = _time_steps(data, settings, device, how, steps)
+    times, first_seconds = _time_steps(data, settings, device, mode, steps)
     peak = _peak_bytes(device)
     ideal = _ideal(data, settings, device)
     views = 2 * settings.batch_size * data.settings.rule.modalities
@@ -104,7 +104,7 @@ def bench_training(
         "canvas": data.settings.render.canvas,
         "batch_size": settings.batch_size,
         "precision": settings.precision,
-        "execution": asdict(how),
+        "execution": asdict(mode),
         "images_rendered_a_second": round(1000 / rendering["ms"], 1),
         "views_a_second": round(1000 * views / times.views, 1),
         **{f"{name}_ms": round(value, 3) for name, value in asdict(times).items()},
@@ -118,20 +118,20 @@ def bench_training(
 
 
 def _time_steps(
-    data: Dataset, settings: RunSettings, device: torch.device, how: Execution, steps: int
+    data: Dataset, settings: RunSettings, device: torch.device, mode: Execution, steps: int
 ) -> tuple[StepTimes, float]:
-    """The times of a step and its parts, and the seconds of the first one, compiling included."""
+    """Times of a step and its parts, and seconds of the first step, including compilation."""
     learner = Learner.of(new_method(settings, data, device), settings, device)
     learner.method.train()
-    rows = torch.arange(settings.batch_size, device=device)
+    indices = torch.arange(settings.batch_size, device=device)
     samples = data.samples()
-    batch = samples.batch("train", samples.rows_of("train")[rows])
-    with how.backend().steps(learner, samples) as take, numerics(settings.precision, device):
+    batch = samples.batch("train", samples.rows_of("train")[indices])
+    with mode.backend().steps(learner, samples) as take_step, numerics(settings.precision, device):
         started = time.perf_counter()
-        take(rows)
+        take_step(indices)
         wait_for(device)
         first = time.perf_counter() - started
-        whole = _median_ms(lambda: take(rows), steps, device)
+        whole = _median_ms(lambda: take_step(indices), steps, device)
         views = learner.method.views(batch, learner.generator)
 
         def learn() -> None:
@@ -157,8 +157,8 @@ def _time_encoders(
 
     def run() -> None:
         learner.method.zero_grad(set_to_none=True)
-        for place, view in enumerate(views):
-            encoders[place % len(encoders)](view).sum().backward()
+        for index, view in enumerate(views):
+            encoders[index % len(encoders)](view).sum().backward()
 
     return _median_ms(run, steps, device)
 
@@ -172,7 +172,7 @@ def _time_probing(data: Dataset, settings: RunSettings, device: torch.device) ->
 
 
 def _median_ms(function: Callable[[], object], repeats: int, device: torch.device) -> float:
-    """Median milliseconds of a call until the device is done."""
+    """Median milliseconds of a call until the device has finished."""
     times = []
     warm_up = WARM_UP if device.type == "cuda" else 1
     for _ in range(warm_up + repeats):
@@ -184,18 +184,18 @@ def _median_ms(function: Callable[[], object], repeats: int, device: torch.devic
     return statistics.median(times[warm_up:])
 
 
-# --------------------------------------------------------------------------- what could be
+# --------------------------------------------------------------------------- limits of the device
 
 
 @dataclass(frozen=True)
 class Ideal:
-    """What the device can do, and what a step needs of it.
+    """Limits of the device, and the operations and memory traffic of a step.
 
     Attributes:
-        flops: Of the matrix products and convolutions of a step, two for each multiply-add.
-        bytes: Least that must pass through memory beside them: images read, views written and read
-            once, the optimizer's numbers.
-        peak_flops: Of the device, a second, in a large matrix product of the run's precision.
+        flops: FLOPs of the matrix products and convolutions of a step, two for each multiply-add.
+        bytes: Smallest memory traffic of the rest: images read, views written and read once, the
+            optimizer's numbers.
+        peak_flops: FLOPs a second of a large matrix product in the run's precision.
         bandwidth: Bytes a second of a large copy, read and written.
     """
 
@@ -210,7 +210,7 @@ class Ideal:
         return 1000 * (self.flops / self.peak_flops + self.bytes / self.bandwidth)
 
     def row(self, step_ms: float) -> dict[str, float]:
-        """These numbers and a step's share of them."""
+        """These numbers, and the fractions of them that a step of `step_ms` reaches."""
         return {
             "gflop_a_step": round(self.flops / 1e9, 3),
             "matrix_peak_tflops": round(self.peak_flops / 1e12, 4),
@@ -227,7 +227,9 @@ def _ideal(data: Dataset, settings: RunSettings, device: torch.device) -> Ideal:
     samples = data.samples()
     batch = samples.batch("train", samples.rows_of("train")[: settings.batch_size])
     views = learner.method.views(batch, learner.generator)
-    counter = FlopCounterMode(display=False)  # of the network: views could be made without products
+    counter = FlopCounterMode(
+        display=False
+    )  # of the network only: views need not use matrix products
     with numerics(settings.precision, device), counter:
         learner.method.objective(views).total.backward()
     size = 2 if settings.precision == "bfloat16" else 4
@@ -244,7 +246,7 @@ def _ideal(data: Dataset, settings: RunSettings, device: torch.device) -> Ideal:
 
 
 def _matrix_peak(device: torch.device, half: bool) -> float:
-    """FLOP a second of a large matrix product, on random numbers: zeros run faster."""
+    """FLOPs a second of a large matrix product of random numbers (of zeros it is faster)."""
     size = 8192 if device.type == "cuda" else 1024
     generator = torch.Generator(device).manual_seed(0)
     kind = torch.bfloat16 if half and device.type == "cuda" else torch.float32
@@ -261,7 +263,7 @@ def _bandwidth(device: torch.device) -> float:
 
 
 def _peak_bytes(device: torch.device) -> int:
-    """Most memory held at a time: of the GPU since the last reset, or of this whole process."""
+    """Peak memory in bytes: of the GPU since the last reset, or of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
