@@ -1,6 +1,7 @@
 """Settings of every class, given what nobody should give: refused in a line, or written as JSON."""
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Callable
@@ -61,7 +62,7 @@ def test_an_odd_value_is_refused_in_a_line_or_can_be_written_as_json(
     kind: type[Any], name: str
 ) -> None:
     for value in ODD:
-        settings = attempt(lambda value=value: kind(**{name: value}))
+        settings = attempt(functools.partial(kind, **{name: value}))
         if settings is None:
             continue
         content = json.loads(json.dumps(as_json(settings), allow_nan=False))
@@ -72,9 +73,10 @@ def test_an_odd_value_is_refused_in_a_line_or_can_be_written_as_json(
 
 @pytest.mark.parametrize(("kind", "name"), [one for one in FIELDS if hasattr(one[0], "from_json")])
 def test_an_odd_value_in_json_is_refused_in_a_line(kind: type[Any], name: str) -> None:
-    for value in ("1", [], [[]], {}, {"a": 1}, None, True, -1, 0.5, 10**30, [None], [1, "a"]):
+    values: list[Any] = ["1", [], [[]], {}, {"a": 1}, None, True, -1, 0.5, 10**30, [None], [1, "a"]]
+    for value in values:
         content = {**json.loads(json.dumps(as_json(kind()))), name: value}
-        settings = attempt(lambda content=content: from_json(kind, content))
+        settings = attempt(functools.partial(from_json, kind, content))
         assert settings is None or from_json(kind, as_json(settings)) == settings
 
 

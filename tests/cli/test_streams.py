@@ -5,10 +5,12 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 
 from trifeature.cli import common, progress
@@ -76,7 +78,7 @@ def test_no_character_is_too_much_for_an_encoding(
     print_table("R ± 1 …", COLUMNS, ROWS, caption="Σ → 日本 😀 × ∅")
     say("99.9 ± 0.1 – done")
     stream.flush()
-    text = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    text = stream.buffer.getvalue().decode(encoding)
     assert "99.9" in text
     assert "12.5" in text
 
@@ -98,7 +100,7 @@ def test_control_characters_are_spelled_out(capsys: Capture) -> None:
     print_table(ATTACK, [ATTACK, ATTACK], [[ATTACK, ATTACK]], caption=ATTACK)
     say(ATTACK)
     warn(ATTACK)
-    with pytest.raises(common.typer.Exit):
+    with pytest.raises(typer.Exit):
         common.fail(ATTACK)
     printed = "".join(capsys.readouterr())
     assert not {"\x1b", "\x07", "\r", "\x08", "\u202e", "\x9b"} & set(printed)
@@ -124,9 +126,14 @@ def test_without_a_terminal_a_line_says_now_and_then_what_is_going_on(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setattr(progress, "INTERVAL", 0.01)
-    said = progress.threading.Event()
+    said = threading.Event()
     lines: list[str] = []
-    monkeypatch.setattr(progress, "warn", lambda line: (lines.append(line), said.set()))
+
+    def warn_and_tell(line: str) -> None:
+        lines.append(line)
+        said.set()
+
+    monkeypatch.setattr(progress, "warn", warn_and_tell)
     with pulse("comm-probe bench"):
         assert said.wait(10)
         with counting("rendering") as count:

@@ -698,7 +698,7 @@ def test_a_data_set_is_reused_without_writing(
     tiny: Dataset, copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage, "locked", None)  # a lock would need a file
-    monkeypatch.setattr(storage.tempfile, "mkdtemp", None)
+    monkeypatch.setattr("tempfile.mkdtemp", None)
     assert generate(copied, tiny.settings).reused
 
 

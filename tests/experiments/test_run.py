@@ -22,7 +22,7 @@ from tiny_runs import tiny_run
 import trifeature
 from trifeature.comm import run_folder, training
 from trifeature.comm.methods import Method
-from trifeature.comm.run_folder import CONFIG, METRICS, WEIGHTS
+from trifeature.comm.run_folder import CONFIG, METRICS, PROBES, WEIGHTS
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Progress, load_run
 from trifeature.data.dataset import Dataset, build, preset
@@ -30,7 +30,7 @@ from trifeature.data.storage import generate
 from trifeature.errors import InputError
 from trifeature.experiments import run as runs
 from trifeature.experiments.plan import Plan, Row, control_of, make_plan, missing, rows_of
-from trifeature.experiments.run import PROBES, carry_out
+from trifeature.experiments.run import carry_out
 from trifeature.files import read_rows, write_rows
 from trifeature.probes import protocol
 from trifeature.probes.protocol import probe
