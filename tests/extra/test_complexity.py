@@ -144,7 +144,7 @@ def test_latency_is_the_median_and_the_distance_of_the_quartiles(
     ticks = [0.0, *itertools.accumulate(x for d in durations for x in (d, 0.5))]
     clock = iter(ticks)
     fake = SimpleNamespace(perf_counter=lambda: next(clock))
-    monkeypatch.setattr("trifeature.extra.complexity.time", fake)
+    monkeypatch.setattr("trifeature.extra.bench.timing.time", fake)
     found = complexity(quick(), image_pair(), repetitions=5)
     assert found.latency_ms == pytest.approx(3.0)
     assert found.latency_spread_ms == pytest.approx(2.0)

@@ -10,7 +10,6 @@ N samples in a batch, M modalities.
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeVar
@@ -22,11 +21,11 @@ from trifeature.checks import require_whole
 from trifeature.comm.methods import Method, make_method
 from trifeature.comm.networks import count_parameters
 from trifeature.comm.settings import RunSettings
+from trifeature.extra.bench.timing import repeated_ms
 from trifeature.extra.settings import REPETITIONS
 from trifeature.modality import Modality
 from trifeature.provenance import device_name
 from trifeature.samples import Batch
-from trifeature.threads import wait_for
 
 T = TypeVar("T")
 
@@ -172,15 +171,8 @@ def _backbone_flops(method: Method, items: Batch) -> int:
 @torch.inference_mode()
 def _time(method: Method, items: Batch, repetitions: int) -> list[float]:
     """Milliseconds of each forward pass until the device has finished."""
-    forward = _forward(method)
-    times = []
-    for _ in range(WARM_UP + repetitions):
-        wait_for(items[0].device)
-        started = time.perf_counter()
-        forward(items)
-        wait_for(items[0].device)
-        times.append((time.perf_counter() - started) * 1000)
-    return times[WARM_UP:]
+    forward, device = _forward(method), items[0].device
+    return repeated_ms(lambda: forward(items), repetitions, device, warm_up=WARM_UP)
 
 
 def _interquartile_range(values: Sequence[float]) -> float:

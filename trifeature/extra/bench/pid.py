@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trifeature.errors import InputError
+from trifeature.extra.bench.timing import timed
 from trifeature.pid.solver import TIGHTEST, broja, broja_many
 
 Shape = tuple[int, int, int]
@@ -79,14 +79,10 @@ def bench_tables(shapes: Sequence[Shape] = SHAPES, tolerance: float = TIGHTEST) 
 
 def _bench_row(shape: Shape, tolerance: float) -> Row:
     table = random_table(shape)
-    begin = time.perf_counter()
-    ours = broja(table, tolerance=tolerance)
-    seconds = time.perf_counter() - begin
+    ours, seconds = timed(lambda: broja(table, tolerance=tolerance))
     dit_seconds = difference = None
     if has_dit() and table.size <= LARGEST_FOR_DIT:
-        begin = time.perf_counter()
-        theirs = dit_atoms(table)
-        dit_seconds = time.perf_counter() - begin
+        theirs, dit_seconds = timed(lambda: dit_atoms(table))
         difference = float(np.abs(np.subtract(theirs, ours.values)).max())
     return {
         "table": " x ".join(map(str, shape)),
@@ -100,9 +96,7 @@ def _bench_row(shape: Shape, tolerance: float) -> Row:
 def bench_batch(count: int = 1000, shape: Shape = (10, 10, 2), tolerance: float = 1e-4) -> Row:
     """Solve many random tables in one batch; one row as of `bench_tables`, with the largest gap."""
     tables = np.stack([random_table(shape, seed) for seed in range(count)])
-    begin = time.perf_counter()
-    results = broja_many(tables, tolerance=tolerance)
-    seconds = time.perf_counter() - begin
+    results, seconds = timed(lambda: broja_many(tables, tolerance=tolerance))
     return {
         "table": f"{count} of {' x '.join(map(str, shape))}",
         "seconds": seconds,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -26,6 +25,7 @@ from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Learner, new_method, numerics
 from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
+from trifeature.extra.bench.timing import repeated_ms
 from trifeature.extra.settings import STEPS
 from trifeature.provenance import provenance
 from trifeature.views.sets import ViewSet
@@ -129,13 +129,9 @@ def bench_reference(
     )
     if not len(loader):
         raise InputError(f"the training set has fewer pairs than a batch of {plain.batch_size}")
-    times = []
     batches = _endless(loader)
     with numerics("float32", device):
-        for _ in range(steps + 2):
-            started = time.perf_counter()
-            _learn(learner, next(batches).to(device))
-            times.append(1000 * (time.perf_counter() - started))
+        times = repeated_ms(lambda: _learn(learner, next(batches).to(device)), steps, warm_up=2)
     return {
         "bench": "reference",
         "method": plain.method,
@@ -143,7 +139,7 @@ def bench_reference(
         "canvas": dataset.settings.render.canvas,
         "batch_size": plain.batch_size,
         "workers": count,
-        "step_ms": round(statistics.median(times[2:]), 3),
+        "step_ms": round(statistics.median(times), 3),
         **provenance(device),
     }
 

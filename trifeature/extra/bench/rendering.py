@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from trifeature.data.render import RenderSettings, render
+from trifeature.extra.bench.timing import repeated_ms
 from trifeature.provenance import provenance
-from trifeature.threads import one_thread, wait_for
+from trifeature.threads import one_thread
 
 PUBLISHED_MS: Final = 270.0
 """CPU milliseconds an image at 224 px of the authors' generator, measured on a 2-core cloud
@@ -34,15 +35,11 @@ def bench_rendering(settings: RenderSettings, images: int, device: torch.device)
     attributes = np.random.default_rng(0).integers(0, 10, (images, 3))
     clock = time.process_time if device.type == "cpu" else time.perf_counter
 
-    def once() -> float:
-        started = clock()
+    def once() -> None:
         render(attributes, 0, seed=0, settings=settings, device=device)
-        wait_for(device)
-        return (clock() - started) * 1000 / images
 
     with one_thread():
-        once()
-        times = [once() for _ in range(REPEATS)]
+        times = [ms / images for ms in repeated_ms(once, REPEATS, device, clock=clock)]
         origin = provenance(device)
     ms = statistics.median(times)
     comparable = settings == RenderSettings() and device.type == "cpu"

@@ -12,7 +12,6 @@ from __future__ import annotations
 import resource
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -27,10 +26,10 @@ from trifeature.comm.training import Learner, new_method, numerics
 from trifeature.data.dataset import Dataset
 from trifeature.extra.accelerate import Execution
 from trifeature.extra.bench.rendering import bench_rendering
+from trifeature.extra.bench.timing import repeated_ms, timed
 from trifeature.extra.settings import STEPS
 from trifeature.probes.protocol import probe
 from trifeature.provenance import provenance
-from trifeature.threads import wait_for
 
 WARM_UP: Final = 3
 """Untimed calls on a GPU before the timed ones; a CPU has one."""
@@ -127,10 +126,7 @@ def _time_steps(
     samples = data.samples()
     batch = samples.batch("train", samples.rows_of("train")[indices])
     with mode.backend().steps(learner, samples) as take_step, numerics(settings.precision, device):
-        started = time.perf_counter()
-        take_step(indices)
-        wait_for(device)
-        first = time.perf_counter() - started
+        _, first = timed(lambda: take_step(indices), device)
         whole = _median_ms(lambda: take_step(indices), steps, device)
         views = learner.method.views(batch, learner.generator)
 
@@ -165,23 +161,16 @@ def _time_encoders(
 
 def _time_probing(data: Dataset, settings: RunSettings, device: torch.device) -> float:
     """Seconds of probing an untrained network, each modality alone too."""
-    started = time.perf_counter()
-    probe(new_method(settings, data, device).eval(), data, alone=True)
-    wait_for(device)
-    return round(time.perf_counter() - started, 3)
+    _, seconds = timed(
+        lambda: probe(new_method(settings, data, device).eval(), data, alone=True), device
+    )
+    return round(seconds, 3)
 
 
 def _median_ms(function: Callable[[], object], repeats: int, device: torch.device) -> float:
     """Median milliseconds of a call until the device has finished."""
-    times = []
     warm_up = WARM_UP if device.type == "cuda" else 1
-    for _ in range(warm_up + repeats):
-        wait_for(device)
-        started = time.perf_counter()
-        function()
-        wait_for(device)
-        times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times[warm_up:])
+    return statistics.median(repeated_ms(function, repeats, device, warm_up=warm_up))
 
 
 # --------------------------------------------------------------------------- limits of the device
