@@ -21,7 +21,7 @@ from PIL import Image
 from tiny_runs import quick_preset
 
 import trifeature
-from trifeature import plots
+from trifeature import files, plots
 from trifeature.cli import trifeature_main
 from trifeature.data import dataset, storage
 from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
@@ -532,7 +532,7 @@ def test_a_full_disk_leaves_nothing_behind(run: Command, monkeypatch: pytest.Mon
     said = run("generate", "out", "--preset", "quick")
     assert_refused(said, "No space left on device")
     assert not Path("out").exists()
-    assert [path.name for path in Path().iterdir()] == [".out.lock"]
+    assert [path.name for path in Path().iterdir()] == []
 
 
 def test_a_full_disk_keeps_the_data_set_that_was_to_be_replaced(
@@ -606,7 +606,7 @@ def test_a_refused_folder_leaves_no_lock_behind(place: str, run: Command) -> Non
 
 
 def test_waiting_for_another_process_is_said(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "PATIENCE", 0.0)
+    monkeypatch.setattr(files, "PATIENCE", 0.0)
     held = threading.Event()
 
     def hold() -> None:
@@ -633,4 +633,4 @@ def test_ctrl_c_while_rendering_leaves_nothing_behind(
     said = run("generate", "out", "--preset", "quick")
     assert said.code == 130
     assert said.err.strip() == "stopped: what was finished is kept, and the same command goes on"
-    assert [path.name for path in Path().iterdir()] == [".out.lock"]
+    assert [path.name for path in Path().iterdir()] == []

@@ -575,7 +575,7 @@ def test_weights_of_another_network_are_named(run: Command, copied: Path) -> Non
         (["run", "encoder"], "smal", "unknown encoder 'smal': did you mean 'small'?"),
         (["run", "epochs"], -1, "epochs must be a whole number"),
         (["run", "speed"], 3, "unknown setting 'speed'"),
-        (["data"], 3, "the data set's settings must be"),
+        (["data"], 3, "the settings of the data set must be"),
         (["data", "rule"], 3, "the pairing rule must be"),
         (["data", "seed"], "x", "seed must be a whole number"),
         (["data", "render", "canvas"], 31, "canvas must be a whole number from"),
@@ -604,13 +604,28 @@ def test_a_damaged_configuration_is_one_line(
 def test_a_dry_run_lists_what_would_run_and_starts_nothing(
     run: Command, carried: list[Carried]
 ) -> None:
-    said = run("reproduce", "table4", "--seeds", "2", "--dry-run")
+    said = run("reproduce", "table4", "--seeds", "2", "--dry-run", "--verbose")
     plans = EXPERIMENTS["table4"].plans(Setup("quick", seeds=2))
     lines = said.out.splitlines()
     assert lines[:-1] == [plan.describe() for plan in plans]
-    assert lines[-1] == "8 of 8 runs, 1 side by side: an unknown time (no such run yet)"
+    assert lines[-1] == "8 of 8 runs, 1 side by side: an unknown time; 0 have their rows"
     assert carried == []
     assert list(Path().iterdir()) == []
+
+
+def test_a_dry_run_of_all_lists_kinds_and_ends_with_a_sum(run: Command) -> None:
+    write("figures/quick.jsonl", EXPERIMENTS["fig5"].plans(Setup("quick", seeds=1)))
+    assert len(EXPERIMENTS["fig5"].plans(Setup("quick", seeds=1))) == 6
+    said = run("reproduce", "all", "--dry-run", "--seeds", "5", "--jobs", "2")
+    lines = said.out.splitlines()
+    runs = [int(n) for n in re.findall(r" (\d+) +(?:\d+ s|\d+ min|–) *$", said.out, re.MULTILINE)]
+    match = re.fullmatch(
+        r"(\d+) of (\d+) runs, 2 side by side: .+; (\d+) have their rows", lines[-1]
+    )
+    assert match is not None
+    assert match[3] == "6"
+    assert 1 < len(lines) < 60
+    assert sum(runs) == int(match[1]) == int(match[2]) - int(match[3])
 
 
 def test_a_dry_run_expects_the_time_of_earlier_runs_of_the_kind(
@@ -620,7 +635,7 @@ def test_a_dry_run_expects_the_time_of_earlier_runs_of_the_kind(
     write("figures/quick.jsonl", plans[:2])
     said = run("reproduce", "fig5", "--seeds", "1", "--dry-run", "--jobs", "2")
     # Two rows of a run say 40 seconds of training and a second of each of its probes.
-    assert said.out.splitlines()[-1] == "4 of 6 runs, 2 side by side: 84 s"
+    assert said.out.splitlines()[-1] == "4 of 6 runs, 2 side by side: 84 s; 2 have their rows"
     assert carried == []
 
 
@@ -881,7 +896,7 @@ def test_a_step_that_cannot_be_compiled_is_one_line_or_a_traceback_where_asked(
     monkeypatch.setattr(accelerate, "step", fail)
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     words = ("train", "--execution", "compiled", "--device", "cpu")
-    assert_refused(run(*words), "no compiler here", "--execution plain does without")
+    assert_refused(run(*words), "no compiler here", "use --execution plain")
     monkeypatch.setenv("TRIFEATURE_TRACEBACK", "1")
     monkeypatch.setattr(sys, "argv", ["comm-probe", *words])
     with pytest.raises(ExecutionError):
@@ -914,7 +929,7 @@ def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyP
         (["train", "--method", "com"], "unknown method 'com': did you mean 'comm'?"),
         (["train", "--loss", "L_com"], "unknown loss 'L_com': did you mean 'L_CoMM'?"),
         (["train", "--loss", "L_3"], "unknown loss 'L_3'"),
-        (["train", "--method", "cross", "--loss", "L_com"], "unknown loss 'L_com'"),
+        (["train", "--method", "cross", "--loss", "L_com"], "loss is an option of comm, not of"),
         (["train", "--preset", "quik"], "unknown preset 'quik': did you mean 'quick'?"),
         (["train", "--encoder", "smal"], "unknown encoder 'smal': did you mean 'small'?"),
         (["train", "--fusion", "atention"], "did you mean 'attention'?"),

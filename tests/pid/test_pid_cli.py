@@ -77,7 +77,10 @@ def test_too_few_samples_warn_on_standard_error(tmp_path: Path) -> None:
         (["show", "NOISY-XOR", "--set", "flip"], "NAME=NUMBER"),
         (["show", "NOISY-XOR", "--set", "flop=1"], "did you mean 'flip'"),
         (["show", "XOR", "--measure", "Imin"], "unknown measure"),
-        (["show", "XOR", "--picture", "x.nothing"], "cannot draw into x.nothing"),
+        (
+            ["show", "XOR", "--picture", "x.nothing"],
+            "name a file that ends in .png",
+        ),
         (["atoms", "none.csv", "--source", "a", "--source", "b", "--target", "y"], "cannot read"),
         (["atoms", "none.csv", "--source", "a", "--target", "y"], "exactly two sources"),
         (["atoms", "x.csv", "--source", "a", "--source", "y", "--target", "y"], "its own source"),

@@ -208,7 +208,9 @@ def gallery(
     path: Annotated[
         Path | None, typer.Argument(help="A data set's folder; the preset when none is named.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Picture to write.")] = Path("gallery.png"),
+    out: Annotated[Path, typer.Option(help="Picture to write.", dir_okay=False)] = Path(
+        "gallery.png"
+    ),
     preset_name: Annotated[
         str | None, typer.Option("--preset", help="Where no folder is named. [paper]")
     ] = None,
@@ -247,11 +249,13 @@ def bench(
 ) -> None:
     """Time the renderer on one core, or on a GPU."""
     from trifeature.comm.training import pick_device
+    from trifeature.data.render import require_image_memory
     from trifeature.extra.bench.rendering import bench_rendering
     from trifeature.files import append_row
 
     if images < 1:
         raise InputError(f"--images must be at least 1, not {images}")
+    require_image_memory(images, _for_canvas(canvas))
     row = bench_rendering(_for_canvas(canvas), images, pick_device(device))
     if rows is not None:
         append_row(rows, row)

@@ -15,6 +15,8 @@ from trifeature.cli.common import (
     PrecisionOption,
     bold,
     echo,
+    print_table,
+    read_execution,
     say,
 )
 from trifeature.cli.options import (
@@ -23,6 +25,7 @@ from trifeature.cli.options import (
     RUNS,
     EpochsOption,
     JobsOption,
+    OutOption,
     PresetOption,
     ProbingOption,
     read_precision,
@@ -50,14 +53,16 @@ def reproduce(
     execution: ExecutionOption = None,
     probing: ProbingOption = "ours",
     dry_run: Annotated[bool, typer.Option(help="Say what would run and how long.")] = False,
+    verbose: Annotated[bool, typer.Option(help="With --dry-run: name every run.")] = False,
     time_budget: Annotated[
         float | None, typer.Option(help="Seconds; nothing is started that would not end in time.")
     ] = None,
     keep_weights: Annotated[bool, typer.Option(help="Keep the trained weights.")] = False,
     rows: Annotated[
-        Path | None, typer.Option(help="JSON lines; figures/PRESET.jsonl by default.")
+        Path | None,
+        typer.Option(help="JSON lines; figures/PRESET.jsonl by default.", dir_okay=False),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the runs' folders.")] = RUNS,
+    out: OutOption = RUNS,
     device: DeviceOption = None,
     jobs: JobsOption = None,
     executor: Annotated[
@@ -84,6 +89,8 @@ def reproduce(
     from trifeature.extra.ray_executor import RayExecutor
 
     get_preset(preset_name)
+    refuse_unused({"--verbose": verbose and not dry_run}, "needs --dry-run")
+    read_execution(execution)
     cluster = _cluster(executor, ray_address, cpus_per_run, gpus_per_run, jobs)
     file = rows or FIGURES / f"{preset_name}.jsonl"
     if time_budget is not None and not time_budget >= 0:
@@ -92,9 +99,8 @@ def reproduce(
     setup = Setup(preset_name, seeds, epochs, exact, read_probing(probing))
     plans = plans_for(name, setup)
     if dry_run:
-        _print_plans(
-            plans, result_rows(file), jobs or default_jobs(pick_device(device), len(plans))
-        )
+        side_by_side = jobs or default_jobs(pick_device(device), len(plans))
+        _print_plans(plans, result_rows(file), side_by_side, verbose)
         return
     _, outcome = run_plans(
         plans,
@@ -133,17 +139,44 @@ def _cluster(
     return Cluster(address or "auto", cpus or 1, gpus)
 
 
-def _print_plans(plans: Sequence[Plan], rows: list[Row], jobs: int) -> None:
-    """What would run, and how long it should take by the rows of earlier runs."""
+def _print_plans(plans: Sequence[Plan], rows: list[Row], jobs: int, verbose: bool) -> None:
+    """What would run, by kind or each run, and how long it should take by the rows of earlier."""
     from trifeature.experiments.execute import expected_seconds
     from trifeature.experiments.plan import missing
 
     todo = missing(plans, rows)
-    for plan in todo:
-        say(plan.describe())
-    seconds = expected_seconds(todo, rows, jobs)
-    time_needed = "an unknown time (no such run yet)" if seconds is None else f"{seconds:.0f} s"
-    say(f"{len(todo)} of {len({p.key for p in plans})} runs, {jobs} side by side: {time_needed}")
+    if verbose:
+        for plan in todo:
+            say(escape(plan.describe()))
+    elif todo:
+        kinds: dict[str, list[Plan]] = {}
+        for plan in todo:
+            kinds.setdefault(plan.describe().partition(" seed ")[0], []).append(plan)
+        lines = [
+            [kind, str(len(same)), in_words(expected_seconds(same, rows, jobs), "–")]
+            for kind, same in kinds.items()
+        ]
+        print_table("to run", ["", "runs", "expected"], lines)
+    total = len({plan.key for plan in plans})
+    time_needed = in_words(expected_seconds(todo, rows, jobs))
+    say(
+        f"{len(todo)} of {total} runs, {jobs} side by side: {time_needed}; "
+        f"{total - len(todo)} have their rows"
+    )
+
+
+def in_words(seconds: float | None, unknown: str = "an unknown time") -> str:
+    """A time for people; None where it is not known.
+
+    >>> in_words(None), in_words(59.6), in_words(600), in_words(3 * 3600 + 120)
+    ('an unknown time', '60 s', '10 min', '3 h 2 min')
+    """
+    if seconds is None:
+        return unknown
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _show(found: Results, out: Path) -> None:
@@ -164,15 +197,24 @@ def _show(found: Results, out: Path) -> None:
 
 def figure(
     name: Annotated[str, typer.Argument(help=f"{NAMES}, all or curves.")] = "curves",
-    preset_name: PresetOption = "quick",
-    rows: Annotated[
-        Path | None, typer.Option(help="JSON lines that runs wrote; the command's own by default.")
+    preset_name: Annotated[
+        str | None, typer.Option("--preset", help="Of the runs. [quick]")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder; that of the rows by default.")] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON lines that runs wrote; the command's own by default.", dir_okay=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; that of the rows by default.", file_okay=False)
+    ] = None,
     seeds: Annotated[int | None, typer.Option(help="Only the first so many.", min=1)] = None,
     epochs: EpochsOption = None,
     precision: PrecisionOption = None,
-    probing: ProbingOption = "ours",
+    probing: Annotated[
+        str | None, typer.Option(help="ours or authors, as in `reproduce`. [ours]")
+    ] = None,
 ) -> None:
     """Draw from recorded rows alone, without training anything.
 
@@ -187,7 +229,17 @@ def figure(
     from trifeature.plots import save
 
     check_name("experiment", name, [*EXPERIMENTS, ALL, CURVES])
-    get_preset(preset_name)
+    if name == CURVES:
+        given = {
+            "--preset": preset_name,
+            "--seeds": seeds,
+            "--epochs": epochs,
+            "--precision": precision,
+            "--probing": probing,
+        }
+        used = {option: value is not None for option, value in given.items()}
+        refuse_unused(used, "choose rows of one figure: curves show all rows of a file")
+    preset_name = get_preset(preset_name or "quick").name
     default = RUNS / "ablate" / ROWS if name == CURVES else FIGURES / f"{preset_name}.jsonl"
     file = rows or default
     if not file.exists():
@@ -199,7 +251,9 @@ def figure(
     if name == CURVES:
         name_files(save(draw_figure(CURVES, file), place / "curves.png"))
         return
-    setup = Setup(preset_name, seeds, epochs, read_precision(precision), read_probing(probing))
+    setup = Setup(
+        preset_name, seeds, epochs, read_precision(precision), read_probing(probing or "ours")
+    )
     if name != ALL:
         _show(recorded_results(name, setup, file), place)
         return

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trifeature.cli.common import DeviceOption, JsonOption, echo, print_json, print_table, say
-from trifeature.cli.options import RowsOption, options_of, with_options
+from trifeature.cli.options import (
+    RowsOption,
+    options_of,
+    refuse_unused,
+    with_options,
+)
 from trifeature.cli.progress import counting
 from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, run_preset
 from trifeature.errors import InputError, check_name
@@ -31,7 +36,13 @@ def finetune(
         typer.Option(help="share, unique1, unique2, synergy; give it several times. [all]"),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Its data set; rendered again if not named.")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Its data set; rendered again if not named.",
+            file_okay=False,
+            exists=True,
+        ),
     ] = None,
     rows: RowsOption = None,
     device: DeviceOption = None,
@@ -42,6 +53,10 @@ def finetune(
     from trifeature.files import append_row
 
     settings = FineTuning(**changes)
+    refuse_unused(
+        {"--temperature": "temperature" in changes and settings.loss != "supcon"},
+        "needs --loss supcon",
+    )
     method, dataset, origin = _open_run(run, data, device)
     samples = dataset.samples()
     known = list(samples.tasks)

@@ -146,7 +146,15 @@ def method_options() -> list[inspect.Parameter]:
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="A data set's folder; the preset is generated if none is named."),
+    typer.Option(
+        "--data",
+        help="A data set's folder; the preset is generated if none is named.",
+        file_okay=False,
+    ),
+]
+RunDataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Its data set; rendered again if not named.", file_okay=False),
 ]
 PresetOption = Annotated[
     str, typer.Option("--preset", help="quick, fast or paper: the network and its training.")
@@ -159,7 +167,10 @@ ProbingOption = Annotated[
 ProbeAtOption = Annotated[
     str | None, typer.Option("--probe-at", help="Epochs to probe at, as in 0,1,2,4.")
 ]
-RowsOption = Annotated[Path | None, typer.Option(help="JSON lines to append the numbers to.")]
+RowsOption = Annotated[
+    Path | None, typer.Option(help="JSON lines to append the numbers to.", dir_okay=False)
+]
+OutOption = Annotated[Path, typer.Option(help="Folder of the runs' folders.", file_okay=False)]
 
 
 def read_precision(name: str | None) -> Precision | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from trifeature import report
 from trifeature.cli.common import csv_cell, echo, print_json, print_table, warn
+from trifeature.cli.options import refuse_unused
 from trifeature.cli.program import App
 from trifeature.errors import InputError
 from trifeature.pid.atoms import Atoms
@@ -40,9 +42,27 @@ class Format(StrEnum):
     csv = "csv"
 
 
+PICTURES: Final = (".png", ".svg", ".pdf")
+
+
+def _check_picture(path: Path | None) -> Path | None:
+    """Refuse a picture that could not be written, before anything is computed."""
+    if path is not None and (files := [one for one in path.parents if one.is_file()]):
+        raise InputError(f"--picture {path}: {files[-1]} is a file, not a folder")
+    if path is not None and path.suffix.lower() not in PICTURES:
+        raise InputError(f"--picture {path}: name a file that ends in {', '.join(PICTURES)}")
+    return path
+
+
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the rows.")]
 PictureOption = Annotated[
-    Path | None, typer.Option("--picture", help="Also draw bars into this file (png, svg, pdf).")
+    Path | None,
+    typer.Option(
+        "--picture",
+        help="Also draw bars into this file (png, svg, pdf).",
+        dir_okay=False,
+        callback=_check_picture,
+    ),
 ]
 NameArgument = Annotated[str, typer.Argument(help="A distribution of `gallery`.")]
 SetOption = Annotated[
@@ -107,9 +127,13 @@ def atoms(
     exact: Annotated[
         bool, typer.Option("--exact", help="Only the certified atoms of the rows as they are.")
     ] = False,
-    bootstraps: Annotated[int, typer.Option(min=1, help="Resamples for the interval.")] = 200,
-    permutations: Annotated[int, typer.Option(min=1, help="Shuffles for the null.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 0,
+    bootstraps: Annotated[
+        int | None, typer.Option(min=1, help="Resamples for the interval. [200]")
+    ] = None,
+    permutations: Annotated[
+        int | None, typer.Option(min=1, help="Shuffles for the null. [200]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the resampling. [0]")] = None,
     output: FormatOption = Format.table,
     picture: PictureOption = None,
 ) -> None:
@@ -119,12 +143,18 @@ def atoms(
     one, other = (tuple(part.split(",")) for part in source)
     if target in {*one, *other}:
         raise InputError(f"{target!r} cannot be its own source: name other columns with --source")
+    if one == other:
+        raise InputError(f"both sources are {source[0]!r}: name another with --source")
+    resampling = {"bootstraps": bootstraps, "permutations": permutations, "seed": seed}
+    if exact:
+        used = {f"--{name}": value is not None for name, value in resampling.items()}
+        refuse_unused(used, "cannot go with --exact: nothing is resampled")
     columns = read_columns(file, [*one, *other, target])
     if exact:
         result = atoms_of_columns(columns, one, other, target)
         rows = report.atom_rows([result])
     else:
-        plan = Resampling(bootstraps=bootstraps, permutations=permutations, seed=seed)
+        plan = Resampling(**{name: n for name, n in resampling.items() if n is not None})
         with _warnings_as_lines():
             found = estimate_columns(columns, one, other, target, resampling=plan)
         result, rows = found.plug_in, report.estimate_rows(found)
@@ -224,9 +254,10 @@ def _cell(value: Any, digits: int | None) -> str:
 def _draw(panels: Mapping[str, Sequence[Atoms]], path: Path | None) -> None:
     if path is None:
         return
+    from trifeature.files import write_atomically
     from trifeature.plots import atom_bars
 
-    try:
-        atom_bars(panels).savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot draw into {path}: {error}") from None
+    content = io.BytesIO()
+    atom_bars(panels).savefig(content, format=path.suffix[1:].lower(), dpi=150)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content.getvalue())

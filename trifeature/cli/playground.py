@@ -13,7 +13,8 @@ from trifeature.cli.common import bold, say
 def playground(
     out: Annotated[Path, typer.Argument(help="File to write, or a folder for its index.html.")],
     rows: Annotated[
-        Path | None, typer.Option(help="JSON lines of comm-probe, for the learned curves.")
+        Path | None,
+        typer.Option(help="JSON lines of comm-probe, for the learned curves.", dir_okay=False),
     ] = None,
 ) -> None:
     """Write a page that shows R, U and S in pixels, tables and bars; any browser opens it.

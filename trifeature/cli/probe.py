@@ -22,6 +22,7 @@ from trifeature.cli.common import (
     fail,
     print_json,
     print_table,
+    read_execution,
     say,
 )
 from trifeature.cli.datasets import default_folder, make
@@ -32,12 +33,14 @@ from trifeature.cli.options import (
     DataOption,
     EpochsOption,
     JobsOption,
+    OutOption,
     PresetOption,
     ProbeAtOption,
     ProbingOption,
     method_options,
     options_of,
     read_epochs,
+    refuse_unused,
     with_options,
 )
 from trifeature.cli.program import App
@@ -101,7 +104,7 @@ def train(
     ] = True,
     probe_at: ProbeAtOption = None,
     probing: ProbingOption = "ours",
-    out: Annotated[Path, typer.Option(help="Folder of the runs' folders.")] = RUNS,
+    out: OutOption = RUNS,
     device: DeviceOption = None,
     **changes: Any,
 ) -> None:
@@ -116,28 +119,48 @@ def train(
         print_groups,
         read_probing,
         run_plans,
+        settings_of_data,
     )
-    from trifeature.comm.training import new_method, pick_device
+    from trifeature.comm.training import pick_device, require_fit
+    from trifeature.data.dataset import modalities_of
     from trifeature.experiments.plan import Plan
     from trifeature.extra.distributed import process_group
 
     if data is not None and not biased:
         raise InputError("--unbiased is for the preset's data: the pairs of --data are as they are")
-    if "loss" in changes:
-        check_losses([changes["loss"]], data, preset_name)
     given = {"epochs": epochs, "views": _view_sets(views)}
     changes |= {name: value for name, value in given.items() if value is not None}
     run = run_preset(preset_name, method=method, **changes)
+    _refuse_unread(run, changes)
     at, kind = read_epochs(probe_at, run.epochs), read_probing(probing)
     pick_device(device)
+    read_execution(execution)
+    data_settings = settings_of_data(data, preset_name, biased=biased, seed=run.seed)
+    if "loss" in changes:
+        check_losses([run.option("loss")], data_settings)
+    require_fit(run, modalities_of(data_settings))
     with process_group():
         source, dataset = open_data(data, preset_name, biased=biased, seed=run.seed)
         plan = Plan(preset_name, dataset.settings, run, at, kind)
-        new_method(run, dataset, pick_device("cpu"))  # settings that do not fit are refused first
         rows, _ = run_plans([plan], out, source=source, device=device, execution=execution)
     probed = {f"epoch {row['epoch']}": [row] for row in rows if row["key"] == plan.key}
     print_groups(plan.describe(), probed, plan.data)
     say(f"run: {bold(out / plan.name)}")
+
+
+def _refuse_unread(run: RunSettings, changes: dict[str, Any]) -> None:
+    """Refuse options that this choice of others leaves without an effect."""
+    given = {f"--{name.replace('_', '-')}": name for name in changes}
+    unread = {
+        "--warmup": run.schedule == "constant" and "needs --schedule cosine",
+        "--vector": run.option("fusion") == "attention" and "needs --fusion linear",
+        "--heads": run.option("fusion") == "linear" and "needs --fusion attention",
+        "--masking": run.option("fusion") == "linear" and "needs --fusion attention",
+        "--width": run.option("cross_self") == "code" and "needs --cross-self paper",
+    }
+    for option, reason in unread.items():
+        if reason:
+            refuse_unused({option: option in given}, reason)
 
 
 def _view_sets(names: list[str] | None) -> tuple[ViewSet, ...] | None:
@@ -162,7 +185,9 @@ def ablate(
     control: Annotated[
         bool, typer.Option(help="Train each loss on unbiased pairs too, the control for S.")
     ] = True,
-    out: Annotated[Path, typer.Option(help="Folder for runs, rows and picture.")] = RUNS / "ablate",
+    out: Annotated[
+        Path, typer.Option(help="Folder for runs, rows and picture.", file_okay=False)
+    ] = RUNS / "ablate",
     device: DeviceOption = None,
     jobs: JobsOption = None,
 ) -> None:
@@ -173,6 +198,7 @@ def ablate(
         name_files,
         open_data,
         read_probing,
+        settings_of_data,
         show_ablation,
     )
     from trifeature.comm.training import pick_device
@@ -181,7 +207,7 @@ def ablate(
     from trifeature.extra.pool import Pool
 
     losses = list(dict.fromkeys(loss or ablation.DEMO_LOSSES))
-    check_losses(losses, data, preset_name)
+    check_losses(losses, settings_of_data(data, preset_name, biased=True, seed=seed))
     last = epochs or run_preset(preset_name).epochs
     at, kind = read_epochs(probe_at, last), read_probing(probing)
     pick_device(device)
@@ -211,20 +237,38 @@ def ablate(
 def probe_run(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     data: Annotated[
-        Path | None, typer.Option("--data", help="Its data set; rendered again if not named.")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Its data set; rendered again if not named.",
+            file_okay=False,
+            exists=True,
+        ),
     ] = None,
     control: Annotated[
         Path | None, typer.Option(help="The same run on unbiased pairs, to stand beside it.")
     ] = None,
     probing: ProbingOption = "ours",
+    classifier: Annotated[
+        str | None,
+        typer.Option(help="In place of the logistic regression: one that a plugin registers."),
+    ] = None,
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Probe a finished run: R, U and S, from each image alone too, beside both controls."""
     from trifeature.cli.runs import print_groups, read_probing
     from trifeature.experiments import probing as runs
+    from trifeature.probes.classifiers import find_classifier
 
-    found = runs.probe_run(run, control, data=data, probing=read_probing(probing), device=device)
+    kind = read_probing(probing)
+    refuse_unused(
+        {"--classifier": classifier is not None and kind == "authors"}, "needs --probing ours"
+    )
+    find_classifier(classifier)
+    found = runs.probe_run(
+        run, control, data=data, probing=kind, classifier=classifier, device=device
+    )
     measured = found.rows()
     if as_json:
         print_json(measured)
@@ -246,9 +290,12 @@ def probe_run(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for runs, rows and picture.")] = RUNS / "demo",
+    out: Annotated[
+        Path, typer.Option(help="Folder for runs, rows and picture.", file_okay=False)
+    ] = RUNS / "demo",
     rows: Annotated[
-        Path | None, typer.Option(help="JSON lines to append the time of the demo to.")
+        Path | None,
+        typer.Option(help="JSON lines to append the time of the demo to.", dir_okay=False),
     ] = None,
     device: DeviceOption = None,
     jobs: JobsOption = None,

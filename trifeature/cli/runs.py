@@ -41,22 +41,26 @@ from trifeature.report import columns_for, table_row
 
 def open_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> tuple[Path, Dataset]:
     """The named data set, or the preset's, generated if it is not there yet."""
-    get_preset(name)
     group = current_group()
     if folder is None:
-        settings = preset(name, seed=seed, match_rate=1.0 if biased else None)
+        settings = settings_of_data(None, name, biased=biased, seed=seed)
         made = group.on_rank_zero(make, default_folder(name, settings), settings)
         folder = made.path
+    dataset = group.on_all(storage.load, folder)
     say(f"data: {escape(str(folder))}")
-    return folder, group.on_all(storage.load, folder)
+    return folder, dataset
 
 
-def check_losses(names: Sequence[str], folder: Path | None, name: str) -> None:
-    """Refuse losses that the named data set, or the preset's, does not have."""
+def settings_of_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> DatasetSettings:
+    """The settings of the named data set, or of the preset's; nothing is rendered."""
+    get_preset(name)
     if folder is None:
-        settings = preset(name)
-    else:
-        settings = DatasetSettings.from_json(storage.read_manifest(folder)["settings"])
+        return preset(name, seed=seed, match_rate=1.0 if biased else None)
+    return DatasetSettings.from_json(storage.read_manifest(folder)["settings"])
+
+
+def check_losses(names: Sequence[str], settings: DatasetSettings) -> None:
+    """Refuse losses that a data set's modalities do not have."""
     for loss in names:
         check_name("loss", loss, loss_names(settings.rule.modalities))
 

@@ -422,7 +422,7 @@ def new_method(
         InputError: the settings do not fit the modalities, or the network does not fit into memory.
     """
     target, modalities = torch.device(device), data.samples().modalities
-    _require_network_memory(settings, modalities)
+    require_fit(settings, modalities)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         method = make_method(settings, modalities)
@@ -432,8 +432,12 @@ def new_method(
     return method.to(target)
 
 
-def _require_network_memory(settings: RunSettings, modalities: Sequence[Modality]) -> None:
-    """Raise InputError if the network does not fit into memory; counted on the meta device."""
+def require_fit(settings: RunSettings, modalities: Sequence[Modality]) -> None:
+    """Make a run's method without memory, on the meta device.
+
+    Raises:
+        InputError: the settings do not fit the modalities, or the network does not fit into memory.
+    """
     with torch.device("meta"):
         count = count_parameters(make_method(settings, modalities))
     # Weights, gradients and AdamW's two moments: four float32 numbers a parameter.

@@ -109,6 +109,7 @@ def generate(
     if (existing := _existing(target, settings, overwrite)) is not None:  # needs no lock to read
         return Generated(Path(path).expanduser(), reused=True, summary=existing["summary"])
     _require_replaceable(target)
+    require_image_memory(settings.images, settings.render)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.parent / f".{target.name}.lock", on_wait):
