@@ -1,7 +1,7 @@
 """Presets: a data set, the training on it, its augmentations and its goal, each named once.
 
 Everything that depends on the preset is a value here, so no code asks for a preset's name. The
-settings are plain values; `trifeature.data.dataset.preset` and
+settings are plain values; `trifeature.data.settings.preset` and
 `trifeature.comm.settings.run_preset` make settings objects of them. Nothing here imports torch.
 """
 
@@ -58,7 +58,7 @@ class Preset:
         name: As on the command line.
         canvas: Side of the images in pixels.
         augmentations: Its sets of transforms.
-        data: Fields of `trifeature.data.dataset.DatasetSettings` that are not at their default,
+        data: Fields of `trifeature.data.settings.DatasetSettings` that are not at their default,
             but for the canvas.
         run: Settings and options of CoMM that are not at their default, all named flat; views
             come from `augmentations`.
@@ -149,6 +149,7 @@ QUICK: Final = Preset(
 """Small enough for two CPU cores; chosen on validation pairs only."""
 
 PRESETS: Final = {one.name: one for one in (PAPER, FAST, QUICK)}
+"""Every preset by name."""
 
 
 def get_preset(name: str) -> Preset:

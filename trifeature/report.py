@@ -145,7 +145,7 @@ def estimate_rows(estimate: Estimate, **labels: str) -> list[dict[str, Any]]:
     """One row per atom of an estimate from samples.
 
     Args:
-        estimate: Made by `trifeature.pid.estimate`.
+        estimate: Made by `trifeature.pid.samples.estimate`.
         labels: Further columns, the same in every row.
 
     Returns:

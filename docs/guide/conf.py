@@ -37,8 +37,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     # Names of other packages and words in backticks; a name of ours must be found.
     (r"py:.*", r"(?!trifeature\.).*"),
+    # Options of commands are annotated for Typer.
+    (r"py:class", r"trifeature\.cli\..*Annotated.*"),
     # Type variables are no objects of the API.
-    (r"py:class", r"trifeature\.(\w+\.)*[PRT]"),
+    (r"py:class", r"trifeature\.(\w+\.)*[FPRT]"),
 ]
 
 # Pages are Markdown, docstrings are Google's style; in them `x` is a name or, failing that, code.

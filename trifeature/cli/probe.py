@@ -110,8 +110,8 @@ def train(
 ) -> None:
     """Train one method on a data set's training pairs and probe it.
 
-    Several processes train one network together: `torchrun --standalone --nproc-per-node 2
-    .venv/bin/comm-probe train …`. The result differs by rounding only.
+    Several processes train one network together: torchrun --standalone
+    --nproc-per-node 2 .venv/bin/comm-probe train …. The result differs by rounding only.
     """
     from trifeature.cli.runs import (
         check_losses,

@@ -122,7 +122,7 @@ def complexity(
 
     Args:
         settings: Method and network.
-        modalities: Modalities of the items, see `trifeature.samples.Samples.modalities`.
+        modalities: Modalities of the items, see `trifeature.samples.Samples`.
         batch: N, samples in the forward pass.
         repetitions: Number of timed passes, after `WARM_UP` untimed ones.
         device: Device of the passes.

@@ -40,7 +40,7 @@ class PlainConstants:
 
 
 def escape_bars(*event: Any) -> None:
-    """Show |P| as it is: between bars reStructuredText would look for a substitution.
+    """Show |P| and *shape as they are: reStructuredText takes bars and asterisks for markup.
 
     Args:
         event: As for `PlainConstants`.
@@ -49,7 +49,7 @@ def escape_bars(*event: Any) -> None:
     for place, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):
             parts = re.split(r"(`[^`]*`)", line)
-            lines[place] = "".join(p if p.startswith("`") else p.replace("|", r"\|") for p in parts)
+            lines[place] = "".join(p if p.startswith("`") else p.replace("|", r"\|").replace("*shape", r"\*shape") for p in parts)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
