@@ -1,4 +1,4 @@
-"""Data sets on disk as torchvision `VisionDataset`s.
+"""Data sets on disk as classes of torchvision, see `VisionDataset`.
 
 `trifeature.data.storage.load` is faster for training: it returns all images as one uint8 tensor.
 """

@@ -42,7 +42,7 @@ def default_jobs(device: torch.device, plans: int) -> int:
 
 @dataclass(frozen=True)
 class Pool:
-    """The executor of several runs at a time, see executor of `trifeature.experiments.execute`.
+    """The executor of several runs at a time, see `trifeature.experiments.execute`.
 
     Attributes:
         jobs: Runs at a time; see `default_jobs`.

@@ -115,7 +115,7 @@ def make_request(
 
 @dataclass(frozen=True)
 class RayExecutor:
-    """The executor on an existing cluster, see executor of `trifeature.experiments.execute`.
+    """The executor on an existing cluster, see `trifeature.experiments.execute`.
 
     Without a time budget Ray is given all runs at once, so that nodes that join are used. With one
     it is given only as many as the cluster can hold, the next as each ends; and a run that Ray
