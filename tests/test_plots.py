@@ -19,6 +19,7 @@ from PIL import Image
 from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
 from trifeature.data.dataset import Dataset, build, preset
 from trifeature.data.pairs import PairRule
+from trifeature.errors import InputError
 from trifeature.plots import (
     CURVE_COLORS,
     Bar,
@@ -474,3 +475,27 @@ def test_a_label_that_looks_like_a_broken_formula_is_plain_text(label: str, tmp_
     bars = interaction_bars([replace(bar("A"), label=label)], CHANCE, label)
     save(bars, tmp_path / "bars.png")
     assert label in legend(figure)
+
+
+def test_a_picture_that_is_there_stays_until_the_new_one_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure = interaction_curves({"R": [], "U": [], "S": []}, {"R": 0.2, "U": 0.2, "S": 0.5})
+    save(figure, tmp_path / "a.png")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert before.keys() == {"a.png", "a.svg"}
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        save(figure, tmp_path / "a.png")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_is_no_file_for_a_picture(tmp_path: Path) -> None:
+    figure = interaction_curves({"R": [], "U": [], "S": []}, {"R": 0.2, "U": 0.2, "S": 0.5})
+    with pytest.raises(InputError, match="is a folder: name a file in it"):
+        save(figure, tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.dataset import PAIR_SETS, SPLIT_OF, Dataset, PairSet
 from trifeature.data.render import render
 from trifeature.errors import InputError
+from trifeature.files import write_atomically
 from trifeature.pid import ATOM_NAMES, Atoms
 from trifeature.report import Summary
 
@@ -67,16 +69,43 @@ class Curve:
 
 
 def save(figure: Figure, path: Path, *, svg: bool = True) -> list[Path]:
-    """Write a figure as PNG, and as SVG beside it; returns the paths."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = [path.with_suffix(suffix) for suffix in ((".png", ".svg") if svg else (".png",))]
+    """Write a figure as PNG, and as SVG beside it; returns the paths.
+
+    A file that is there is replaced when the new one is whole.
+
+    Raises:
+        InputError: `path` is a folder.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name a file in it, as in {path / 'figure.png'}")
     from matplotlib import rc_context  # noqa: PLC0415 - see `_drawing`
 
+    written = [path.with_suffix(suffix) for suffix in ((".png", ".svg") if svg else (".png",))]
     with rc_context(STYLE | _PLAIN_TEXT):
         for file in written:
             plain = {"Software": None} if file.suffix == ".png" else {"Date": None}
-            figure.savefig(file, metadata=plain)
+            write_figure(figure, file, metadata=plain)
     return written
+
+
+def write_figure(figure: Figure, file: Path, **options: Any) -> None:
+    """Write a figure in the format of the file's suffix; a file that is there stays until then.
+
+    Args:
+        figure: The figure.
+        file: Where to write.
+        options: See `matplotlib.figure.Figure.savefig`.
+
+    Raises:
+        InputError: `file` is a folder.
+        ValueError: Matplotlib cannot write this format.
+    """
+    if file.is_dir():
+        raise InputError(f"{file} is a folder: name a file in it, as in {file / 'figure.png'}")
+    content = io.BytesIO()
+    figure.savefig(content, format=file.suffix[1:].lower() or "png", **options)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, content.getvalue())
 
 
 @contextmanager

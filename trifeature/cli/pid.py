@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -254,10 +253,6 @@ def _cell(value: Any, digits: int | None) -> str:
 def _draw(panels: Mapping[str, Sequence[Atoms]], path: Path | None) -> None:
     if path is None:
         return
-    from trifeature.files import write_atomically
-    from trifeature.plots import atom_bars
+    from trifeature.plots import atom_bars, write_figure
 
-    content = io.BytesIO()
-    atom_bars(panels).savefig(content, format=path.suffix[1:].lower(), dpi=150)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, content.getvalue())
+    write_figure(atom_bars(panels), path, dpi=150)
