@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from trifeature.errors import InputError, check_name
 
 T = TypeVar("T")
+
+UNKNOWN: Final = 2**63 - 1
+"""Memory where nothing says how much there is: the allocation itself will tell."""
 
 
 def require_whole(name: str, value: Any, low: int, high: int | None = None) -> int:
@@ -185,7 +188,11 @@ def _as_tuple(value: Any) -> Any:
 
 
 def available_memory() -> int:
-    """Bytes that this machine can still allocate."""
+    """Bytes that this process can still allocate; a container's limit counts."""
+    return min(_free_on_machine(), _free_in_container())
+
+
+def _free_on_machine() -> int:
     information = Path("/proc/meminfo")
     if information.exists():
         for line in information.read_text(encoding="utf-8").splitlines():
@@ -193,25 +200,42 @@ def available_memory() -> int:
                 return int(line.split()[1]) * 1024
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 2**63 - 1  # unknown: the allocation itself will tell
+    return UNKNOWN
 
 
-def require_memory(what: str, needed: float, advice: str) -> None:
+def _free_in_container(folder: Path = Path("/sys/fs/cgroup")) -> int:
+    """The limit of the control group without what its processes hold; caches can be freed."""
+    try:
+        limit = int((folder / "memory.max").read_text(encoding="utf-8"))
+        lines = (folder / "memory.stat").read_text(encoding="utf-8").splitlines()
+        return max(0, limit - sum(int(line.split()[1]) for line in lines if line[:5] == "anon "))
+    except (OSError, ValueError):  # no such group, or "max": no limit
+        return UNKNOWN
+
+
+def require_memory(
+    what: str, needed: float, advice: str, *, count: int = 0, each: float = 1.0
+) -> None:
     """Refuse what does not fit into memory before any of it is allocated.
 
     Args:
         what: What needs the memory, in words.
         needed: Bytes, at the least.
-        advice: What would need less.
+        advice: What would need less; used where no count of things fits.
+        count: How many things are asked for.
+        each: Bytes that each of them needs.
 
     Raises:
-        InputError: it does not fit; the message says how much there is.
+        InputError: it does not fit; the message says how much memory there is, and what fits.
     """
     free = available_memory()
-    if needed > free:
-        raise InputError(
-            f"{what} needs at least {_gib(needed)}, and {_gib(free)} of memory are free: {advice}"
-        )
+    if needed <= free:
+        return
+    fitting = count + math.floor((free - needed) / each) if count else 0
+    raise InputError(
+        f"{what} needs at least {_gib(needed)}, and {_gib(free)} of memory are free: "
+        + (f"at most {fitting:,} fit" if fitting > 0 else advice)
+    )
 
 
 def _gib(size: float) -> str:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from trifeature.data.render import RenderSettings
+from trifeature.errors import InputError
 from trifeature.extra.bench import rendering
 from trifeature.extra.bench.rendering import PUBLISHED_MS, REPEATS, bench_rendering
 from trifeature.threads import one_thread
@@ -70,3 +71,8 @@ def test_timing_on_one_thread_gives_the_others_back() -> None:
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_more_images_than_fit_are_refused_before_anything_is_made() -> None:
+    with pytest.raises(InputError, match=r"rendering 1,000,000,000 images .*: at most [\d,]+ fit"):
+        bench_rendering(RenderSettings(), 10**9, torch.device("cpu"))

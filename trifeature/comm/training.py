@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trifeature.checks import require_memory
+from trifeature.checks import available_memory, require_memory
 from trifeature.comm.methods import Method, make_method
 from trifeature.comm.methods.base import Objective
 from trifeature.comm.networks import count_parameters, decayed
@@ -268,7 +268,8 @@ def train(
     batch = min(P, settings.batch_size)
     items = sum(math.prod(m.shape) for m in samples.modalities)
     # Two views of every item, four bytes a number, without activations.
-    require_memory(f"a batch of {batch:,} samples", 8 * batch * items, "a smaller batch size")
+    what, each = f"a batch of {batch:,} samples", 8 * items
+    require_memory(what, batch * each, "smaller items", count=batch, each=each)
     method = new_method(settings, samples, target)
     backend.prepare(method)
     state = TrainingState(Learner.of(method, settings, target))
@@ -438,11 +439,20 @@ def require_fit(settings: RunSettings, modalities: Sequence[Modality]) -> None:
     Raises:
         InputError: the settings do not fit the modalities, or the network does not fit into memory.
     """
-    with torch.device("meta"):
-        count = count_parameters(make_method(settings, modalities))
-    # Weights, gradients and AdamW's two moments: four float32 numbers a parameter.
-    what = f"a network of {count:,} parameters with its optimizer"
-    require_memory(what, 16 * count, "a smaller width")
+
+    def size(width: int | None = None) -> int:
+        """Bytes of weights, gradients and AdamW's two moments, float32 each."""
+        changed = settings if width is None else settings.change(width=width)
+        with torch.device("meta"):
+            return 16 * count_parameters(make_method(changed, modalities))
+
+    needed, advice = size(), "a smaller encoder"
+    if needed > (free := available_memory()) and settings.option("width"):
+        widths = (2**power for power in range(16, 3, -1))
+        largest = next((width for width in widths if size(width) <= free), 0)
+        advice = f"a width of {largest:,} fits" if largest else advice
+    what = f"a network of {needed // 16:,} parameters with its optimizer"
+    require_memory(what, needed, advice)
 
 
 def load_run(folder: Path | str, data: HasSamples, device: torch.device | str = "cpu") -> Method:

@@ -182,11 +182,10 @@ def require_image_memory(count: int, settings: RenderSettings) -> None:
     Raises:
         InputError: see `trifeature.checks.require_memory`.
     """
-    canvas = settings.canvas
+    canvas, each = settings.canvas, 3 * settings.canvas**2
     chunk = min(count, CHUNK["cpu"]) * (canvas * settings.oversample) ** 2
-    needed = 3 * count * canvas**2 + 6 * 4 * chunk
     what = f"rendering {count:,} images of {canvas} px"
-    require_memory(what, needed, "fewer images, or a smaller canvas")
+    require_memory(what, count * each + 6 * 4 * chunk, "a smaller canvas", count=count, each=each)
 
 
 def _check_attributes(attributes: npt.ArrayLike) -> IntArray:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from trifeature.data.render import RenderSettings, render
+from trifeature.data.render import RenderSettings, render, require_image_memory
 from trifeature.extra.bench.timing import repeated_ms
 from trifeature.provenance import provenance
 from trifeature.threads import one_thread
@@ -32,6 +32,7 @@ def bench_rendering(settings: RenderSettings, images: int, device: torch.device)
         images: Number of images in each repetition.
         device: Device to render on.
     """
+    require_image_memory(images, settings)
     attributes = np.random.default_rng(0).integers(0, 10, (images, 3))
     clock = time.process_time if device.type == "cpu" else time.perf_counter
 

@@ -1,0 +1,37 @@
+"""Memory that is free, and what is said where it does not suffice."""
+
+from pathlib import Path
+
+import pytest
+
+from trifeature import checks
+from trifeature.checks import available_memory, require_memory
+from trifeature.errors import InputError
+
+
+def test_some_memory_is_free() -> None:
+    assert 2**20 < available_memory() < 2**50
+
+
+def test_the_limit_of_a_container_counts_without_its_caches(tmp_path: Path) -> None:
+    assert checks._free_in_container(tmp_path) == checks.UNKNOWN
+    (tmp_path / "memory.stat").write_text("anon 300\nfile 5000\nanon_thp 7\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert checks._free_in_container(tmp_path) == checks.UNKNOWN
+    (tmp_path / "memory.max").write_text("1000\n")
+    assert checks._free_in_container(tmp_path) == 700
+    (tmp_path / "memory.max").write_text("100\n")
+    assert checks._free_in_container(tmp_path) == 0
+
+
+def test_what_would_fit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "available_memory", lambda: 2**30)
+    require_memory("a table", 2**30, "less")
+    with pytest.raises(InputError, match=r"^a table needs at least 2.0 GiB, and 1.0 GiB of memory"):
+        require_memory("a table", 2**31, "less")
+    # A thousand things of a mebibyte, and as much again that does not depend on their number.
+    needed = 1_000 * 2**20 + 2**29
+    with pytest.raises(InputError, match=r"free: at most 512 fit$"):
+        require_memory("things", needed, "smaller ones", count=1_000, each=2**20)
+    with pytest.raises(InputError, match=r"free: smaller ones$"):
+        require_memory("things", 2**40, "smaller ones", count=10, each=2**30)
