@@ -19,7 +19,8 @@ __version__ = "0.1.0"
 _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "errors": ("InputError",),
     "samples": ("Samples", "Task"),
-    "plugins": ("load_plugin",),
+    "plugins": ("load_entry_points", "load_plugin"),
+    "views": ("register_views",),
     "modality": ("Modality", "Kind", "register_kind"),
     "data.settings": ("DatasetSettings", "preset"),
     "data.dataset": ("Dataset", "build", "with_pairs"),
@@ -35,6 +36,8 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "experiments.catalog": ("register_experiment",),
     "experiments.probing": ("probe_run",),
     "experiments.reproduction": ("draw_figure", "reproduce"),
+    "extra.complexity": ("complexity",),
+    "extra.finetuning": ("FineTuning", "finetune"),
     "pid": ("atoms_of_columns", "broja", "dual_atoms", "estimate", "register_measure"),
 }
 """The public names by the module that each is defined in."""
@@ -69,6 +72,9 @@ if TYPE_CHECKING:
     from trifeature.experiments.probing import probe_run as probe_run
     from trifeature.experiments.reproduction import draw_figure as draw_figure
     from trifeature.experiments.reproduction import reproduce as reproduce
+    from trifeature.extra.complexity import complexity as complexity
+    from trifeature.extra.finetuning import FineTuning as FineTuning
+    from trifeature.extra.finetuning import finetune as finetune
     from trifeature.modality import Kind as Kind
     from trifeature.modality import Modality as Modality
     from trifeature.modality import register_kind as register_kind
@@ -77,6 +83,7 @@ if TYPE_CHECKING:
     from trifeature.pid import dual_atoms as dual_atoms
     from trifeature.pid import estimate as estimate
     from trifeature.pid import register_measure as register_measure
+    from trifeature.plugins import load_entry_points as load_entry_points
     from trifeature.plugins import load_plugin as load_plugin
     from trifeature.probes.classifiers import register_classifier as register_classifier
     from trifeature.probes.logistic import LogisticProbe as LogisticProbe
@@ -84,6 +91,7 @@ if TYPE_CHECKING:
     from trifeature.probes.protocol import probe_features as probe_features
     from trifeature.samples import Samples as Samples
     from trifeature.samples import Task as Task
+    from trifeature.views import register_views as register_views
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -39,6 +40,7 @@ from trifeature.files import append_row, read_json, read_rows
 from trifeature.modality import Modality
 from trifeature.presets import PRESETS, QUICK
 from trifeature.probes import protocol
+from trifeature.probes.classifiers import CLASSIFIERS
 from trifeature.samples import Batch
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT
 
@@ -495,6 +497,25 @@ def test_probe_stands_a_run_beside_both_its_controls_and_each_image_alone(there:
         for column in ("R", "U1", "U2", "S", "S_auc", "S_balanced"):
             assert found[name][column] == pytest.approx(rows[place][column])
         assert {"image1", "image2"} <= found[name].keys()
+
+
+def test_probe_takes_a_classifier_that_a_plugin_registers(
+    there: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Constant:
+        """Always says the same."""
+
+        def fit(self, features: Any, labels: Any) -> None:
+            del features
+            self.classes_ = np.unique(labels)
+
+        def predict_proba(self, features: Any) -> Any:
+            return np.eye(len(self.classes_))[np.zeros(len(features), int)]
+
+    monkeypatch.setitem(CLASSIFIERS, "constant", Constant)
+    said = there("probe", str(folder_of("biased")), "--classifier", "constant", "--json")
+    assert said.code == 0
+    assert json.loads(said.out)["trained"]["R"] == pytest.approx(1 / 5)
 
 
 def test_probe_without_a_control_says_how_to_get_it(there: Command) -> None:

@@ -184,9 +184,9 @@ def say(text: str) -> None:
 
 
 def echo(text: str) -> None:
-    """Text for programs and files on standard output, exactly as it is."""
+    """Text on standard output as it is laid out; control characters are spelled out."""
     with naming_output():
-        typer.echo(text)
+        typer.echo(printable(text))
 
 
 def warn(text: str, style: str | None = None) -> None:

@@ -87,8 +87,10 @@ class Program(_Parsing, TyperGroup):
     ) -> int:
         try:
             return super().main(args, name, complete, False, expand_args, **extra) or 0
-        except SystemExit:  # how Typer answers a closed pipe
-            return CLOSED_PIPE
+        except SystemExit:
+            if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # how Typer answers a closed pipe
+                return CLOSED_PIPE
+            raise
         except USAGE_ERRORS as problem:
             return _answer_usage_error(problem)
 

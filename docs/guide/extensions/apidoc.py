@@ -49,7 +49,10 @@ def escape_bars(*event: Any) -> None:
     for place, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):
             parts = re.split(r"(`[^`]*`)", line)
-            lines[place] = "".join(p if p.startswith("`") else p.replace("|", r"\|").replace("*shape", r"\*shape") for p in parts)
+            lines[place] = "".join(
+                p if p.startswith("`") else p.replace("|", r"\|").replace("*shape", r"\*shape")
+                for p in parts
+            )
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
