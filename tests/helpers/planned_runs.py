@@ -39,7 +39,7 @@ def row_of(plan: Plan, seconds: float = SECONDS - 1, probe_seconds: float = 1.0)
     }
 
 
-NOT_MEASURED = ("seconds", "probe_seconds")
+NOT_MEASURED = ("seconds", "probe_seconds", "training")
 
 
 def measured(path: Path) -> dict[tuple[str, int], Row]:
