@@ -69,8 +69,14 @@ def require_number(
     >>> require_number("warmup", 0.5, 0, below=1)
     0.5
     """
+    if low is not None and high is not None:
+        words = f"from {low:g} to {high:g}"
+    else:
+        limits = {"at least": low, "above": above, "at most": high, "below": below}
+        given = [f"{word} {limit:g}" for word, limit in limits.items() if limit is not None]
+        words = " and ".join(given)
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise InputError(f"{name} must be a number, not {value!r}")
+        raise InputError(f"{name} must be {words or 'a number'}, not {value!r}")
     number = float(value)
     right = (
         math.isfinite(number)
@@ -80,14 +86,40 @@ def require_number(
         and (below is None or number < below)
     )
     if not right:
-        if low is not None and high is not None:
-            words = f"from {low:g} to {high:g}"
-        else:
-            limits = {"at least": low, "above": above, "at most": high, "below": below}
-            given = [f"{word} {limit:g}" for word, limit in limits.items() if limit is not None]
-            words = " and ".join(given) or "finite"
-        raise InputError(f"{name} must be {words}{' ' + why if why else ''}, not {number:g}")
+        words = (words or "finite") + (f" {why}" if why else "")
+        raise InputError(f"{name} must be {words}, not {number:g}")
     return number
+
+
+def require_numbers(
+    name: str, values: Any, count: int, low: float, high: float
+) -> tuple[float, ...]:
+    """So many numbers from `low` to `high`, both included.
+
+    Raises:
+        InputError: the values are no tuple or list of this length, or one is out of range.
+
+    >>> require_numbers("std", [1, 2], 2, 0, 10)
+    (1.0, 2.0)
+    """
+    if not isinstance(values, tuple | list) or len(values) != count:
+        raise InputError(f"{name} must be a tuple of {count} numbers, not {values!r}")
+    return tuple(require_number(f"each number of {name}", value, low, high) for value in values)
+
+
+def require_interval(name: str, values: Any, low: float, high: float) -> tuple[float, float]:
+    """Least and largest value of an interval within [`low`, `high`].
+
+    Raises:
+        InputError: the values are not two numbers within the limits, or the first is the larger.
+
+    >>> require_interval("crop_scale", (0.5, 1), 0, 1)
+    (0.5, 1.0)
+    """
+    least, most = require_numbers(name, values, 2, low, high)
+    if least > most:
+        raise InputError(f"{name} must not fall: {least:g} is above {most:g}")
+    return least, most
 
 
 def require_flag(name: str, value: Any) -> bool:

@@ -60,7 +60,7 @@ def test_a_model_that_cannot_be_is_refused(change: dict[str, Any], words: str) -
         ({"epochs": 1.5}, "epochs must be a whole number from 0 to 1000000, not 1.5"),
         ({"seed": -3}, "seed must be a whole number from 0 to 9223372036854775807, not -3"),
         ({"learning_rate": 0}, "learning_rate must be above 0, not 0"),
-        ({"learning_rate": "fast"}, "learning_rate must be a number, not 'fast'"),
+        ({"learning_rate": "fast"}, "learning_rate must be above 0, not 'fast'"),
         ({"weight_decay": -0.1}, "weight_decay must be at least 0, not -0.1"),
         ({"learning_rate": math.inf}, "learning_rate must be above 0, not inf"),
         ({"batch_size": 1}, "batch_size must be"),
@@ -119,12 +119,18 @@ def test_settings_from_before_methods_had_options_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"speed": 3}, {"options": {"speed": 3}}, {"model": 3}, {"views": 3}, {"views": [3]}],
-    ids=str,
+    ("change", "message"),
+    [
+        ({"speed": 3}, "unknown setting of the run 'speed': did you mean 'seed'"),
+        ({"options": {"speed": 3}}, "unknown setting of the options of comm 'speed'"),
+        ({"options": 3}, "the options of comm must be a JSON object, not 3"),
+        ({"model": 3}, "model must be a JSON object, not 3"),
+        ({"views": 3}, "views must be a list, not 3"),
+        ({"views": [3]}, "views must be a JSON object of settings, not 3"),
+    ],
 )
-def test_settings_of_another_form_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+def test_settings_of_another_form_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         RunSettings.from_json(RunSettings().to_json() | change)
 
 

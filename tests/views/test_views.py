@@ -316,7 +316,7 @@ def test_a_view_set_refuses_unknown_settings() -> None:
         ({"crop_scale": (0.5, 1.5)}, "each number of crop_scale must be from 0 to 1, not 1.5"),
         ({"crop_scale": (0.5, 0.2)}, "crop_scale must not fall: 0.5 is above 0.2"),
         ({"crop_scale": 0.5}, "crop_scale must be a tuple of 2 numbers, not 0.5"),
-        ({"crop_ratio": (0.0, 1.0)}, "each number of crop_ratio must be from 0.01 to 100, not 0.0"),
+        ({"crop_ratio": (0.0, 1.0)}, "each number of crop_ratio must be from 0.01 to 100, not 0"),
         ({"brightness": -0.1}, "brightness must be from 0 to 100, not -0.1"),
         ({"contrast": float("nan")}, "contrast must be from 0 to 100, not nan"),
         ({"saturation": "0.4"}, "saturation must be from 0 to 100, not '0.4'"),

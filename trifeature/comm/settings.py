@@ -17,6 +17,7 @@ from trifeature.checks import (
     require_number,
     require_text,
     require_whole,
+    settings_from,
 )
 from trifeature.errors import InputError, check_name
 from trifeature.presets import get_preset
@@ -298,29 +299,27 @@ class RunSettings:
         Raises:
             InputError: a key is unknown or of the wrong kind.
         """
-        try:
-            if not isinstance(content, Mapping):
-                raise TypeError(f"they must be a JSON object, not {content!r}")
-            given = dict(content)
-            method = check_name("method", given.get("method", "comm"), OPTIONS)
-            kind = OPTIONS[method]
-            options = dict(given.pop("options", {}))
-            if "model" in given:
-                flat = {**given.pop("model"), "loss": given.pop("loss", "L_CoMM")}
-                given["encoder"] = flat.pop("encoder", "alexnet")
-                names = {f.name for f in fields(kind)}
-                options = {name: value for name, value in flat.items() if name in names}
-            for name in options:
-                check_name(f"option of {method}", name, [f.name for f in fields(kind)])
-            for name in given:
-                check_name("setting", name, [f.name for f in fields(cls)])
-            if "views" in given:
-                given["views"] = tuple(views_from_json(one) for one in given["views"])
-            if "light" in given:
-                given["light"] = views_from_json(given["light"])
-            return cls(**given, options=kind(**options))
-        except (AttributeError, KeyError, TypeError, ValueError) as problem:
-            raise InputError(f"the run's settings cannot be read: {problem}") from None
+        if not isinstance(content, Mapping):
+            raise InputError(f"the settings of a run must be a JSON object, not {content!r}")
+        given = dict(content)
+        method = check_name("method", given.get("method", "comm"), OPTIONS)
+        kind = OPTIONS[method]
+        if "model" in given:
+            model = given.pop("model")
+            if not isinstance(model, Mapping):
+                raise InputError(f"model must be a JSON object, not {model!r}")
+            flat = {**model, "loss": given.pop("loss", "L_CoMM")}
+            given["encoder"] = flat.pop("encoder", "alexnet")
+            names = {f.name for f in fields(kind)}
+            given["options"] = {name: value for name, value in flat.items() if name in names}
+        options = settings_from(kind, given.get("options", {}), f"the options of {method}")
+        if "views" in given:
+            if not isinstance(given["views"], list | tuple):
+                raise InputError(f"views must be a list, not {given['views']!r}")
+            given["views"] = tuple(views_from_json(one) for one in given["views"])
+        if "light" in given:
+            given["light"] = views_from_json(given["light"])
+        return settings_from(cls, {**given, "options": options}, "the run")
 
 
 # --------------------------------------------------------------------------- presets

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from trifeature.checks import settings_from
+from trifeature.checks import require_interval, require_number, require_numbers, settings_from
 from trifeature.errors import InputError
 from trifeature.views import register_views
 
@@ -74,21 +74,28 @@ class ViewSet:
     std: tuple[float, ...] | None = IMAGENET_STD
 
     def __post_init__(self) -> None:
-        if self.crop_scale is not None:
-            _check_interval("crop_scale", self.crop_scale, 0, 1)
-        _check_interval("crop_ratio", self.crop_ratio, 0.01, 100)
-        _check_interval("blur_sigma", self.blur_sigma, 0.01, 1000)
+        channels = len(self.mean) if isinstance(self.mean, tuple | list) and self.mean else 3
+        for name, low, high in (
+            ("crop_scale", 0, 1),
+            ("crop_ratio", 0.01, 100),
+            ("blur_sigma", 0.01, 1000),
+        ):
+            self._set(name, require_interval, low, high)
         for name in ("brightness", "contrast", "saturation"):
-            _check_number(name, getattr(self, name), 0, 100)
-        _check_number("hue", self.hue, 0, 0.5)
+            self._set(name, require_number, 0, 100)
+        self._set("hue", require_number, 0, 0.5)
         for name in ("jitter", "grayscale", "blur", "flip"):
-            _check_number(f"{name}_probability", getattr(self, f"{name}_probability"), 0, 1)
+            self._set(f"{name}_probability", require_number, 0, 1)
         if (self.mean is None) != (self.std is None):
             raise InputError("mean and std go together: give both, or None for both")
-        if self.mean is not None:
-            channels = len(self.mean) if isinstance(self.mean, tuple) and self.mean else 3
-            _check_tuple("mean", self.mean, channels, -100, 100)
-            _check_tuple("std", self.std, channels, 0.001, 1000)
+        self._set("mean", require_numbers, channels, -100, 100)
+        self._set("std", require_numbers, channels, 0.001, 1000)
+
+    def _set(self, name: str, check: Callable[..., Any], *limits: float) -> None:
+        """Replace a setting by its validated value; None stays where a setting may be None."""
+        value = getattr(self, name)
+        if value is not None or name not in ("crop_scale", "mean", "std"):
+            object.__setattr__(self, name, check(name, value, *limits))
 
     def draw(
         self,
@@ -132,25 +139,6 @@ class ViewSet:
         (0.2, 1.0)
         """
         return settings_from(cls, content, "a view set")
-
-
-def _check_number(name: str, value: object, least: float, most: float) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not least <= value <= most:  # type: ignore[operator]  # NaN fails too
-        raise InputError(f"{name} must be from {least:g} to {most:g}, not {value!r}")
-
-
-def _check_tuple(name: str, values: object, count: int, least: float, most: float) -> None:
-    if not isinstance(values, tuple) or len(values) != count:
-        raise InputError(f"{name} must be a tuple of {count} numbers, not {values!r}")
-    for value in values:
-        _check_number(f"each number of {name}", value, least, most)
-
-
-def _check_interval(name: str, interval: tuple[float, float], least: float, most: float) -> None:
-    _check_tuple(name, interval, 2, least, most)
-    if interval[0] > interval[1]:
-        raise InputError(f"{name} must not fall: {interval[0]:g} is above {interval[1]:g}")
 
 
 register_views(ViewSet)

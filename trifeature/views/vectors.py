@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from trifeature.checks import require_number, require_whole, settings_from
+from trifeature.checks import require_interval, require_number, require_whole, settings_from
 from trifeature.errors import InputError
 from trifeature.views import register_views
 
@@ -44,12 +44,7 @@ class VectorViews:
     drop_probability: float = 0.5
 
     def __post_init__(self) -> None:
-        if not isinstance(self.drop, tuple | list) or len(self.drop) != 2:
-            raise InputError(f"drop must be two numbers, least and largest, not {self.drop!r}")
-        low, high = (require_number("each number of drop", x, 0, 1) for x in self.drop)
-        if low > high:
-            raise InputError(f"drop must not fall: {low:g} is above {high:g}")
-        object.__setattr__(self, "drop", (low, high))
+        object.__setattr__(self, "drop", require_interval("drop", self.drop, 0, 1))
         object.__setattr__(self, "noise", require_number("noise", self.noise, 0))
         for name in ("noise_probability", "drop_probability"):
             object.__setattr__(self, name, require_number(name, getattr(self, name), 0, 1))
