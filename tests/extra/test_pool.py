@@ -1,18 +1,23 @@
 """Runs in worker processes: the same rows, and what a failure or a dead worker leaves."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from planned_runs import deadly_backend, make, measured, row_of
 
+from trifeature import plugins
+from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.run_folder import TrainingError
+from trifeature.comm.settings import ENCODER_NAMES
 from trifeature.errors import InputError
 from trifeature.experiments.execute import Queue, Runner, execute
 from trifeature.extra import pool
 from trifeature.extra.pool import Pool, default_jobs
 from trifeature.files import append_row, read_rows
+from trifeature.plugins import load_plugin
 
 
 @pytest.mark.parametrize(
@@ -46,6 +51,30 @@ def test_runs_side_by_side_measure_what_they_measure_one_by_one(
     ours, theirs = measured(alone), measured(together)
     assert set(theirs) == {(plan.key, 1) for plan in plans}
     assert ours == {place: row for place, row in theirs.items() if place in ours}
+
+
+@pytest.mark.processes
+def test_a_plugin_is_loaded_in_every_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "_loaded", {})
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    file = tmp_path / "plugin_encoder.py"
+    file.write_text(
+        "from torch import nn\n"
+        "from trifeature.comm.encoders import ENCODERS, register_encoder\n"
+        "register_encoder('plugged', ENCODERS['small'].make, 'image')\n"
+    )
+    try:
+        load_plugin(file)
+        plans = [make(0, encoder="plugged"), make(1, encoder="plugged")]
+        rows = tmp_path / "rows.jsonl"
+        execute(plans, runs=tmp_path, rows=rows, executor=Pool(2), keep_weights=False)
+        assert {row["encoder"] for row in read_rows(rows)} == {"plugged"}
+    finally:
+        ENCODERS.pop("plugged", None)
+        ENCODER_NAMES.remove("plugged")
+        sys.modules.pop("plugin_encoder", None)
 
 
 @pytest.mark.processes
