@@ -494,6 +494,15 @@ def test_a_picture_that_is_there_stays_until_the_new_one_is_whole(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_no_picture_is_written_into_a_data_set(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text("{}")
+    figure = interaction_curves({"R": [], "U": [], "S": []}, {"R": 0.2, "U": 0.2, "S": 0.5})
+    for place in (tmp_path / "a.png", tmp_path / "train" / "a.png"):
+        with pytest.raises(InputError, match=r"a\.png is in a data set: name another folder"):
+            save(figure, place)
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
+
+
 def test_a_folder_is_no_file_for_a_picture(tmp_path: Path) -> None:
     figure = interaction_curves({"R": [], "U": [], "S": []}, {"R": 0.2, "U": 0.2, "S": 0.5})
     with pytest.raises(InputError, match="is a folder: name a file in it"):

@@ -14,6 +14,7 @@ import numpy as np
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.dataset import PAIR_SETS, SPLIT_OF, Dataset, PairSet
 from trifeature.data.render import render
+from trifeature.data.storage import require_outside
 from trifeature.errors import InputError
 from trifeature.files import write_atomically
 from trifeature.pid import ATOM_NAMES, Atoms
@@ -74,7 +75,7 @@ def save(figure: Figure, path: Path, *, svg: bool = True) -> list[Path]:
     A file that is there is replaced when the new one is whole.
 
     Raises:
-        InputError: `path` is a folder.
+        InputError: `path` is a folder, or lies in a data set.
     """
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file in it, as in {path / 'figure.png'}")
@@ -97,11 +98,12 @@ def write_figure(figure: Figure, file: Path, **options: Any) -> None:
         options: See `matplotlib.figure.Figure.savefig`.
 
     Raises:
-        InputError: `file` is a folder.
+        InputError: `file` is a folder, or lies in a data set.
         ValueError: Matplotlib cannot write this format.
     """
     if file.is_dir():
         raise InputError(f"{file} is a folder: name a file in it, as in {file / 'figure.png'}")
+    require_outside(file)
     content = io.BytesIO()
     figure.savefig(content, format=file.suffix[1:].lower() or "png", **options)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -285,3 +285,11 @@ def test_metrics_without_an_epoch_name_line_and_key(folder: Path, data: Dataset)
     (folder / METRICS).write_text('{"loss": 1}\n')
     with pytest.raises(InputError, match=r"metrics\.jsonl, line 1 is damaged: it lacks 'epoch'"):
         train(data, RUN, folder)
+
+
+def test_no_run_is_made_in_a_data_set(data: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text("{}")
+    for place in (tmp_path, tmp_path / "runs" / "one"):
+        with pytest.raises(InputError, match="is in a data set: name another folder"):
+            train(data, RUN, place)
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.tensor_files import read_tensors, write_tensors
 from trifeature.data.settings import DatasetSettings
+from trifeature.data.storage import require_outside
 from trifeature.errors import InputError
 from trifeature.errors import TrainingError as TrainingError  # noqa: PLC0414 - also found here
 from trifeature.files import (
@@ -160,6 +161,7 @@ class RunFolder:
 
     def _require_run_or_nothing(self) -> None:
         """Raise InputError unless the folder is a run, empty, or what a killed start left."""
+        require_outside(self.path)
         if (self.path / CONFIG).exists() or not self.path.exists():
             return
         remains = f".{CONFIG}.part-"

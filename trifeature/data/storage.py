@@ -374,6 +374,17 @@ def _examine(file: Path, entry: Mapping[str, Any]) -> tuple[bytes, str | None]:
     return content, "changed" if changed else None
 
 
+def require_outside(path: Path) -> None:
+    """Refuse to write something else into a data set, where it would not belong.
+
+    Raises:
+        InputError: `path` is, or lies in, the folder of a data set.
+    """
+    for folder in (path.absolute(), *path.absolute().parents):
+        if (folder / MANIFEST).is_file():
+            raise InputError(f"{path} is in a data set: name another folder")
+
+
 # --------------------------------------------------------------------------- reading
 
 
