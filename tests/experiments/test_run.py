@@ -29,7 +29,7 @@ from trifeature.data.dataset import Dataset, build, preset
 from trifeature.data.storage import generate
 from trifeature.errors import InputError
 from trifeature.experiments import run as runs
-from trifeature.experiments.plan import Plan, Row, control_of, make_plan, missing, rows_of
+from trifeature.experiments.plan import Plan, Row, control_of, make_plan, missing, record, rows_of
 from trifeature.experiments.run import carry_out
 from trifeature.files import read_rows, write_rows
 from trifeature.probes import protocol
@@ -289,6 +289,19 @@ def test_a_kill_while_starting_over_mixes_nothing(
         before = [read_rows(path) for path in folder.glob(f"previous-*/{PROBES}")]
         assert {row["training"] for rows in before for row in rows} == {old["training"]}
         assert len(list(folder.glob(f"previous-*/{WEIGHTS}"))) == 1
+
+
+def test_rows_are_recorded_once_whoever_records_them(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "rows.jsonl"
+    plan = make(0)
+    first = [row(plan, epoch, training="a", R=0.5) for epoch in (0, 3)]
+    record(file, first)
+    record(file, first)  # as a second process does that waited for the run
+    record(file, [*first, row(plan, 1, training="a", R=0.5)])
+    assert [one["epoch"] for one in read_rows(file)] == [0, 3, 1]
+    record(file, [row(plan, 3, training="b", R=0.6)])
+    assert [one["R"] for one in rows_of(plan, read_rows(file))] == [0.6]
+    assert [path.name for path in file.parent.iterdir()] == ["rows.jsonl"]  # no lock is left
 
 
 def test_rows_of_two_trainings_are_never_one_result() -> None:

@@ -104,6 +104,10 @@ def train(
     ] = True,
     probe_at: ProbeAtOption = None,
     probing: ProbingOption = "ours",
+    keep_epoch_weights: Annotated[
+        bool,
+        typer.Option("--keep-epoch-weights", help="Keep the weights of every probed epoch."),
+    ] = False,
     out: OutOption = RUNS,
     device: DeviceOption = None,
     **changes: Any,
@@ -142,7 +146,14 @@ def train(
     with process_group():
         source, dataset = open_data(data, preset_name, biased=biased, seed=run.seed)
         plan = Plan(preset_name, dataset.settings, run, at, kind)
-        rows, _ = run_plans([plan], out, source=source, device=device, execution=execution)
+        rows, _ = run_plans(
+            [plan],
+            out,
+            source=source,
+            device=device,
+            execution=execution,
+            keep_epoch_weights=keep_epoch_weights,
+        )
     probed = {f"epoch {row['epoch']}": [row] for row in rows if row["key"] == plan.key}
     print_groups(plan.describe(), probed, plan.data)
     say(f"run: {bold(out / plan.name)}")

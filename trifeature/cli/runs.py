@@ -81,6 +81,7 @@ def run_plans(
     executor: Executor | None = None,
     time_budget: float | None = None,
     keep_weights: bool = True,
+    keep_epoch_weights: bool = False,
     execution: str | None = None,
 ) -> tuple[list[Row], Outcome]:
     """Carry out plans with a progress bar each; returns all rows of the file."""
@@ -104,6 +105,7 @@ def run_plans(
             executor=executor or Pool(jobs),
             time_budget=time_budget,
             keep_weights=keep_weights,
+            keep_epoch_weights=keep_epoch_weights,
             backend=backend,
             process=Distributed(group),
             callback=callback,

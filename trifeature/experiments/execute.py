@@ -19,9 +19,8 @@ import torch
 from trifeature.comm.run_folder import RankZero, SingleProcess
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Backend, Progress
-from trifeature.experiments.plan import Plan, Row, missing, result_rows
+from trifeature.experiments.plan import Plan, Row, missing, record, result_rows
 from trifeature.experiments.run import carry_out
-from trifeature.files import append_row
 
 ROWS: Final = "rows.jsonl"
 """Name of the file of rows beside the folders of runs."""
@@ -69,6 +68,7 @@ class Runner:
         device: Where to train.
         keep_weights: See `trifeature.experiments.run.carry_out`.
         backend: Chooses how steps are taken.
+        keep_epoch_weights: See `trifeature.experiments.run.carry_out`.
     """
 
     runs: Path
@@ -76,6 +76,7 @@ class Runner:
     device: torch.device
     keep_weights: bool = True
     backend: BackendOf = plain_backend
+    keep_epoch_weights: bool = False
 
     def __call__(self, plan: Plan, tell: Tell | None = None) -> list[Row]:
         """Carry out a plan and return its rows."""
@@ -88,6 +89,7 @@ class Runner:
             report=tell,
             notice=tell,
             keep_weights=self.keep_weights,
+            keep_epoch_weights=self.keep_epoch_weights,
         )
 
 
@@ -170,6 +172,7 @@ def execute(
     executor: Executor | None = None,
     time_budget: float | None = None,
     keep_weights: bool = True,
+    keep_epoch_weights: bool = False,
     backend: BackendOf = plain_backend,
     callback: Callback | None = None,
     process: RankZero | None = None,
@@ -185,6 +188,7 @@ def execute(
         executor: Carries the plans out; `serial` by default.
         time_budget: Seconds. Nothing is started that is not expected to end within it.
         keep_weights: See `trifeature.experiments.run.carry_out`.
+        keep_epoch_weights: See `trifeature.experiments.run.carry_out`.
         backend: Chooses how steps are taken.
         callback: Called with what happens to each plan.
         process: Decides which process reads and writes rows, where several train together.
@@ -195,12 +199,12 @@ def execute(
     """
     one = process or SingleProcess()
     queue = Queue(plans, one.on_rank_zero(result_rows, rows), time_budget)
-    runner = Runner(runs, source, torch.device(device), keep_weights, backend)
+    where = torch.device(device)
+    runner = Runner(runs, source, where, keep_weights, backend, keep_epoch_weights)
     ended = (executor or serial)(queue, runner, callback)
     try:
         for plan, new in ended:
-            for row in new:
-                one.on_rank_zero(append_row, rows, row)
+            one.on_rank_zero(record, rows, new)
             queue.finish(plan, new)
             if callback is not None:
                 callback(plan, new)

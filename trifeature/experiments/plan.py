@@ -19,7 +19,7 @@ from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
 from trifeature.experiments.rows import check_row
-from trifeature.files import read_json, read_rows
+from trifeature.files import append_row, locked, read_json, read_rows
 from trifeature.probes.names import Probing, read_protocol
 from trifeature.views import Views
 
@@ -251,6 +251,20 @@ def rows_of(plan: Plan, rows: Iterable[Row]) -> list[Row]:
     latest = own[-1].get("training") if own else None
     by_epoch = {row["epoch"]: row for row in own if row.get("training") == latest}
     return [by_epoch[epoch] for epoch in sorted(by_epoch)]
+
+
+def record(path: Path, rows: Sequence[Row]) -> None:
+    """Append rows that a file does not hold yet; two processes may do so with the same run."""
+
+    def name(row: Row) -> tuple[Any, ...]:
+        return row["key"], row["epoch"], row.get("training")
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.with_name(f".{path.name}.lock")):
+        known = {name(row) for row in read_rows(path, ["key", "epoch"])}
+        for row in rows:
+            if name(row) not in known:
+                append_row(path, row)
 
 
 def control_of(plan: Plan) -> Plan:
