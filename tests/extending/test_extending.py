@@ -142,7 +142,8 @@ def test_a_figure_is_planned_and_drawn_by_its_name(
     plugin: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:
     plugin("widths")
-    line = ["reproduce", "widths", "--dry-run", "--rows", str(tmp_path / "rows.jsonl")]
+    rows = str(tmp_path / "rows.jsonl")
+    line = ["reproduce", "widths", "--dry-run", "--verbose", "--rows", rows]
     said = CliRunner().invoke(comm_probe.app, line)
     assert said.exit_code == 0
     assert said.stdout.count("half width") == 6
