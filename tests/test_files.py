@@ -250,6 +250,9 @@ def test_what_a_kill_left_long_ago_is_tidied_by_the_next_writer(tmp_path: Path) 
 
 def test_a_row_that_lacks_a_key_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows").write_text('{"a": 1, "b": 2}\n{"a": 1}\n')
-    assert len(read_rows(tmp_path / "rows", ["a"])) == 2
+    assert len(read_rows(tmp_path / "rows", {"a": int})) == 2
+    assert len(read_rows(tmp_path / "rows", {"a": float})) == 2
     with pytest.raises(InputError, match="rows, line 2 is damaged: it lacks 'b'"):
-        read_rows(tmp_path / "rows", ["a", "b"])
+        read_rows(tmp_path / "rows", {"a": int, "b": int})
+    with pytest.raises(InputError, match="rows, line 1 is damaged: 'a' cannot be 1"):
+        read_rows(tmp_path / "rows", {"a": str})

@@ -173,12 +173,12 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def read_rows(path: Path, keys: Iterable[str] = ()) -> list[dict[str, Any]]:
+def read_rows(path: Path, keys: Mapping[str, type] | None = None) -> list[dict[str, Any]]:
     """The JSON lines of a file, none if it does not exist.
 
     Args:
         path: The file.
-        keys: What every row must have.
+        keys: What every row must have, and of which type; float stands for whole numbers too.
 
     A last line without its end was cut off by a kill and is left out. Infinity and NaN, which
     rows held before they were strict JSON, are read as None, as null is.
@@ -197,10 +197,18 @@ def read_rows(path: Path, keys: Iterable[str] = ()) -> list[dict[str, Any]]:
             raise InputError(f"{path}, line {number} is damaged: {problem}") from None
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {number} is damaged: it is not a JSON object")
-        if lacking := [key for key in keys if key not in row]:
-            raise InputError(f"{path}, line {number} is damaged: it lacks {lacking[0]!r}")
+        for key, kind in (keys or {}).items():
+            _require_key(row, key, kind, f"{path}, line {number}")
         rows.append(row)
     return rows
+
+
+def _require_key(row: Mapping[str, Any], key: str, kind: type, place: str) -> None:
+    if key not in row:
+        raise InputError(f"{place} is damaged: it lacks {key!r}")
+    kinds = (int, float) if kind is float else (kind,)
+    if not isinstance(row[key], kinds) or isinstance(row[key], bool):
+        raise InputError(f"{place} is damaged: {key!r} cannot be {row[key]!r}")
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

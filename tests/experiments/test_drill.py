@@ -1,16 +1,17 @@
-"""A hundred kills of a tiny run, a hundred flipped bits: nothing lost, nothing silent.
+"""A hundred kills of a tiny run, a hundred flipped bits, crafted files: nothing lost or silent.
 
 Each part prints its counts.
 """
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,7 @@ from trifeature.experiments.plan import Plan, Row
 from trifeature.experiments.run import carry_out
 from trifeature.files import read_rows
 
-pytestmark = pytest.mark.slow  # a minute and a half
+pytestmark = pytest.mark.slow  # two minutes
 
 KILLS = FLIPS = 100
 RUN = tiny_run(epochs=3)
@@ -174,3 +175,48 @@ def test_a_hundred_flipped_bits_are_never_silent(
         shutil.rmtree(folder)
     assert counts["refused"] > 0.9 * FLIPS
     say(f"{FLIPS} flipped bits in {name}: {dict(counts)}")
+
+
+# --------------------------------------------------------------------------- crafted files
+
+ODD: list[Any] = [None, True, 0, -1, 1.5, 10**30, "x", "", [], [1], {}, {"a": 1}, [[[]]], "$x_$"]
+CRAFTED = 80
+
+
+def crafted(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The content with each key removed or replaced by an odd value, down to the second level."""
+    for key, value in content.items():
+        yield {name: one for name, one in content.items() if name != key}
+        yield from ({**content, key: odd} for odd in ODD)
+        if isinstance(value, dict):
+            for odd in ODD:
+                yield from ({**content, key: {**value, inner: odd}} for inner in value)
+
+
+@pytest.mark.parametrize("name", [CONFIG, METRICS, PROBES])
+@pytest.mark.usefixtures("quick_probes")
+def test_crafted_files_are_read_or_refused_in_a_line(
+    name: str, data: Dataset, tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    whole, counts = tmp_path / "whole", Counter[str]()
+    carry_out(FIRST, whole)
+    text = (whole / name).read_text()
+    first, *rest = [text] if name == CONFIG else text.splitlines()
+    every = list(crafted(json.loads(first)))
+    chosen = np.random.default_rng(0).permutation(len(every))[:CRAFTED]
+    for number in chosen:
+        folder = Path(shutil.copytree(whole, tmp_path / str(number)))
+        (folder / name).write_text("\n".join([json.dumps(every[number]), *rest]) + "\n")
+        for kind in ("finished", "stopped"):
+            refusal = None
+            try:
+                carry_out(FIRST, folder)
+                load_run(folder, data)
+            except InputError as problem:
+                refusal = str(problem)
+            counts["read" if refusal is None else "refused"] += 1
+            assert "\n" not in (refusal or "")
+            if kind == "finished":
+                (folder / WEIGHTS).unlink(missing_ok=True)
+        shutil.rmtree(folder)
+    say(f"{len(chosen)} crafted {name}, each of a finished and of a stopped run: {dict(counts)}")

@@ -303,7 +303,7 @@ class RunFolder:
         """Remove metrics, probes and weights of epochs after `epoch`: they will be new."""
         for path in (self.path / METRICS, self.path / PROBES):
             if path.exists():
-                rows = read_rows(path, ["epoch"])
+                rows = read_rows(path, {"epoch": int})
                 write_rows(path, [row for row in rows if row["epoch"] <= epoch])
         for path in self.path.glob("weights-*.safetensors"):
             if path not in {self.weights_of(one) for one in range(1, epoch + 1)}:

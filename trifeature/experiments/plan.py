@@ -261,7 +261,7 @@ def record(path: Path, rows: Sequence[Row]) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}.lock")):
-        known = {name(row) for row in read_rows(path, ["key", "epoch"])}
+        known = {name(row) for row in read_rows(path, {"key": str, "epoch": int})}
         for row in rows:
             if name(row) not in known:
                 append_row(path, row)

@@ -114,7 +114,7 @@ class _Work:
     def probed(self) -> dict[int, Row]:
         """The rows of this training by epoch."""
         training = self.run.training
-        rows = read_rows(self.run.path / PROBES, ["epoch"])
+        rows = read_rows(self.run.path / PROBES, {"epoch": int})
         return {row["epoch"]: row for row in rows if row.get("training") == training}
 
     def must_train(self, say: Notice, *, keep_weights: bool) -> bool:
@@ -176,7 +176,7 @@ class _Work:
                     self.run.load_weights(method, None if last else epoch)
                 self.evaluate(method.eval(), epoch)
         probed, epochs = self.probed, self.plan.run.epochs
-        metrics = read_rows(self.run.path / METRICS, ["epoch", "seconds"])
+        metrics = read_rows(self.run.path / METRICS, {"epoch": int, "seconds": float})
         if epochs and not metrics:
             raise InputError(f"{self.run.path / METRICS} is missing or empty")
         seconds = metrics[-1]["seconds"] if epochs else 0.0
