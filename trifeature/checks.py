@@ -23,7 +23,7 @@ from trifeature.errors import InputError, check_name
 T = TypeVar("T")
 
 UNKNOWN: Final = 2**63 - 1
-"""Memory where nothing says how much there is: the allocation itself will tell."""
+"""Stands for the amount of memory where the system does not tell it."""
 
 
 def require_whole(name: str, value: Any, low: int, high: int | None = None) -> int:
@@ -236,7 +236,7 @@ def _free_on_machine() -> int:
 
 
 def _free_in_container(folder: Path = Path("/sys/fs/cgroup")) -> int:
-    """The limit of the control group without what its processes hold; caches can be freed."""
+    """Limit of the control group minus the anonymous memory of its processes."""
     try:
         limit = int((folder / "memory.max").read_text(encoding="utf-8"))
         lines = (folder / "memory.stat").read_text(encoding="utf-8").splitlines()

@@ -1,7 +1,7 @@
-"""Files that are never seen half-written, JSON and JSON lines, and locks between processes.
+"""Atomic writes, strict JSON and JSON lines, and locks between processes.
 
-JSON here is strict: it has no word for an infinite or an undefined number. In a row such a number
-is null, and what that means stands where the row is made.
+Strict JSON has no infinite and no undefined numbers. They are null in rows; in other files they
+are an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,16 +22,17 @@ from filelock import FileLock, Timeout
 from trifeature.errors import InputError
 
 PATIENCE: Final = 1.0
-"""Seconds to wait for another process before saying so."""
+"""Seconds to wait for a lock before `on_wait` is called."""
 
 STALE: Final = 3600.0
-"""Seconds after which a half-written file belongs to nobody."""
+"""Age in seconds from which a half-written file counts as left by a killed process."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file's content so that a reader finds the old or the new one, never a part.
+    """Replace a file: readers see the old content or the new one, never a part of it.
 
-    Content and name are on the disk when this returns: a power cut cannot leave an empty file.
+    The content is written to `.NAME.part-PID` and renamed. File and folder are flushed to the disk
+    (fsync), so a power cut cannot leave an empty file.
     """
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
     remove_leftovers(path.parent, path.name, older=STALE)
@@ -46,7 +47,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file's content, or a folder's entries, are on the disk, where the system can."""
+    """Flush a file's content or a folder's entries to the disk, where the system can."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -60,33 +61,34 @@ def _sync(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path, name: str = "*", older: float = 0.0) -> None:
-    """Remove what killed processes left half-written in a folder (see `write_atomically`).
+    """Remove half-written files that killed processes left in a folder, see `write_atomically`.
 
     Args:
         folder: The folder.
-        name: Of the file that they were writing, or a pattern.
-        older: Seconds since when a leftover must not have changed: nobody is writing it any more.
+        name: Name of the file that was being written; "*" for any.
+        older: Least age in seconds of a file that is removed.
     """
     escaped = name if name == "*" else glob.escape(name)
     for part in folder.glob(f".{escaped}.part-*"):
-        if part.is_file() and time.time() - part.stat().st_mtime >= older:
-            part.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another process may have just renamed it
+            if part.is_file() and time.time() - part.stat().st_mtime >= older:
+                part.unlink()
 
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Keep other processes out of a block by a lock file, which is gone afterwards.
+    """Hold a lock between processes inside the block; its file is removed afterwards.
 
     Args:
         path: The lock file; its folder must exist.
-        on_wait: Called once where another process holds the lock for longer than a second.
+        on_wait: Called once if another process holds the lock for longer than a second.
 
     Raises:
         OSError: the folder cannot be written.
     """
     while True:
         lock = FileLock(path)
-        # The library takes every failure to create the file for another holder, and waits.
+        # filelock waits for ever if it cannot create the file, so create it here: this raises.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o666))
         try:
             lock.acquire(timeout=PATIENCE)
@@ -95,9 +97,10 @@ def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[No
                 on_wait()
                 on_wait = None
             lock.acquire()
-        # The holder before us removed its lock file: what we hold may have no name any more.
-        if path.exists() and os.path.samestat(path.stat(), os.fstat(_descriptor(lock))):
-            break
+        # The previous holder removed the lock file, so the lock may be on a file without a name.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(_descriptor(lock))):
+                break
         lock.release()
     try:
         yield

@@ -53,10 +53,10 @@ CONFIG, METRICS, CHECKPOINT, WEIGHTS = (
     "weights.safetensors",
 )
 PROBES: Final = "probes.jsonl"
-"""What was measured of the method at some epochs, see `trifeature.experiments.run`."""
+"""Probe results by epoch, written by `trifeature.experiments.run`."""
 
 MOMENTS: Final = ("step", "exp_avg", "exp_avg_sq")
-"""What AdamW keeps of every parameter that has had a gradient."""
+"""State of AdamW for a parameter that has had a gradient."""
 
 CHECKPOINT_SECONDS: Final = 5.0
 """Age of the last checkpoint from which the end of an epoch writes a new one."""
@@ -224,8 +224,8 @@ class RunFolder:
     def start_over(self) -> Path:
         """Move the run's files to a subfolder and start a new training; returns the subfolder.
 
-        The new configuration says where the files are being moved until all are there: after a
-        kill, `open` moves the rest, so that files of two trainings never mix.
+        Until all files are moved, the new config.json names the subfolder; after a kill, `open`
+        moves the rest. So files of two trainings never mix.
         """
         config = read_json(self.path / CONFIG)
         number = 1 + sum(1 for _ in self.path.glob("previous-*"))
@@ -237,7 +237,7 @@ class RunFolder:
         return previous
 
     def _finish_moving(self) -> None:
-        """Move what is left of a former training to its subfolder."""
+        """Move the remaining files of the previous training to its subfolder."""
         config = read_json(self.path / CONFIG)
         if (name := config.pop("moving", None)) is None:
             return
@@ -262,7 +262,7 @@ class RunFolder:
     # ----------------------------------------------------------------- while training
 
     def restore(self, state: TrainingState) -> None:
-        """Load the checkpoint into a state, if there is one, and forget all later epochs.
+        """Load the checkpoint into a state, if there is one; remove what is of later epochs.
 
         Raises:
             InputError: the checkpoint is damaged, or was written on another kind of device.
@@ -300,7 +300,7 @@ class RunFolder:
             _restore_optimizer(optimizer, tensors, f"optimizer.{phase}.", path)
 
     def _forget_after(self, epoch: int) -> None:
-        """Remove metrics, probes and weights of epochs after `epoch`: they will be new."""
+        """Remove metrics, probes and weights of epochs after `epoch`; training repeats them."""
         for path in (self.path / METRICS, self.path / PROBES):
             if path.exists():
                 rows = read_rows(path, {"epoch": int})
@@ -368,10 +368,10 @@ def _whole_number(note: dict[str, Any], key: str, path: Path) -> int:
 
 
 def _as_now(origin: Any) -> Any:
-    """The origin of data as it would be written today: settings that came later are at default."""
+    """The origin of data as it would be written now: missing settings are at their default."""
     try:
         return _plain(DatasetSettings.from_json(origin).to_json())
-    except InputError:  # no data set of Trifeature's
+    except InputError:  # not a Trifeature data set
         return _plain(origin)
 
 

@@ -54,7 +54,7 @@ READABLE_VERSIONS: Final = (1, 2)
 """Version 1 does not state the atoms; `read_truth` computes them from its pairs."""
 MANIFEST: Final = "dataset.json"
 LITTER: Final = (".DS_Store", "Thumbs.db", "desktop.ini")
-"""Files that desktops leave in folders, as they do `._NAME`; no data set is changed by them."""
+"""Files that desktop systems leave in folders, besides `._NAME`; they are ignored."""
 Progress = Callable[[int, int], None]
 
 
@@ -133,7 +133,7 @@ def generate(
 
 
 def _require_replaceable(target: Path) -> None:
-    """Refuse what a finished folder cannot be renamed to, before anything is rendered."""
+    """Raise InputError if a finished folder cannot be renamed to this path."""
     if target.is_symlink():
         raise InputError(f"{target} is a link: name the folder that it leads to")
     if target.exists() and (os.path.ismount(target) or target.samefile(Path.cwd())):
@@ -141,13 +141,13 @@ def _require_replaceable(target: Path) -> None:
 
 
 def _remove_stale(target: Path) -> None:
-    """Remove what killed processes left; nobody else writes while we hold the lock."""
+    """Remove unfinished folders that killed processes left; the caller holds the lock."""
     for stale in target.parent.glob(f".{glob.escape(target.name)}.part-*"):
         shutil.rmtree(stale)
 
 
 def _replace(target: Path, staging: Path) -> None:
-    """Put a finished folder in the place of what is there, which is removed afterwards."""
+    """Rename a finished folder to its path; a folder that is there is removed afterwards."""
     old = staging.with_name(f"{staging.name}-old")
     if target.exists():
         target.rename(old)
@@ -321,7 +321,7 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _check_entry(manifest: Path, name: str, entry: Any) -> None:
-    """Refuse a file that would be looked for outside the folder, or whose digest is missing."""
+    """Raise InputError if a manifest's entry is outside the folder or lacks its digest."""
     parts = PurePosixPath(name).parts
     if not parts or parts[0] == "/" or ".." in parts or "\\" in name or ":" in name:
         raise InputError(f"{manifest} is damaged: it names {name!r}, which is outside its folder")
@@ -352,7 +352,7 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
 
 
 def _strangers(folder: Path, files: set[str]) -> list[str]:
-    """Everything below a folder that is neither one of the files nor a folder of some."""
+    """Names of everything below a folder that is neither a listed file nor a folder of one."""
     folders = {str(parent) for name in files for parent in PurePosixPath(name).parents}
     return [
         name
@@ -375,7 +375,7 @@ def _examine(file: Path, entry: Mapping[str, Any]) -> tuple[bytes, str | None]:
 
 
 def require_outside(path: Path) -> None:
-    """Refuse to write something else into a data set, where it would not belong.
+    """Raise InputError if a path lies in a data set, where nothing else may be written.
 
     Raises:
         InputError: `path` is, or lies in, the folder of a data set.
@@ -502,7 +502,7 @@ def _checked_bytes(folder: Path, name: str, files: Mapping[str, Any]) -> bytes:
 
 
 def _parse(file: Path, parse: Callable[..., T], *arguments: Any) -> T:
-    """What a function makes of a file's content, or one line that names the file."""
+    """The result of a parser; its errors become one InputError that names the file."""
     try:
         return parse(*arguments)
     except (KeyError, ValueError, TypeError, IndexError, RecursionError) as problem:

@@ -1,7 +1,7 @@
-"""A run that is planned, and the rows that belong to it.
+"""Plans of runs, their keys, and the rows that belong to them.
 
-A `Plan` says everything that a result depends on; its key names the run's folder and marks its
-rows, so finished rows are found again and rows of another configuration are never mixed in.
+A `Plan` holds everything that a result depends on. Its key names the run's folder and marks its
+rows, so that rows are found again and rows of different settings are never mixed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from trifeature.views import Views
 
 ROW_FORMAT: Final = 1
 KEYS: Final = Path(__file__).with_name("keys.json")
-"""Values that keys leave out, and keys of an earlier kind; scripts/keys.py writes it."""
+"""Reference values of settings, and aliases of earlier keys; written by scripts/keys.py."""
 RECORDED_PROBING: Final = {"ours": "fixed", "authors": "paper"}
 """Names of the protocols in keys, which do not change when a name does."""
 Row = dict[str, Any]
@@ -64,14 +64,14 @@ class Plan:
 
     @property
     def biased(self) -> bool:
-        """Whether the training pairs keep the map more often than chance."""
+        """True if the training pairs keep the map more often than chance."""
         return self.data.match_rate is not None
 
     @cached_property
     def key(self) -> str:
-        """A digest of all settings, of data, training and probing, that are not at their default.
+        """Digest of the settings of data, training and probing that are not at their reference.
 
-        A setting that is added later, with a default, changes no key.
+        A setting that is added later, with a default, changes no key; see `differences`.
         """
         content = {
             "format": ROW_FORMAT,
@@ -138,9 +138,9 @@ def make_plan(
 def differences(data: DatasetSettings, run: RunSettings) -> dict[str, Any]:
     """The settings that are not at their reference value, by dotted name.
 
-    The reference is the default that a setting had when keys were introduced, kept in a file: a
-    default that changes later changes no key either, so rows from before and after it never mix.
-    A setting that is younger has its present default as reference.
+    The reference of a setting is the default that it had when it was written to keys.json. If a
+    default changes later, keys stay the same, and rows of the old and the new default do not mix.
+    A setting that is not in the file has its present default as reference.
     """
     reference = _reference(run)
     given = flat({"data": data.to_json(), "run": run.to_json()})
@@ -167,7 +167,7 @@ def flat(content: Any, name: str = "") -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value in the one way that JSON writes it: 1 for 1.0, lists for tuples."""
+    """A value in its canonical form: 1 for 1.0, lists for tuples."""
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -254,7 +254,7 @@ def rows_of(plan: Plan, rows: Iterable[Row]) -> list[Row]:
 
 
 def record(path: Path, rows: Sequence[Row]) -> None:
-    """Append rows that a file does not hold yet; two processes may do so with the same run."""
+    """Append the rows that a file does not hold yet; safe if two processes finish the same run."""
 
     def name(row: Row) -> tuple[Any, ...]:
         return row["key"], row["epoch"], row.get("training")

@@ -103,7 +103,7 @@ def carry_out(
 
 
 class _Work:
-    """The run of one plan in its folder."""
+    """Training and probing of one plan in its run folder."""
 
     def __init__(
         self, plan: Plan, run: RunFolder, data: Dataset, device: torch.device, keep: bool
@@ -138,13 +138,13 @@ class _Work:
         return True
 
     def _kept(self, epoch: int) -> bool:
-        """Whether the weights of an epoch are there, or need no training."""
+        """True if the epoch can be probed without training."""
         if epoch == self.plan.run.epochs:
             return self.run.finished
         return epoch == 0 or self.run.weights_of(epoch).exists()
 
     def evaluate(self, method: Method, epoch: int) -> None:
-        """Probe an epoch that is asked for, once."""
+        """Probe the method if the epoch is asked for and has no probe yet."""
         if epoch not in self.plan.probe_epochs or epoch in self.probed:
             return
         if self.keep and 0 < epoch < self.plan.run.epochs:
