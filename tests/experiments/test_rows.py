@@ -43,6 +43,7 @@ def test_a_row_that_lacks_a_key_is_drawn_or_refused_in_one_line(key: str, tmp_pa
         assert f"rows.jsonl, line 2 lacks {key!r}" in words
 
 
+@pytest.mark.slow  # draws 250 figures; the checks themselves are tested below
 @pytest.mark.parametrize("key", [*KINDS, "R", "S_auc", "i_nce", "test_pairs"])
 def test_a_value_of_another_kind_is_drawn_or_refused_in_one_line(key: str, tmp_path: Path) -> None:
     for value in ODD:

@@ -260,6 +260,7 @@ def test_a_run_without_weights_answers_what_was_probed_and_starts_over_for_the_r
     assert [[row["epoch"] for row in rows] for rows in kept] == [[0, 1, 3], [0, 2, 3]]
 
 
+@pytest.mark.slow  # trains twelve times; the drill kills whole processes besides
 @pytest.mark.usefixtures("probed")
 def test_a_kill_while_starting_over_mixes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

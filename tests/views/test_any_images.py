@@ -124,6 +124,7 @@ def torchvision_boxes(views: ViewSet, n: int, size: tuple[int, int]) -> Tensor:
     return torch.tensor([[box[k] for k in ("top", "left", "height", "width")] for box in drawn])
 
 
+@pytest.mark.slow  # draws tens of thousands of boxes one by one with torchvision
 @pytest.mark.parametrize("size", [(24, 60), (60, 24), (10, 90)], ids=str)
 @pytest.mark.parametrize("scale", [(0.08, 1.0), (0.5, 1.0)], ids=str)
 def test_boxes_in_rectangles_are_distributed_as_torchvisions(
