@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 
-.PHONY: demo docs test test-processes test-slow check lint format clean
+.PHONY: demo docs test test-extra test-processes test-slow check lint format clean
 
 demo: $(READY)
 	$(BIN)/comm-probe demo
@@ -19,7 +19,12 @@ docs: $(DOCS_READY)
 	@echo "the guide: build/guide/index.html"
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/extra
+
+# What the science does not need (extra/): compiled steps, several processes, clusters, benchmarks,
+# fine-tuning. Continuous integration runs it too.
+test-extra: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/extra
 
 # What starts processes of its own: too slow for every change, not for every submission.
 test-processes: $(READY)
@@ -28,7 +33,7 @@ test-processes: $(READY)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m 'slow or processes'
 
-check: lint test
+check: lint test test-extra
 	$(BIN)/python -m pytest --doctest-modules trifeature
 
 lint: $(READY)
