@@ -135,17 +135,7 @@ def measured(plan: Plan, epoch: int) -> Row:
     value = (0.6 if plan.biased else 0.5) + 0.1 * epoch / plan.run.epochs
     names = ("R", "U", "U1", "U2", "S", "S_auc", "S_balanced")
     return {
-        "key": plan.key,
-        "preset": plan.preset,
-        "method": plan.run.method,
-        "loss": plan.run.option("loss", "L_CoMM"),
-        "encoder": plan.run.encoder,
-        "setting": plan.setting,
-        "biased": plan.biased,
-        "seed": plan.run.seed,
-        "validation": plan.data.validation,
-        "epochs": plan.run.epochs,
-        "probing": plan.probing,
+        **plan.columns(),
         "seconds": 40.0,
         "epoch": epoch,
         **dict.fromkeys(names, value),

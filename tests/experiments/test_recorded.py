@@ -26,17 +26,7 @@ def make(loss: str = "L_CoMM", seed: int = 0, **changes: Any) -> Plan:
 def rows_for(*plans: Plan, value: float = 0.5, epochs: tuple[int, ...] = (0, 1, 4)) -> list[Row]:
     return [
         {
-            "key": plan.key,
-            "preset": plan.preset,
-            "method": plan.run.method,
-            "loss": plan.run.option("loss", "L_CoMM"),
-            "encoder": plan.run.encoder,
-            "setting": plan.setting,
-            "biased": plan.biased,
-            "seed": plan.run.seed,
-            "validation": plan.data.validation,
-            "epochs": plan.run.epochs,
-            "probing": plan.probing,
+            **plan.columns(),
             "epoch": epoch,
             **dict.fromkeys(("R", "U", "S"), value),
         }

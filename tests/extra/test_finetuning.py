@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from fixed_methods import FixedMethod
 from tiny_runs import fitting, image_pair
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from trifeature.cli.probe import app
 from trifeature.comm.losses import info_nce
-from trifeature.comm.methods import METHODS, Loss, Method
-from trifeature.comm.methods.base import Tensors
+from trifeature.comm.methods import METHODS, Method
 from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import Progress, load_run, new_method, train
@@ -40,7 +40,7 @@ from trifeature.files import read_rows
 from trifeature.probes.logistic import LogisticProbe
 from trifeature.probes.metrics import macro_accuracy
 from trifeature.probes.protocol import COSTS, extract
-from trifeature.samples import Batch, Samples
+from trifeature.samples import Samples
 from trifeature.views.sets import CLEAN
 
 # --------------------------------------------------------------------------- SupCon
@@ -167,7 +167,7 @@ def test_settings_out_of_range_are_refused(change: dict[str, Any], message: str)
 # --------------------------------------------------------------------------- the toy
 
 
-class Toy(Method):
+class Toy(FixedMethod):
     """Two features, a random function of the mean red, green and blue of every image."""
 
     def __init__(self, modalities: int = 2) -> None:
@@ -178,15 +178,6 @@ class Toy(Method):
                 nn.Linear(3 * modalities, 64), nn.ReLU(), nn.Linear(64, 2 * modalities)
             )
             self.only_for_pretraining = nn.Linear(2, 2)
-
-    def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
-        raise NotImplementedError
-
-    def codes_of(self, views: Tensors) -> Tensors:
-        raise NotImplementedError
-
-    def loss_of(self, codes: Tensors) -> Loss:
-        raise NotImplementedError
 
     def encode(self, images: Tensor, modality: int) -> Tensor:
         del modality

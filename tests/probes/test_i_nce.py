@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from fixed_methods import FixedMethod
 from tiny_runs import image_pair
 from torch import Tensor, nn
 
-from trifeature.comm.methods import Loss, Method
-from trifeature.comm.methods.base import Tensors
 from trifeature.comm.settings import run_preset
 from trifeature.comm.training import new_method
 from trifeature.data.dataset import Dataset
@@ -21,7 +20,7 @@ from trifeature.views.sets import CLEAN
 CPU = torch.device("cpu")
 
 
-class Known(Method):
+class Known(FixedMethod):
     """Embeddings that are told: by default a pair's own direction, whatever its views look like."""
 
     def __init__(self, embeddings: Sequence[Tensor] | None = None) -> None:
@@ -36,15 +35,6 @@ class Known(Method):
         if self.embeddings is None:
             return torch.eye(len(batch[0]))
         return next(self.embeddings)
-
-    def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
-        raise NotImplementedError
-
-    def codes_of(self, views: Tensors) -> Tensors:
-        raise NotImplementedError
-
-    def loss_of(self, codes: Tensors) -> Loss:
-        raise NotImplementedError
 
     def encode(self, images: Tensor, modality: int) -> Tensor:
         raise NotImplementedError

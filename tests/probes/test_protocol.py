@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from fixed_methods import FixedMethod
 from sklearn.neighbors import KNeighborsClassifier
 from tiny_runs import image_pair
 from torch import Tensor, nn
 
-from trifeature.comm.methods import Loss, Method, make_method
-from trifeature.comm.methods.base import Tensors
+from trifeature.comm.methods import make_method
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import Dataset, PairSet, plan_images, plan_pairs, preset
 from trifeature.data.pairs import PairRule
 from trifeature.errors import InputError
 from trifeature.probes.names import PROBINGS, Probing, read_protocol
 from trifeature.probes.protocol import extract, probe
-from trifeature.samples import Batch, Samples
+from trifeature.samples import Samples
 from trifeature.views.sets import IMAGENET_MEAN, IMAGENET_STD
 
 K, SIDE = 5, 4
@@ -58,22 +58,13 @@ def data() -> Dataset:
     return coded_dataset()
 
 
-class Fake(Method):
+class Fake(FixedMethod):
     """Features by a formula of the attributes of the images looked at."""
 
     def __init__(self, code: Code, modalities: int = 2) -> None:
         super().__init__(RunSettings(), image_pair(modalities, SIDE))
         self.code = code
         self.anchor = nn.Parameter(torch.zeros(1))  # tells the device
-
-    def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
-        raise NotImplementedError
-
-    def codes_of(self, views: Tensors) -> Tensors:
-        raise NotImplementedError
-
-    def loss_of(self, codes: Tensors) -> Loss:
-        raise NotImplementedError
 
     def encode(self, images: Tensor, modality: int) -> Tensor:
         del modality

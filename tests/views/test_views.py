@@ -16,6 +16,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as reference
 from torchvision_views import one_by_one, random_images, seeded
+from view_sets import BARE, PRESETS
 
 from trifeature.errors import InputError
 from trifeature.views.images import apply, augment, draw
@@ -25,14 +26,8 @@ from trifeature.views.sets import (
     CLEAN,
     IMAGENET_MEAN,
     IMAGENET_STD,
-    LIGHT,
     ViewSet,
 )
-
-BARE = replace(CLEAN, mean=None, std=None)
-"""No transform at all: each test adds the one it looks at."""
-
-PRESETS = {"all": ALL, "all without crop": ALL_WITHOUT_CROP, "light": LIGHT, "clean": CLEAN}
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -95,6 +95,22 @@ class Plan:
         text = "-".join(p.replace(" ", "_") for p in parts if p)
         return f"{text}-seed{self.run.seed}-{self.key[:8]}"
 
+    def columns(self) -> Row:
+        """Fields of a row that say which run it belongs to."""
+        return {
+            "key": self.key,
+            "preset": self.preset,
+            "method": self.run.method,
+            "loss": self.run.option("loss", "L_CoMM"),
+            "encoder": self.run.encoder,
+            "setting": self.setting,
+            "biased": self.biased,
+            "seed": self.run.seed,
+            "validation": self.data.validation,
+            "epochs": self.run.epochs,
+            "probing": self.probing,
+        }
+
     def describe(self) -> str:
         """One line for a progress display."""
         kind = "biased" if self.biased else "unbiased"

@@ -192,18 +192,8 @@ def _provenance(plan: Plan, device: torch.device, processes: int) -> Row:
         origin["device"] = f"{processes} × {origin['device']}"
     return {
         "format": ROW_FORMAT,
-        "key": plan.key,
-        "preset": plan.preset,
-        "method": plan.run.method,
-        "loss": plan.run.option("loss", "L_CoMM"),
-        "encoder": plan.run.encoder,
-        "setting": plan.setting,
-        "biased": plan.biased,
-        "seed": plan.run.seed,
+        **plan.columns(),
         "data_seed": plan.data.seed,
-        "validation": plan.data.validation,
-        "epochs": plan.run.epochs,
-        "probing": plan.probing,
         "precision": plan.run.precision,
         **origin,
     }
