@@ -69,15 +69,15 @@ class MaximumEntropy:
     earlier: Array
     earlier_error: float
 
-    def error_of(self, function: Callable[[Array], float]) -> float:
-        """Estimate the error that the fit leaves in a function of the table.
+    def error_of(self, function: Callable[[Array], float | Array]) -> Array:
+        """Estimate the error that the fit leaves in a function of the table, or in each entry.
 
         The change of the function since `earlier` is about its error there. It is reduced in
         proportion to the error of the marginals, with a safety factor of ten.
         """
-        change = abs(function(self.table) - function(self.earlier))
+        change = np.abs(np.asarray(function(self.table)) - function(self.earlier))
         reduction = 10 * self.error / max(self.earlier_error, TINY)
-        return change * min(1.0, reduction) + self.error
+        return np.asarray(change * min(1.0, reduction) + self.error)
 
 
 def maximum_entropy(

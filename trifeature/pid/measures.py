@@ -84,17 +84,25 @@ def i_ccs_redundancy(p: Array) -> Fitted:
     co-information, over outcomes where the local informations of either source, of both
     together and the co-information have the same sign.
     """
-    return _fitted(_common_change, _pairwise_fit(p))
+    fit = _pairwise_fit(p)
+    source1 = np.broadcast_to(_pointwise_information(p.sum(1))[:, None], p.shape)
+    source2 = np.broadcast_to(_pointwise_information(p.sum(0))[None], p.shape)
 
+    def joint(q: Array) -> Array:
+        return _pointwise_information(q.reshape(-1, q.shape[2])).reshape(q.shape)
 
-def _common_change(q: Array) -> float:
-    joint = _pointwise_information(q.reshape(-1, q.shape[2])).reshape(q.shape)
-    source1 = np.broadcast_to(_pointwise_information(q.sum(1))[:, None], q.shape)
-    source2 = np.broadcast_to(_pointwise_information(q.sum(0))[None], q.shape)
-    terms = np.stack([source1, source2, joint, source1 + source2 - joint])
+    def weighted(q: Array) -> Array:  # q(x1, x2, y) times the pointwise co-information
+        return np.asarray(q * (source1 + source2 - joint(q)))
+
+    terms = np.stack([source1, source2, joint(fit.table), source1 + source2 - joint(fit.table)])
     signs = np.sign(np.where(np.abs(terms) < SIGN_FLOOR, 0.0, terms))
     agree = (signs == signs[0]).all(0)
-    return float((q * terms[3] * agree).sum())
+    # An outcome enters whole or not at all, so one whose signs the fit leaves open adds its whole
+    # term to the error. The terms of one source are known from p.
+    open_signs = (np.abs(np.abs(terms[2:]) - SIGN_FLOOR) <= fit.error_of(joint)).any(0)
+    left_open = float(np.abs(weighted(fit.table))[open_signs].sum())
+    fitted = _fitted(lambda q: weighted(q)[agree].sum(), fit)
+    return Fitted(fitted.redundancy, fitted.gap + 2 * left_open)
 
 
 def _pairwise_fit(p: Array) -> MaximumEntropy:
@@ -104,7 +112,7 @@ def _pairwise_fit(p: Array) -> MaximumEntropy:
 
 def _fitted(function: Callable[[Array], float], fit: MaximumEntropy) -> Fitted:
     """A function of the fitted table, with an interval as wide as twice its estimated error."""
-    return Fitted(function(fit.table), 2 * fit.error_of(function))
+    return Fitted(float(function(fit.table)), 2 * float(fit.error_of(function)))
 
 
 def i_dep_redundancy(p: Array) -> Fitted:
