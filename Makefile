@@ -19,12 +19,12 @@ docs: $(DOCS_READY)
 	@echo "the guide: build/guide/index.html"
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/extra
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/extra
 
 # What the science does not need (extra/): compiled steps, several processes, clusters, benchmarks,
 # fine-tuning. Continuous integration runs it too.
 test-extra: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/extra
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/extra
 
 # What starts processes of its own: too slow for every change, not for every submission.
 test-processes: $(READY)

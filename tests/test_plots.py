@@ -468,19 +468,20 @@ def test_columns_of_any_name_have_panels_and_controls() -> None:
     assert level(panel(drawn, "speaker")) == pytest.approx(25.0)
 
 
-@pytest.mark.parametrize("label", ["$x_$", "a $\\frac{1}{$ b", "^_{}$$"])
-def test_a_label_that_looks_like_a_broken_formula_is_plain_text(label: str, tmp_path: Path) -> None:
-    figure = curves_figure(curve(label, row(0, 0.5), row(1, 0.6)), caption=label)
+def test_a_label_that_looks_like_a_broken_formula_is_plain_text(tmp_path: Path) -> None:
+    labels = ["$x_$", "a $\\frac{1}{$ b", "^_{}$$"]
+    rows = [row(0, 0.5), row(1, 0.6)]
+    figure = curves_figure(*(curve(label, *rows) for label in labels), caption=labels[0])
     save(figure, tmp_path / "curves.png")
-    bars = interaction_bars([replace(bar("A"), label=label)], CHANCE, label)
+    bars = interaction_bars([replace(bar("A"), label=label) for label in labels], CHANCE, labels[1])
     save(bars, tmp_path / "bars.png")
-    assert label in legend(figure)
+    assert set(labels) <= set(legend(figure))
 
 
 def test_a_picture_that_is_there_stays_until_the_new_one_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    figure = interaction_curves({"R": [], "U": [], "S": []}, {"R": 0.2, "U": 0.2, "S": 0.5})
+    figure = words()
     save(figure, tmp_path / "a.png")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert before.keys() == {"a.png", "a.svg"}

@@ -210,6 +210,7 @@ def test_a_modality_that_cannot_be_is_refused(arguments: Any, words: str) -> Non
 # --------------------------------------------------------------------------- learning
 
 
+@pytest.mark.usefixtures("one_cost")
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_learns_from_vectors_and_is_probed(name: str) -> None:
     data = vectors()

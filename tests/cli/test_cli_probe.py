@@ -219,6 +219,7 @@ def test_ablate_trains_a_loss_and_its_control_and_leaves_rows_and_a_picture(abla
     assert "<svg" in (ablated / "runs/ablate/ablation.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_second_call_trains_nothing_and_prints_the_same_table(there: Command) -> None:
     rows = Path("runs/ablate/rows.jsonl").read_bytes()
     said = there("ablate", "--loss", "L_i")
@@ -862,9 +863,9 @@ def values(path: str) -> list[tuple[Any, ...]]:
 
 
 def test_ctrl_c_is_one_sentence_and_the_same_command_goes_on(
-    run: Command, monkeypatch: pytest.MonkeyPatch
+    run: Command, ablated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("train", "--epochs", "2", "--probe-at", "0")
+    words = ("train", "--epochs", "2", "--data", str(ablated / BIASED))
     assert run(*words, "--out", "whole").code == 0
     monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
@@ -880,8 +881,9 @@ def test_ctrl_c_is_one_sentence_and_the_same_command_goes_on(
 
 
 def test_a_full_disk_is_one_line_and_nothing_is_lost(
-    run: Command, monkeypatch: pytest.MonkeyPatch
+    run: Command, ablated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    words = ("train", "--data", str(ablated / BIASED))
     write_bytes = Path.write_bytes
 
     def full(path: Path, content: bytes) -> int:
@@ -892,21 +894,21 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        assert_refused(run("train"), CHECKPOINT, "No space left on device")
+        assert_refused(run(*words), CHECKPOINT, "No space left on device")
     assert not list(Path("runs").rglob("*.safetensors"))
-    assert run("train").code == 0
+    assert run(*words).code == 0
     assert len(read_rows(Path("runs/rows.jsonl"))) == 2
 
 
 def test_a_step_that_cannot_be_compiled_is_one_line_or_a_traceback_where_asked(
-    run: Command, monkeypatch: pytest.MonkeyPatch
+    run: Command, ablated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("no compiler here")
 
     monkeypatch.setattr(accelerate, "step", fail)
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
-    words = ("train", "--execution", "compiled", "--device", "cpu")
+    words = ("train", "--data", str(ablated / BIASED), "--execution=compiled", "--device=cpu")
     assert_refused(run(*words), "no compiler here", "use --execution plain")
     monkeypatch.setenv("TRIFEATURE_TRACEBACK", "1")
     monkeypatch.setattr(sys, "argv", ["comm-probe", *words])
@@ -914,21 +916,24 @@ def test_a_step_that_cannot_be_compiled_is_one_line_or_a_traceback_where_asked(
         comm_probe_main()
 
 
-def test_a_loss_that_explodes_is_one_line_that_names_the_step(run: Command) -> None:
-    said = run("train", "--learning-rate", "1e30")
+def test_a_loss_that_explodes_is_one_line_that_names_the_step(run: Command, ablated: Path) -> None:
+    said = run("train", "--data", str(ablated / BIASED), "--learning-rate", "1e30")
     assert_refused(
         said, "the loss is not finite at step", "the last good checkpoint, if there is one, is kept"
     )
 
 
-def test_a_damaged_checkpoint_is_named(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_checkpoint_is_named(
+    run: Command, ablated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", "--epochs", "2", "--data", str(ablated / BIASED))
     monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(training, "step", failing(4, KeyboardInterrupt()))
-        assert run("train", "--epochs", "2").code == 130
+        assert run(*words).code == 130
     (checkpoint,) = Path("runs").rglob(CHECKPOINT)
     checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
-    assert_refused(run("train", "--epochs", "2"), f"{checkpoint} is damaged")
+    assert_refused(run(*words), f"{checkpoint} is damaged")
 
 
 # --------------------------------------------------------------------------- bad input

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,10 +40,17 @@ def data() -> Dataset:
     return build(TINY_DATA)
 
 
+@pytest.fixture(scope="module")
+def trained(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    train(data, RUN, folder)
+    return folder
+
+
 @pytest.fixture
-def folder(data: Dataset, tmp_path: Path) -> Path:
-    train(data, RUN, tmp_path / "run")
-    return tmp_path / "run"
+def folder(trained: Path, tmp_path: Path) -> Path:
+    """A copy of a finished run, to damage."""
+    return Path(shutil.copytree(trained, tmp_path / "run"))
 
 
 # --------------------------------------------------------------------------- flipped bits

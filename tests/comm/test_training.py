@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_runs import TINY_DATA as DATA
-from tiny_runs import tiny_run
+from tiny_runs import TINY_DATA, tiny_run
 from torch import Tensor
 
 from trifeature.comm import run_folder, training
@@ -52,7 +51,8 @@ from trifeature.data.dataset import Dataset, DatasetSettings, build
 from trifeature.errors import InputError
 from trifeature.files import read_rows
 
-RUN = tiny_run()
+DATA = replace(TINY_DATA, train_pairs=10)
+RUN = tiny_run(batch_size=4)
 STEPS = 9
 
 
@@ -404,7 +404,7 @@ def test_every_method_and_variant_resumes_too(
     change: dict[str, Any], data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
-    run = tiny_run(**{"epochs": 2, "batch_size": 10} | change)
+    run = tiny_run(**{"epochs": 2, "batch_size": 5} | change)
     train(data, run, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         train(data, run, tmp_path / "stopped", evaluate=stop_at(3))

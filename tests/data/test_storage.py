@@ -23,7 +23,16 @@ from PIL import Image
 
 from trifeature.data import storage
 from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
-from trifeature.data.dataset import PAIR_SETS, SPLITS, Dataset, DatasetSettings, preset, summarize
+from trifeature.data.dataset import (
+    PAIR_SETS,
+    SPLITS,
+    Dataset,
+    DatasetSettings,
+    build,
+    plan_images,
+    preset,
+    summarize,
+)
 from trifeature.data.pairs import PairRule
 from trifeature.data.storage import (
     MANIFEST,
@@ -51,6 +60,13 @@ MINI = preset(
 def other_settings(tiny: Dataset) -> DatasetSettings:
     """Settings that differ in one number."""
     return replace(tiny.settings, train_pairs=150)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Dataset:
+    """One image of each combination: every copy of the folder takes as long as it has files."""
+    pairs = dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 100)
+    return build(preset("quick", copies=1, test_copies=1, **pairs))
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +186,7 @@ def test_writing_reports_progress_up_to_the_number_of_images(tiny: Dataset, tmp_
     generate(
         tmp_path / "a", tiny.settings, progress=lambda done, total: calls.append((done, total))
     )
-    assert calls == [(done, 225) for done in range(1, 226)]
+    assert calls == [(done, 125) for done in range(1, 126)]
 
 
 # --------------------------------------------------------------------------- what is there
@@ -535,9 +551,10 @@ def test_each_split_reads_as_an_image_folder(tiny: Dataset, pristine: Path, spli
 
 
 def test_an_image_is_named_after_what_it_shows(tiny: Dataset) -> None:
-    names = file_names(tiny.tables["train"])
+    table = plan_images(replace(tiny.settings, copies=2))["train"]
+    names = file_names(table)
     assert len(set(names)) == len(names)
-    shape, texture, color = tiny.tables["train"].attributes[3]
+    shape, texture, color = table.attributes[3]
     assert names[3] == f"{SHAPES[shape]}_{TEXTURES[texture]}_{COLORS[color]}_1.png"
 
 
@@ -548,7 +565,7 @@ def test_pair_tables_name_two_images_and_the_label_of_every_task(pristine: Path,
     assert list(rows[0]) == ["image1", "image2", "share", "unique1", "unique2", "synergy"]
     settings = read_manifest(pristine)["settings"]
     partners = dict(entry.split("=") for entry in settings["synergy_map"].split(","))
-    assert len(rows) == {"train": 200, "probe": 100, "test": 100}[name]
+    assert len(rows) == 100
     for row in rows:
         one, two = (row[image].removesuffix(".png").split("_") for image in ("image1", "image2"))
         assert (pristine / ("test" if name == "test" else "train") / row["image1"]).is_file()
@@ -587,7 +604,7 @@ def test_loading_uses_the_bytes_it_has_checked(
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
     load(copied)
     pngs = {path: count for path, count in times.items() if path.suffix == ".png"}
-    assert len(pngs) == 225
+    assert len(pngs) == 125
     assert set(pngs.values()) == {1}
 
 

@@ -32,6 +32,7 @@ def _as_it_was() -> Iterator[None]:
     ENCODER_NAMES[:] = names
 
 
+@pytest.mark.usefixtures("one_cost")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs(
     path: Path,

@@ -84,6 +84,11 @@ def grown(kind: type[Any]) -> type[Any]:
     return Grown
 
 
+def forget_references(patch: pytest.MonkeyPatch) -> None:
+    """The reference values are kept for each kind of run; a test changes the classes themselves."""
+    patch.setattr(plans, "_reference_of", plans._reference_of.__wrapped__)
+
+
 class Future:
     """The package as it would be if every class of settings had one more field."""
 
@@ -96,8 +101,9 @@ class Future:
             patch.setitem(run_settings.OPTIONS, name, self.options[name])
         for kind, views in self.views.items():
             patch.setitem(VIEW_KINDS, kind, views)
-        patch.setattr(plans, "RunSettings", lambda name: self.of_run(RunSettings(name)))
+        patch.setattr(plans, "RunSettings", lambda *given: self.of_run(RunSettings(*given)))
         patch.setattr(plans, "DatasetSettings", lambda: self.of_data(DatasetSettings()))
+        forget_references(patch)
 
     def of(self, plan: Plan, **added: float) -> Plan:
         """The same plan in that package."""
@@ -145,6 +151,7 @@ def test_a_default_that_changes_later_changes_no_key_and_shares_none(
         weight_decay: float = 0.05
 
     monkeypatch.setattr(plans, "RunSettings", Changed)
+    forget_references(monkeypatch)
     assert list(every_plan()) == list(before)
     assert Plan("quick", preset("quick"), Changed(), (0,)).key != usual
 

@@ -108,6 +108,7 @@ def test_the_mask_of_a_method_leaves_tokens_out(
     assert torch.allclose(none[0], none[1], atol=1e-5)  # CLS alone: the same for every sample
 
 
+@pytest.mark.usefixtures("one_cost")
 def test_a_kind_of_modality_trains_with_every_method_and_is_probed(
     plugin: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from trifeature.comm.settings import RunSettings, run_preset
+from trifeature.comm.settings import Options, RunSettings, run_preset
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
 from trifeature.experiments.rows import check_row
@@ -191,17 +191,26 @@ def _plain(value: Any) -> Any:
 
 def _reference(run: RunSettings) -> dict[str, Any]:
     """The reference value of every setting, for a run of this method and these kinds of views."""
+    kinds = tuple(map(type, run.views)), type(run.light), type(run.options)
+    return _reference_of(run.method, *kinds)
+
+
+@functools.cache
+def _reference_of(
+    method: str, views: tuple[type[Views], ...], light: type[Views], options: type[Options]
+) -> dict[str, Any]:
     kept = _keys()["reference"]
 
-    def of(views: Views) -> dict[str, Any]:
-        usual = {**type(views)().to_json(), **kept["views"].get(views.kind, {})}
+    def of(kind: type[Views]) -> dict[str, Any]:
+        one = kind()
+        usual = {**one.to_json(), **kept["views"].get(one.kind, {})}
         return {name: value for name, value in usual.items() if name != "kind"}
 
-    default = RunSettings(run.method)
-    now = default.to_json() | {"views": [of(views) for views in run.views]}
-    then = kept["run"] | {"options": kept["options"].get(run.method, {})}
-    if run.light.kind != default.light.kind:
-        now["light"] = then["light"] = of(run.light)
+    default = RunSettings(method, options())
+    now = default.to_json() | {"views": [of(kind) for kind in views]}
+    then = kept["run"] | {"options": kept["options"].get(method, {})}
+    if light is not type(default.light):
+        now["light"] = then["light"] = of(light)
     earlier = flat({"data": kept["data"], "run": then})
     return flat({"data": DatasetSettings().to_json(), "run": now}) | earlier | {"run.views": 1}
 
