@@ -306,7 +306,8 @@ def test_a_map_that_is_always_kept_makes_the_first_texture_fully_redundant(
 
 @pytest.mark.parametrize("rate", [None, 0.5, 1.0])
 def test_atoms_sum_to_the_total_which_is_the_entropy_of_the_label(rate: float | None) -> None:
-    settings = preset("quick", match_rate=rate)
+    counts = dict.fromkeys(("shapes", "textures", "colors"), 4)
+    settings = preset("quick", match_rate=rate, held_out=13, **counts)
     tables = plan_images(settings)
     pairs = plan_pairs(settings, tables)
     for row in ground_truth(settings.rule, tables, pairs)["rows"]:

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import itertools
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -49,8 +50,7 @@ def make(*epochs: int, run: RunSettings = RUN, **rest: Any) -> Plan:
     return Plan("quick", rest.pop("data", DATA), run, epochs, **rest)
 
 
-@pytest.fixture
-def probed(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+def replace_probe(patch: pytest.MonkeyPatch) -> list[bool]:
     """Replace the probe by a digest and render once; a call notes if each image alone is probed."""
     calls: list[bool] = []
 
@@ -62,10 +62,32 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         text = hashlib.sha256(state.numpy().tobytes()).hexdigest()
         return SimpleNamespace(row=lambda: {"digest": text})
 
-    monkeypatch.setattr(runs, "probe", digest)
-    monkeypatch.setattr(runs, "i_nce", lambda *_: 0.25)
-    monkeypatch.setattr(runs, "build", rendered)
+    patch.setattr(runs, "probe", digest)
+    patch.setattr(runs, "i_nce", lambda *_: 0.25)
+    patch.setattr(runs, "build", rendered)
     return calls
+
+
+@pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """See `replace_probe`: the calls."""
+    return replace_probe(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `make(0)`, carried out once; its probes are digests too."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        replace_probe(patch)
+        carry_out(make(0), folder)
+    return folder
+
+
+@pytest.fixture
+def finished(whole: Path, tmp_path: Path) -> Path:
+    """A copy of it, to change."""
+    return Path(shutil.copytree(whole, tmp_path / "finished"))
 
 
 def measured(rows: list[Row]) -> dict[int, str]:
@@ -156,9 +178,10 @@ def test_carrying_out_gives_one_row_for_each_probed_epoch(
     assert [row.get("i_nce") for row in rows] == [None, None, 0.25]
 
 
-def test_every_row_says_where_it_comes_from(probed: list[bool], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("probed")
+def test_every_row_says_where_it_comes_from(finished: Path) -> None:
     plan = make(0, setting="as it is")
-    for row in carry_out(plan, tmp_path):
+    for row in carry_out(plan, finished):
         assert row["key"] == plan.key
         assert (row["preset"], row["setting"], row["biased"]) == ("quick", "as it is", True)
         assert (row["method"], row["loss"], row["encoder"]) == ("comm", "L_CoMM", "small")
@@ -170,7 +193,6 @@ def test_every_row_says_where_it_comes_from(probed: list[bool], tmp_path: Path) 
         assert row["seconds"] > 0
         assert row["probe_seconds"] >= 0
         assert row["commit"] is None or isinstance(row["commit"], str)
-    assert len(probed) == 2
 
 
 def test_an_untrained_network_is_a_run_too(probed: list[bool], tmp_path: Path) -> None:
@@ -194,12 +216,13 @@ def test_the_last_epoch_is_probed_as_the_authors_do_where_asked(
 
 
 def test_what_is_finished_is_neither_trained_nor_probed_again(
-    probed: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    probed: list[bool], finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = carry_out(make(0), tmp_path)
     monkeypatch.setattr(training, "step", None)
-    assert carry_out(make(0), tmp_path) == rows
-    assert len(probed) == 2
+    rows = carry_out(make(0), finished)
+    assert [row["epoch"] for row in rows] == [0, 3]
+    assert carry_out(make(0), finished) == rows
+    assert probed == []
 
 
 def test_an_epoch_that_was_not_probed_is_announced_and_every_row_is_new(
@@ -316,13 +339,13 @@ def test_rows_of_two_trainings_are_never_one_result() -> None:
 
 
 def test_a_lost_last_probe_is_made_from_the_weights(
-    probed: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    probed: list[bool], finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = carry_out(make(), tmp_path)
-    (tmp_path / PROBES).unlink()
+    last = read_rows(finished / PROBES)[-1]
+    (finished / PROBES).unlink()
     monkeypatch.setattr(training, "step", None)
-    assert measured(carry_out(make(), tmp_path)) == measured(rows)
-    assert len(probed) == 2
+    assert measured(carry_out(make(), finished)) == {3: last["digest"]}
+    assert len(probed) == 1
 
 
 def interrupt_at(count: int) -> Callable[[Progress], None]:
@@ -374,20 +397,19 @@ def test_a_stopped_run_gives_epochs_asked_for_only_afterwards(
 
 
 @pytest.mark.usefixtures("probed")
-def test_a_probe_cut_off_in_writing_is_made_again(tmp_path: Path) -> None:
-    rows = carry_out(make(0), tmp_path)
-    path = tmp_path / PROBES
+def test_a_probe_cut_off_in_writing_is_made_again(finished: Path) -> None:
+    path = finished / PROBES
+    digests = measured(read_rows(path))
     path.write_text(path.read_text()[:-9])
-    assert measured(carry_out(make(0), tmp_path)) == measured(rows)
-    assert measured(carry_out(make(0), tmp_path)) == measured(rows)
+    assert measured(carry_out(make(0), finished)) == digests
+    assert measured(carry_out(make(0), finished)) == digests
 
 
 @pytest.mark.usefixtures("probed")
-def test_weights_can_be_thrown_away(tmp_path: Path) -> None:
-    kept = carry_out(make(), tmp_path / "kept")
-    thrown = carry_out(make(), tmp_path / "thrown", keep_weights=False)
-    assert measured(kept) == measured(thrown)
-    assert (tmp_path / "kept" / WEIGHTS).exists()
+def test_weights_can_be_thrown_away(whole: Path, tmp_path: Path) -> None:
+    thrown = carry_out(make(0), tmp_path / "thrown", keep_weights=False)
+    assert measured(read_rows(whole / PROBES)) == measured(thrown)
+    assert (whole / WEIGHTS).exists()
     assert {path.name for path in (tmp_path / "thrown").iterdir()} == {
         "config.json",
         METRICS,
@@ -398,7 +420,8 @@ def test_weights_can_be_thrown_away(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("probed")
 def test_a_data_set_on_disk_gives_the_rows_of_one_rendered(tmp_path: Path) -> None:
     generate(tmp_path / "data", replace(DATA, match_rate=None))
-    for plan in (make(), control_of(make())):
+    one = replace(RUN, epochs=1)
+    for plan in (make(run=one), control_of(make(run=one))):
         rendered_rows = carry_out(plan, tmp_path / "rendered" / plan.name)
         rows = carry_out(plan, tmp_path / "loaded" / plan.name, source=tmp_path / "data")
         assert measured(rows) == measured(rendered_rows)
@@ -412,10 +435,9 @@ def test_a_data_set_on_disk_that_is_another_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("probed")
-def test_another_plans_folder_is_refused(tmp_path: Path) -> None:
-    carry_out(make(), tmp_path)
+def test_another_plans_folder_is_refused(finished: Path) -> None:
     with pytest.raises(InputError, match="other settings"):
-        carry_out(make(run=replace(RUN, epochs=4)), tmp_path)
+        carry_out(make(run=replace(RUN, epochs=4)), finished)
 
 
 # --------------------------------------------------------------------------- finding rows
