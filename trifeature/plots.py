@@ -34,7 +34,7 @@ ATOM_HATCHES: Final = ("", "//", "\\\\", "xx")
 MARKERS: Final = "osD^vP*"
 INTERACTIONS: Final = {"R": "Redundancy R", "U": "Uniqueness U", "S": "Synergy S"}
 TITLES: Final = {**INTERACTIONS, "U1": "Uniqueness U1", "U2": "Uniqueness U2"}
-"""What the panels of columns are called; any other is called by its column."""
+"""Titles of the panels by column; any other column is its own title."""
 
 STYLE: Final[dict[Any, Any]] = {
     "font.size": 9.0,
@@ -457,7 +457,7 @@ LEVELS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "truth": ("exact atom of the test pairs", {"color": "black", "linewidth": 1.4}),
     "entropy": ("all that the label has, H(label)", {"color": "0.4", "linestyle": ":"}),
 }
-"""What there is to learn: the atom itself, and with what sampling adds the ceiling of both."""
+"""Levels beside the estimates: the exact atom of the test pairs, and the entropy of the label."""
 
 
 def information_points(
@@ -491,7 +491,7 @@ def _informed(curves: Mapping[str, Sequence[Curve]]) -> dict[str, list[Curve]]:
 
 
 def _bits_row(panels: Sequence[Axes], curves: Mapping[str, Sequence[Curve]]) -> None:
-    """What was learned about the labels of R, U and S, beside what there is, in bits."""
+    """Information learned about the labels of R, U and S beside that in the data, bits."""
     for axes, (name, drawn) in zip(panels, curves.items(), strict=True):
         for curve in drawn:
             _draw_bounds(axes, curve, name)

@@ -22,7 +22,7 @@ GROUP: Final = "trifeature.plugins"
 """The entry-point group: `[project.entry-points."trifeature.plugins"]` in a pyproject.toml."""
 
 _loaded: Final[dict[str, Any]] = {}
-"""What was loaded, by the absolute path of a file or the name of a module or entry point."""
+"""The plugins loaded so far: absolute paths of files, names of modules and entry points."""
 
 
 def load_plugin(place: str | Path) -> Any:
@@ -69,7 +69,7 @@ def load_plugins(places: Iterable[str]) -> None:
 
 
 def loaded_plugins() -> tuple[str, ...]:
-    """What a worker process must load too: `load_plugins` takes it."""
+    """The plugins that a worker process must load too; an argument for `load_plugins`."""
     installed = {point.name for point in entry_points(group=GROUP)}
     return tuple(place for place in _loaded if place not in installed)
 

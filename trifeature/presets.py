@@ -19,7 +19,7 @@ Crops = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Augmentations:
-    """What a preset means by the paper's sets of transforms.
+    """A preset's version of the paper's sets of transforms.
 
     Attributes:
         all: *All* of Table 5.

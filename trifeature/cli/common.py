@@ -1,4 +1,4 @@
-"""What the commands share: errors as one line, tables, JSON, CSV, the options of several."""
+"""Shared by the commands: errors as one line, tables, JSON, CSV, common options."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def fail(message: str) -> NoReturn:
 
 
 def read_execution(name: str | None) -> Execution | None:
-    """How a name says that steps are carried out; None for the device's default.
+    """The execution of steps by its name; None for the device's default.
 
     Raises:
         InputError: there is no such way.

@@ -18,7 +18,7 @@ DATA: Final = Path("data")
 
 
 def default_folder(name: str, settings: DatasetSettings) -> Path:
-    """Where a data set goes when no folder is named."""
+    """The folder of a data set when none is named."""
     kind = "biased" if settings.match_rate is not None else "unbiased"
     return DATA / f"{name}-{kind}-seed{settings.seed}"
 

@@ -140,7 +140,7 @@ def _cluster(
 
 
 def _print_plans(plans: Sequence[Plan], rows: list[Row], jobs: int, verbose: bool) -> None:
-    """What would run, by kind or each run, and how long it should take by the rows of earlier."""
+    """Print the runs that would start, by kind or one by one, and the time they should take."""
     from trifeature.experiments.execute import expected_seconds
     from trifeature.experiments.plan import missing
 

@@ -37,7 +37,7 @@ ROWS: Final = "rows.jsonl"
 
 
 def descriptions(kind: type) -> dict[str, str]:
-    """What a dataclass's docstring says of each attribute, under `Attributes:`.
+    """The text of a dataclass's docstring on each attribute, under `Attributes:`.
 
     >>> from trifeature.data.pairs import PairRule
     >>> sorted(descriptions(PairRule)) == sorted(f.name for f in fields(PairRule))
@@ -91,7 +91,7 @@ def options_of(
 
 
 def _plain_type(hint: Any) -> type | None:
-    """What is typed for a value of this type; None for nested settings."""
+    """The form in which a value of this type is typed; None for nested settings."""
     if hint in (bool, int, float, str):
         return hint  # type: ignore[no-any-return]
     if get_origin(hint) is Literal:

@@ -34,7 +34,7 @@ app = App("What two sources tell about a target: redundant, unique and synergist
 
 
 class Format(StrEnum):
-    """How rows are printed."""
+    """The formats of printed rows."""
 
     table = "table"
     json = "json"
@@ -105,7 +105,7 @@ def measures(
     output: FormatOption = Format.table,
     picture: PictureOption = None,
 ) -> None:
-    """Where the definitions of redundancy part: by default on COPY, PWUNQ and W."""
+    """Compare the definitions of redundancy; by default on COPY, PWUNQ and W."""
     panels = {
         entry.name: list(compare(entry.table()).values())
         for entry in map(example, names or ["COPY", "PWUNQ", "W"])

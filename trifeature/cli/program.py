@@ -1,4 +1,4 @@
-"""What both programs are: Typer apps whose errors are one line, whatever goes wrong."""
+"""The base of both programs: Typer apps whose errors are one line, whatever goes wrong."""
 
 from __future__ import annotations
 

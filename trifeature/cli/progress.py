@@ -17,7 +17,7 @@ INTERVAL: Final = 60.0
 """Seconds between two lines where there is no terminal."""
 
 _doing: Final[dict[str, str]] = {}
-"""What is going on: a name and how far it is."""
+"""A name and how far the work is."""
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def counting(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 class RunBars:
-    """How far runs side by side are: a bar each, with losses and time left.
+    """Progress of runs side by side: a bar each, with losses and time left.
 
     Without a terminal a line says what each run measured when it ends.
     """

@@ -1,4 +1,4 @@
-"""What the commands that train and probe share: plans with progress bars, tables.
+"""Shared by the commands that train and probe: plans with progress bars, tables.
 
 It imports torch; commands import it when they run.
 """
@@ -134,7 +134,7 @@ def following() -> Iterator[Callback]:
 
 
 def measured(rows: Sequence[Row]) -> str:
-    """What the last epoch's row says, for a progress display."""
+    """The last epoch's scores, for a progress display."""
     return " ".join(f"{name} {100 * rows[-1][name]:.1f}" for name in ("R", "U", "S"))
 
 

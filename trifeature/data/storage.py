@@ -60,7 +60,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Generated:
-    """What `generate` did.
+    """Result of `generate`.
 
     Attributes:
         path: The data set's folder.
@@ -156,7 +156,7 @@ def _replace(target: Path, staging: Path) -> None:
 
 
 def _is_free(target: Path) -> bool:
-    """Whether nothing lies there; a data set may, and anything else is refused."""
+    """True if the folder is empty or missing, False if it is a data set; else it is refused."""
     if not target.exists() or (target.is_dir() and not _entries(target)):
         return True
     if not (target / MANIFEST).is_file():

@@ -1,4 +1,4 @@
-"""Which term of CoMM's loss learns what: `ablate` and `demo`.
+"""Comparison of the terms of CoMM's loss: `ablate` and `demo`.
 
 Expected, from Figure 5 of Dufumier et al. (2025) on AlexNet at 224 px, 100 epochs: the sum of the
 unimodal terms L_i learns R and U but not S; L alone learns all three slowly; L_CoMM all three.
@@ -53,7 +53,7 @@ class Ablation(Results):
     outcome: Outcome
 
     def differences(self) -> list[str]:
-        """How far S of each loss is above its two controls, in words."""
+        """The lead of each loss's S over its two controls, in words."""
         return differences(self)
 
 
@@ -139,7 +139,7 @@ def _untrained(results: Results) -> list[Row]:
 
 
 def differences(results: Results) -> list[str]:
-    """How far each loss is above its two controls on the tasks that biased pairs are there for."""
+    """The lead of each loss over its two controls on the tasks measured on biased pairs."""
     untrained, data = _untrained(results), results.setup.data_of(0)
     found = []
     for column in (task.column for task in tasks_of(data).values() if task.biased):

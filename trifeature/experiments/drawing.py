@@ -135,7 +135,7 @@ LATEX: Final[Mapping[str, str]] = {
     "^": r"\textasciicircum{}",
     **{letter: "\\" + letter for letter in "_&%$#{}"},
 }
-"""How LaTeX writes what is not plain text to it."""
+"""LaTeX of the characters that are special to it."""
 
 
 def as_latex(lines: Sequence[Sequence[str]]) -> str:

@@ -45,7 +45,7 @@ def plain_backend(settings: RunSettings, device: torch.device) -> Backend:  # no
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `execute` did.
+    """Result of `execute`.
 
     Attributes:
         finished: Plans carried out now, in the order in which they ended.
@@ -137,7 +137,7 @@ class Queue:
         self._done.append(plan)
 
     def outcome(self) -> Outcome:
-        """What has been done and what is left."""
+        """The runs done and the runs left."""
         ended = {plan.key for plan in self._done}
         return Outcome(self._done, self.skipped, [p for p in self.todo if p.key not in ended])
 
@@ -219,7 +219,7 @@ def execute(
 
 
 def _similar(plan: Plan) -> tuple[str, ...]:
-    """What runs that take equally long have in common."""
+    """The settings that runs of equal length share."""
     return (plan.preset, plan.run.method, str(plan.run.encoder), str(plan.run.epochs))
 
 
@@ -241,7 +241,7 @@ def _durations(rows: Iterable[Row]) -> dict[tuple[str, ...], float]:
 
 
 def expected_seconds(plans: Iterable[Plan], rows: Iterable[Row], jobs: int) -> float | None:
-    """How long plans should take, from the rows of similar runs; None if there are none.
+    """Expected seconds of plans, from the rows of similar runs; None if there are none.
 
     Args:
         plans: What is to be carried out.

@@ -79,13 +79,13 @@ class Arm:
     priority: int = Priority.COMM
 
     def from_biased(self, column: str) -> bool:
-        """Whether a column is taken from the biased trainings."""
+        """True if a column is taken from the biased trainings."""
         return self.biased is None or column in self.biased
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What an experiment is run on.
+    """The preset, seeds and overrides that an experiment is run with.
 
     Attributes:
         preset: Name of the preset of data and training.
@@ -301,7 +301,7 @@ class Results:
 
     @property
     def counts(self) -> str:
-        """How many seeds were measured, in words."""
+        """The number of measured seeds, in words."""
         numbers = {len(r.biased) for r in self.arms}
         numbers |= {len(r.unbiased) for r in self.arms if r.arm.control}
         if len(numbers) == 1:
@@ -311,7 +311,7 @@ class Results:
 
     @property
     def caption(self) -> str:
-        """What was run on what, and how often."""
+        """The experiment, the preset and the number of seeds, in words."""
         return f"{self.experiment.title}; {self.setup.preset} preset, {self.counts}"
 
     def draw(self) -> Figure:

@@ -16,7 +16,7 @@ from trifeature.plots import Curve
 from trifeature.samples import Task
 
 CONFIGURATION: Final = ("encoder", "epochs", "probing", "validation")
-"""What of a row tells runs of one method, loss and setting apart."""
+"""The keys of a row that tell runs of one method, loss and setting apart."""
 
 
 def curves_of_rows(rows: Sequence[Row]) -> tuple[dict[str, list[Curve]], Mapping[str, float]]:

@@ -41,7 +41,7 @@ FIGURES: Final = Path("figures")
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What `reproduce` found.
+    """Result of `reproduce`.
 
     Attributes:
         results: The results of each experiment.
@@ -68,7 +68,7 @@ def plans_for(name: str, setup: Setup) -> list[Plan]:
 
 
 def rows_file(preset: str) -> Path:
-    """Where the rows of a preset are recorded."""
+    """The file in which the rows of a preset are recorded."""
     return FIGURES / f"{preset}.jsonl"
 
 

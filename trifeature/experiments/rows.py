@@ -31,10 +31,10 @@ KINDS: Final[Mapping[str, tuple[str, Any]]] = {
     "confusion": ("an object", dict),
     "information": ("an object", dict),
 }
-"""What the values of a row are; all others are measurements: numbers, null, or any other JSON."""
+"""Types of a row's values; all others are measurements: numbers, null, or any other JSON."""
 
 REQUIRED: Final = ("key", "epoch", "preset")
-"""What every row has."""
+"""Keys of every row."""
 
 
 class RecordedRow(dict[str, Any]):

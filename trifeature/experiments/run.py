@@ -186,7 +186,7 @@ class _Work:
 
 
 def _provenance(plan: Plan, device: torch.device, processes: int) -> Row:
-    """What a row must say for its numbers to be understood and repeated."""
+    """The fields that a row needs for its numbers to be understood and repeated."""
     origin = provenance(device)
     if processes > 1:
         origin["device"] = f"{processes} × {origin['device']}"

@@ -28,7 +28,7 @@ from trifeature.experiments.plan import Plan, Row
 from trifeature.plugins import load_plugins, loaded_plugins
 
 POLL_SECONDS: Final = 0.2
-"""How often progress is passed on."""
+"""Seconds between two reports of progress."""
 
 
 _Message = tuple[str, Progress | str]

@@ -32,17 +32,17 @@ from trifeature.experiments.plan import Plan, Row
 from trifeature.plugins import load_entry_points
 
 RETRIES: Final = 5
-"""How often a run is started again because its worker or node died, before that is an error."""
+"""Restarts of a run whose worker or node died, before that is an error."""
 
 ANSWER_SECONDS: Final = 5.0
-"""How long a cluster may take to accept a connection; Ray itself would wait two minutes."""
+"""Seconds in which a cluster must accept a connection; Ray itself would wait two minutes."""
 
 _Result = list[Row] | Exception | None
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where a Ray cluster is and what each run asks of it.
+    """The address of a Ray cluster and the resources that each run asks for.
 
     Attributes:
         address: HOST:PORT of its head, or `auto`: the environment's RAY_ADDRESS, else the cluster
@@ -59,7 +59,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Request:
-    """What one run asks of a node.
+    """The resources that one run asks of a node.
 
     Attributes:
         cpus: CPUs, and threads.
@@ -71,11 +71,11 @@ class Request:
 
     @property
     def device(self) -> torch.device:
-        """Where the run trains; Ray shows it only the GPU that it was given."""
+        """The device of the run; Ray shows it only the GPU that it was given."""
         return torch.device("cuda" if self.gpus else "cpu")
 
     def fits(self, node: Mapping[str, float]) -> int:
-        """How many runs a node of these resources can hold at once."""
+        """The number of runs that a node of these resources can hold at once."""
         room = node.get("CPU", 0.0) // self.cpus
         return int(min(room, node.get("GPU", 0.0) // self.gpus) if self.gpus else room)
 
@@ -86,7 +86,7 @@ class Request:
 def make_request(
     cluster: Cluster, device: str | None, nodes: Iterable[Mapping[str, float]]
 ) -> Request:
-    """What each run asks for.
+    """The resources of each run.
 
     Args:
         cluster: The wishes.
@@ -205,7 +205,7 @@ def _nodes(ray: Any) -> list[dict[str, float]]:
 
 
 def _room(ray: Any, request: Request) -> int:
-    """How many runs the cluster holds at once, at least one: a node may yet join."""
+    """The number of runs that the cluster holds at once, at least one: a node may yet join."""
     return max(1, sum(request.fits(node) for node in _nodes(ray)))
 
 
@@ -246,7 +246,7 @@ def _tasks(
 def _carry_out(
     runner: Runner, plan: Plan, threads: int, expected: tuple[str, str], latest: float
 ) -> _Result:
-    """What a node does: a plan's rows, or why there are none; None if it was too late to start.
+    """Carry out a plan on a node: its rows, or the problem; None if it was too late to start.
 
     Problems are returned, not raised: Ray would wrap them into a traceback of several machines.
     """

@@ -48,7 +48,7 @@ NAMES: Final = {
     ("cross+self", ""): "Cross+Self",
     ("factorcl", ""): "FactorCL",
 }
-"""What the recorded runs are called, in the order they are shown; any other follows."""
+"""Names of the recorded runs, in the order they are shown; any other follows."""
 SOURCES: Final = {
     "STYLE": "style.css",
     "CORE": "core.js",
@@ -126,7 +126,7 @@ def _data(rows: Sequence[Row], source: str) -> dict[str, Any]:
 
 
 def sprite_opacity() -> np.ndarray[Any, np.dtype[np.float64]]:
-    """How much each shape with each texture covers: float [10, 10, S, S], 0 to 1.
+    """The coverage of each shape with each texture: float [10, 10, S, S], 0 to 1.
 
     The renderer blends the color over gray by this opacity, so white images give it back and
     the page can blend any color.

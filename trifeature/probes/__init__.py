@@ -1,1 +1,1 @@
-"""What a trained model knows: linear probes and the numbers that score them."""
+"""Linear probes of trained models, and the numbers that score them."""

@@ -25,7 +25,7 @@ LOGISTIC: Final = "logistic"
 
 
 class Classifier(Protocol):
-    """What a probe needs of a classifier."""
+    """The methods that a probe calls on a classifier."""
 
     def fit(self, features: Any, labels: Any, /) -> Any:
         """Learn from features [N, D] and integer labels [N], both NumPy arrays."""

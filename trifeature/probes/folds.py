@@ -26,7 +26,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """Which samples each fold fits on and which it validates on.
+    """The samples that each fold fits on and validates on.
 
     Attributes:
         fit: Samples the fold fits on [F, N].

@@ -1,4 +1,4 @@
-"""What a probe shows the features to tell about a label, in bits."""
+"""Information about a label that a probe shows features to hold, bits."""
 
 from __future__ import annotations
 

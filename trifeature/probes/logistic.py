@@ -101,7 +101,7 @@ class LogisticProbe:
         self.standardize = standardize
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn asks a classifier about itself; only it calls this, so it is loaded."""
+        """Tags that scikit-learn asks of a classifier; only it calls this, so it is loaded."""
         utils = sys.modules["sklearn.utils"]
         target = utils.TargetTags(required=True)
         return utils.Tags("classifier", target, classifier_tags=utils.ClassifierTags())

@@ -20,7 +20,7 @@ from trifeature.errors import InputError
 from trifeature.probes.inputs import IntArray
 
 Values = npt.ArrayLike | torch.Tensor
-"""What a metric accepts: a tensor on any device, an array, a series, or nested lists."""
+"""Accepted by every metric: a tensor on any device, an array, a series, or nested lists."""
 
 
 def confusion(*, labels: Values, predictions: Values, classes: int) -> IntArray:

@@ -306,7 +306,7 @@ class FittedProbe:
 
 @dataclass(frozen=True)
 class _Protocol:
-    """How probes are fitted."""
+    """The rules by which probes are fitted."""
 
     probing: Probing
     name: str

@@ -1,4 +1,4 @@
-"""What probes report: the scores of each task, and the row that is written down.
+"""Results of probes: the scores of each task, and the row that is recorded.
 
 N samples, C classes.
 """
@@ -18,7 +18,7 @@ from trifeature.probes.inputs import FloatArray, IntArray
 from trifeature.samples import Task
 
 Splitting = Literal["groups", "samples"]
-"""What cross-validation keeps apart: groups of samples, or single samples."""
+"""The unit of cross-validation: groups of samples, or single samples."""
 
 ROW_KEYS: Final = ("bits", "costs", "confusion", "information", "test_pairs")
 """Keys of a row beside the columns of tasks."""
@@ -55,7 +55,7 @@ class ProbeResult:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """How much of each task a probe reads from features.
+    """The scores of a probe on each task.
 
     Attributes:
         results: The result of each task, from all modalities together.

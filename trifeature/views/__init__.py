@@ -28,7 +28,7 @@ class Parameters(Protocol):
 
 
 class Views(Protocol):
-    """Which random transforms make a view of an item of one kind."""
+    """Settings of the random transforms that make a view of an item of one kind."""
 
     kind: ClassVar[str]
     """Kind of the modalities that they augment, see `trifeature.modality`."""

@@ -1,4 +1,4 @@
-"""Which random transforms make a view of an image: settings, without torch."""
+"""Settings of the random transforms that make a view of an image; without torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class ViewSet:
-    """Which random transforms make a view, in the order in which they are applied.
+    """Settings of the random transforms that make a view, in the order in which they are applied.
 
     An ablation is another value: `replace(ALL, crop_scale=None)`. The defaults are those of
     CoMM (Dufumier et al. 2025), whose jitter has half of SimCLR's strength. Images have any number

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VectorViews:
-    """Which random transforms make a view of a vector of standardized features.
+    """Settings of the random transforms that make a view of a vector of standardized features.
 
     Attributes:
         noise: Standard deviation σ of the Gaussian noise added to every feature.

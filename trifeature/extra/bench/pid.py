@@ -28,7 +28,7 @@ def random_table(shape: Shape, seed: int = 0) -> NDArray[np.float64]:
 
 
 def has_dit() -> bool:
-    """Whether dit and the cone solver it needs are installed."""
+    """True if dit and the cone solver it needs are installed."""
     return all(find_spec(name) is not None for name in ("dit", "ecos"))
 
 

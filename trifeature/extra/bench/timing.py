@@ -1,4 +1,4 @@
-"""How long calls take, until the device is done: what all benchmarks share."""
+"""Times of calls until the device is done; shared by all benchmarks."""
 
 from __future__ import annotations
 
