@@ -191,8 +191,8 @@ def _plain(value: Any) -> Any:
 
 def _reference(run: RunSettings) -> dict[str, Any]:
     """The reference value of every setting, for a run of this method and these kinds of views."""
-    kinds = tuple(map(type, run.views)), type(run.light), type(run.options)
-    return _reference_of(run.method, *kinds)
+    views = tuple(type(one) for one in run.views)
+    return _reference_of(run.method, views, type(run.light), type(run.options))
 
 
 @functools.cache
