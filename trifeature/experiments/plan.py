@@ -191,8 +191,10 @@ def _plain(value: Any) -> Any:
 
 def _reference(run: RunSettings) -> dict[str, Any]:
     """The reference value of every setting, for a run of this method and these kinds of views."""
-    views = tuple(type(one) for one in run.views)
-    return _reference_of(run.method, views, type(run.light), type(run.options))
+    views: Any = tuple(type(one) for one in run.views)  # mypy doubts that classes are hashable
+    light: Any = type(run.light)
+    options: Any = type(run.options)
+    return _reference_of(run.method, views, light, options)
 
 
 @functools.cache
