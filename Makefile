@@ -18,8 +18,11 @@ docs: $(DOCS_READY)
 	$(BIN)/python -m sphinx -q -E -W --keep-going -c docs/guide docs build/guide
 	@echo "the guide: build/guide/index.html"
 
+# Without pytest's rewriting of assertions, which compiles every test in every process (four of ninety
+# seconds); what failed runs again with it, for its explanation.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/extra
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/extra \
+		--assert=plain || { $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; exit 1; }
 
 # What the science does not need (extra/): compiled steps, several processes, clusters, benchmarks,
 # fine-tuning. Continuous integration runs it too.

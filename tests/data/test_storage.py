@@ -65,8 +65,9 @@ def other_settings(tiny: Dataset) -> DatasetSettings:
 @pytest.fixture(scope="module")
 def tiny() -> Dataset:
     """One image of each combination: every copy of the folder takes as long as it has files."""
-    pairs = dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 100)
-    return build(preset("quick", copies=1, test_copies=1, **pairs))
+    values = dict.fromkeys(("shapes", "textures", "colors"), 4)
+    pairs = dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 60)
+    return build(preset("quick", copies=1, test_copies=1, held_out=16, **values, **pairs))
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +187,7 @@ def test_writing_reports_progress_up_to_the_number_of_images(tiny: Dataset, tmp_
     generate(
         tmp_path / "a", tiny.settings, progress=lambda done, total: calls.append((done, total))
     )
-    assert calls == [(done, 125) for done in range(1, 126)]
+    assert calls == [(done, 64) for done in range(1, 65)]
 
 
 # --------------------------------------------------------------------------- what is there
@@ -565,7 +566,7 @@ def test_pair_tables_name_two_images_and_the_label_of_every_task(pristine: Path,
     assert list(rows[0]) == ["image1", "image2", "share", "unique1", "unique2", "synergy"]
     settings = read_manifest(pristine)["settings"]
     partners = dict(entry.split("=") for entry in settings["synergy_map"].split(","))
-    assert len(rows) == 100
+    assert len(rows) == 60
     for row in rows:
         one, two = (row[image].removesuffix(".png").split("_") for image in ("image1", "image2"))
         assert (pristine / ("test" if name == "test" else "train") / row["image1"]).is_file()
@@ -604,7 +605,7 @@ def test_loading_uses_the_bytes_it_has_checked(
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
     load(copied)
     pngs = {path: count for path, count in times.items() if path.suffix == ".png"}
-    assert len(pngs) == 125
+    assert len(pngs) == 64
     assert set(pngs.values()) == {1}
 
 
