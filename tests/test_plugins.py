@@ -3,7 +3,8 @@
 import importlib.metadata
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -12,8 +13,14 @@ import pytest
 from trifeature import plugins
 from trifeature.cli import trifeature_main
 from trifeature.cli.program import split_plugins
+from trifeature.comm.encoders import register_encoder
+from trifeature.comm.methods import METHODS, register_method
+from trifeature.comm.methods.comm import CoMM
+from trifeature.comm.settings import Options
 from trifeature.errors import InputError
+from trifeature.pid import register_measure
 from trifeature.plugins import load_entry_points, load_plugin, load_plugins, loaded_plugins
+from trifeature.probes.classifiers import register_classifier
 
 
 @pytest.fixture(autouse=True)
@@ -152,3 +159,28 @@ def test_options_of_a_plugins_method_are_options_of_train() -> None:
     said = subprocess.run(wrong, capture_output=True, text=True, check=False)  # noqa: S603
     assert (said.returncode, said.stdout) == (2, "")
     assert said.stderr == "error: keep must be above 0, not -1\n"
+
+
+def test_a_plugin_that_ends_the_program_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ends.py").write_text("raise SystemExit(0)\n")
+    with pytest.raises(InputError, match="SystemExit: 0"):
+        load_plugin(tmp_path / "ends.py")
+
+
+def test_what_is_no_part_is_refused_when_it_is_registered() -> None:
+    @dataclass(frozen=True)
+    class Clash(Options):
+        epochs: int = 3
+
+    wrong: list[tuple[str, Callable[[], None]]] = [
+        ("must be a subclass of Method", lambda: register_method("x", int, Options)),  # type: ignore[arg-type]
+        ("must be a subclass of Options", lambda: register_method("x", CoMM, dict)),  # type: ignore[arg-type]
+        ("epochs is a setting of every run", lambda: register_method("x", CoMM, Clash)),
+        ("encoder 'x' must be", lambda: register_encoder("x", 3, "vector")),  # type: ignore[arg-type]
+        ("classifier 'x' must be", lambda: register_classifier("x", 3)),  # type: ignore[arg-type]
+        ("measure 'x' must be", lambda: register_measure("x", 3)),  # type: ignore[arg-type]
+    ]
+    for words, register in wrong:
+        with pytest.raises(InputError, match=words):
+            register()
+    assert "x" not in METHODS

@@ -263,3 +263,55 @@ def test_one_modality_is_refused_where_there_is_nothing_to_align() -> None:
     for name in METHODS:
         with pytest.raises(InputError, match="two modalities"):
             new_method(settings(name), data)
+
+
+# --------------------------------------------------------------------------- values at the border
+
+
+def test_large_numbers_keep_their_differences_until_they_are_standardized() -> None:
+    seconds = 1.7e9 + np.arange(P, dtype=float)[:, None]  # float32 would know steps of 128
+    (items,) = Samples.from_arrays({"time": seconds}, {"class": LABEL}).items["all"]
+    assert len(items.unique()) == P
+
+
+@pytest.mark.parametrize(("scale", "standardize"), [(1e300, True), (1e39, False)])
+def test_values_beyond_float32_are_refused(scale: float, standardize: bool) -> None:
+    x = numbers(P, 3).astype(float) * scale
+    with pytest.raises(InputError, match="modality 'a' holds values too large for float"):
+        Samples.from_arrays({"a": x}, {"class": LABEL}, standardize=standardize)
+
+
+def test_a_masked_array_is_refused_and_one_without_a_masked_value_is_not() -> None:
+    x = numbers(P, 3)
+    with pytest.raises(InputError, match="a masked array lacks values"):
+        Samples.from_arrays({"a": np.ma.masked_less(x, 0)}, {"class": LABEL})
+    assert Samples.from_arrays({"a": np.ma.masked_less(x, -99)}, {"class": LABEL})
+
+
+def test_items_of_different_lengths_are_refused() -> None:
+    with pytest.raises(InputError, match="modality 'a' has items of different lengths"):
+        Samples.from_arrays({"a": [[1, 2], [3]] * (P // 2)}, {"class": LABEL})
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        ([None] * 5 + [1] * (P - 5), "groups lack a value at sample 0"),
+        ([1.0] * 5 + [np.nan] * (P - 5), "groups lack a value at sample 5"),
+    ],
+)
+def test_groups_without_a_value_are_refused(groups: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Samples.from_arrays({"a": numbers(P, 3)}, {"class": LABEL}, groups=np.array(groups))
+
+
+def test_splits_that_cut_a_group_are_refused() -> None:
+    splits = ["train"] * (P - 20) + ["test"] * 20
+    with pytest.raises(InputError, match="splits cut a group: sample"):
+        Samples.from_arrays(
+            {"a": numbers(P, 3)}, {"class": LABEL}, groups=np.zeros(P), splits=splits
+        )
+    whole = np.where(np.arange(P) < P - 20, 0, 1)
+    assert Samples.from_arrays(
+        {"a": numbers(P, 3)}, {"class": LABEL}, groups=whole, splits=splits
+    ).sets["test"]

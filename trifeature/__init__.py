@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 __version__ = "0.1.0"
 
 _MODULES: Final[dict[str, tuple[str, ...]]] = {
-    "errors": ("InputError",),
+    "errors": ("InputError", "TrainingError"),
     "samples": ("Samples", "Task"),
     "plugins": ("load_entry_points", "load_plugin"),
     "views": ("register_views",),
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from trifeature.data.storage import generate as generate
     from trifeature.data.storage import load as load
     from trifeature.errors import InputError as InputError
+    from trifeature.errors import TrainingError as TrainingError
     from trifeature.experiments.ablation import ablate as ablate
     from trifeature.experiments.ablation import demo as demo
     from trifeature.experiments.catalog import register_experiment as register_experiment

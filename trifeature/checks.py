@@ -170,11 +170,14 @@ def as_array(values: Any) -> NDArray[Any]:
     Tensors are recognized by their methods, so that no library needs to be imported for it.
 
     Raises:
+        InputError: a masked array that lacks values.
         ValueError: nested lists of different lengths, as `np.asarray` does.
 
     >>> as_array([[1, 2], [3, 4]]).shape
     (2, 2)
     """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise InputError("a masked array lacks values: drop these samples, or fill it")
     if hasattr(values, "detach") and hasattr(values, "cpu"):  # a torch tensor
         tensor = values.detach().cpu()
         try:

@@ -78,7 +78,7 @@ def _once(place: str, load: Callable[[], Any]) -> Any:
     if place not in _loaded:
         try:
             _loaded[place] = load()
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             words = " ".join(f"{type(problem).__name__}: {problem}".split())
             raise InputError(f"plugin {place}: {words}") from problem
     return _loaded[place]

@@ -172,7 +172,8 @@ class Samples:
 
         Raises:
             InputError: shapes or lengths that do not fit, values that are not finite, a missing
-                label, an unknown kind, or a split that leaves a set empty.
+                label or group, an unknown kind, or a split that leaves a set empty or cuts a
+                group.
 
         >>> x, y = np.eye(8), np.arange(8) % 2
         >>> data = Samples.from_arrays({"a": x, "b": x}, {"parity": y})
@@ -196,8 +197,8 @@ class Samples:
         tables, normalization = [], {}
         for name, (kind, x) in read.items():
             if kind == "vector" and standardize:
-                x, normalization[name] = _standardize(x, own["train"])  # noqa: PLW2901
-            tables.append(x)
+                x, normalization[name] = _standardize(name, x, own["train"])  # noqa: PLW2901
+            tables.append(_as_float32(name, x))
         chosen = encoders or {}
         return cls(
             tuple(
@@ -222,8 +223,13 @@ class HasSamples(Protocol):
 
 
 def _items(name: str, values: Any, kind: str | None) -> tuple[str, Tensor]:
-    """Kind and items [P, *shape] of one modality: floating items become float32, uint8 stay."""
-    array = as_array(values)
+    """Kind and items [P, *shape] of one modality: vectors are float64 here, uint8 images stay."""
+    try:
+        array = as_array(values)
+    except InputError as problem:
+        raise InputError(f"modality {name!r}: {problem}") from None
+    except ValueError:
+        raise InputError(f"modality {name!r} has items of different lengths") from None
     if array.dtype.kind not in "biuf":
         raise InputError(f"modality {name!r} must hold numbers, not {array.dtype}")
     kind = check_name("kind of modality", kind, KINDS) if kind else _kind_of(name, array)
@@ -235,8 +241,21 @@ def _items(name: str, values: Any, kind: str | None) -> tuple[str, Tensor]:
         raise InputError(f"modality {name!r} holds values that are not finite")
     if kind == "image":
         _check_pixels(name, array)
-    wanted = np.uint8 if array.dtype == np.uint8 and kind == "image" else np.float32
+    if kind == "image":
+        wanted: Any = np.uint8 if array.dtype == np.uint8 else np.float32
+    else:
+        wanted = np.float64  # standardized before they lose digits
     return kind, torch.from_numpy(np.ascontiguousarray(array, dtype=wanted))
+
+
+def _as_float32(name: str, x: Tensor) -> Tensor:
+    """Items as they are stored: uint8 stay, all others become float32."""
+    if x.dtype == torch.uint8:
+        return x
+    items = x.float()
+    if not items.isfinite().all():
+        raise InputError(f"modality {name!r} holds values too large for float32: rescale them")
+    return items
 
 
 def _kind_of(name: str, array: Array) -> str:
@@ -302,7 +321,13 @@ def _groups(groups: Any, shape: tuple[int, int]) -> IntArray:
     array = as_array(groups)
     if array.shape not in (shape[:1], shape):
         raise InputError(f"groups must be [{shape[0]}] or {list(shape)}, not {list(array.shape)}")
-    _, codes = np.unique(array, return_inverse=True)
+    missing = [place for place, value in enumerate(array.ravel().tolist()) if _is_missing(value)]
+    if missing:
+        raise InputError(f"groups lack a value at sample {missing[0] // (array.size // shape[0])}")
+    try:
+        _, codes = np.unique(array, return_inverse=True)
+    except TypeError:
+        raise InputError("groups mix values that cannot be sorted") from None
     return codes.reshape(array.shape).astype(np.int64)
 
 
@@ -317,6 +342,7 @@ def _splits(splits: Any, groups: IntArray, test_fraction: float, seed: int) -> A
         for name in ("train", "test"):
             if name not in array:
                 raise InputError(f"splits hold no {name!r} sample")
+        _require_whole_groups(array, groups)
         return array
     if not 0 < test_fraction < 1:
         raise InputError(f"test_fraction must be between 0 and 1, not {test_fraction:g}")
@@ -333,6 +359,17 @@ def _splits(splits: Any, groups: IntArray, test_fraction: float, seed: int) -> A
     return split
 
 
+def _require_whole_groups(splits: Array, groups: IntArray) -> None:
+    """A group with test samples holds nothing else."""
+    tested = np.unique(groups[splits == "test"])
+    cut = np.isin(groups, tested).reshape(len(groups), -1).any(1) & (splits != "test")
+    if cut.any():
+        raise InputError(
+            f"splits cut a group: sample {np.flatnonzero(cut)[0]} is not a test sample, but shares "
+            "a group with one"
+        )
+
+
 def _require_known_classes(labels: Mapping[str, IntArray], own: Mapping[str, IntArray]) -> None:
     """A probe cannot name a class that it was not fitted on."""
     for task, values in labels.items():
@@ -344,10 +381,12 @@ def _require_known_classes(labels: Mapping[str, IntArray], own: Mapping[str, Int
             )
 
 
-def _standardize(x: Tensor, train: IntArray) -> tuple[Tensor, dict[str, list[float]]]:
+def _standardize(name: str, x: Tensor, train: IntArray) -> tuple[Tensor, dict[str, list[float]]]:
     """(x − mean) / deviation of each feature over the training samples, and both."""
     fitted = x[torch.from_numpy(train)].double()
     mean, deviation = fitted.mean(0), fitted.std(0, correction=0)
+    if not deviation.isfinite().all():
+        raise InputError(f"modality {name!r} holds values too large for float64's squares: rescale")
     scale = torch.where(deviation > 0, deviation, torch.inf)
     scaled = ((x.double() - mean) / scale).float()
     return scaled, {"mean": mean.tolist(), "deviation": deviation.tolist()}
@@ -370,7 +409,7 @@ def _origin(
     """Identity of the arrays: names, kinds, shapes and a digest of their content."""
     digest = hashlib.sha256()
     for _, x in read.values():
-        digest.update(x.numpy().tobytes())
+        digest.update((x if x.dtype == torch.uint8 else x.float()).numpy().tobytes())
     for values in (*labels.values(), groups):
         digest.update(values.tobytes())
     digest.update("\n".join(split.tolist()).encode())

@@ -55,7 +55,10 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option(help="Say what would run and how long.")] = False,
     verbose: Annotated[bool, typer.Option(help="With --dry-run: name every run.")] = False,
     time_budget: Annotated[
-        float | None, typer.Option(help="Seconds; nothing is started that would not end in time.")
+        float | None,
+        typer.Option(
+            help="Seconds; nothing is started that, by earlier runs, would not end in time."
+        ),
     ] = None,
     keep_weights: Annotated[bool, typer.Option(help="Keep the trained weights.")] = False,
     rows: Annotated[

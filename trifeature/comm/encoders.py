@@ -48,8 +48,11 @@ def register_encoder(name: str, make: Callable[[Shape], nn.Module], *kinds: str)
         kinds: Kinds of modality that it accepts, at least one.
 
     Raises:
-        InputError: an encoder of this name exists already, or no kind is given.
+        InputError: an encoder of this name exists already, `make` cannot be called, or no kind is
+            given.
     """
+    if not callable(make):
+        raise InputError(f"encoder {name!r} must be a class or a function, not {make!r}")
     if name in ENCODERS:
         raise InputError(f"an encoder called {name!r} exists already")
     if not kinds:
@@ -89,7 +92,11 @@ def encoder_name(settings: RunSettings, modality: Modality, index: int) -> str:
 
 def make_encoder(settings: RunSettings, modality: Modality, index: int) -> nn.Module:
     """Make an untrained encoder for the modality at an index."""
-    return ENCODERS[encoder_name(settings, modality, index)].make(modality.shape)
+    name = encoder_name(settings, modality, index)
+    made = ENCODERS[name].make(modality.shape)
+    if not isinstance(made, nn.Module):
+        raise InputError(f"encoder {name!r} made {made!r}: a torch.nn.Module is needed")
+    return made
 
 
 # --------------------------------------------------------------------------- outputs of encoders

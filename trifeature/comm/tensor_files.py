@@ -62,5 +62,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, KeyError, ValueError, RecursionError, OverflowError) as problem:
         raise InputError(f"{path} is damaged: {problem}") from None
     if expected is not None and expected != _digest(tensors, note):
-        raise InputError(f"{path} is damaged: its content does not match its digest")
+        raise InputError(
+            f"{path} is damaged: its content does not match its digest; "
+            "without this file `comm-probe train` trains again what it lacks"
+        )
     return tensors, note

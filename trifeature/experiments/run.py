@@ -203,7 +203,13 @@ def read_settings(folder: Path) -> tuple[RunSettings, DatasetSettings]:
     """The settings that a run's folder was made with: of the run, and of its data set.
 
     Raises:
-        InputError: no run is there, or its settings cannot be read.
+        InputError: no run is there, or its settings cannot be read, or it was trained on arrays.
     """
     run = RunFolder(folder)
-    return run.settings(), DatasetSettings.from_json(run.origin())
+    origin = run.origin()
+    if isinstance(origin, dict) and origin.get("source") == "arrays":
+        raise InputError(
+            f"{folder} was trained on arrays, which it does not hold: in Python, give them to "
+            "trifeature.load_run and trifeature.probe"
+        )
+    return run.settings(), DatasetSettings.from_json(origin)

@@ -165,13 +165,16 @@ def register_measure(name: str, measure: Measure) -> None:
             `Fitted` redundancy with its error.
 
     Raises:
-        InputError: The name is empty, "all", or that of another measure.
+        InputError: The name is empty, "all", or that of another measure, or `measure` cannot be
+            called.
 
     >>> register_measure("half of MMI", lambda p: mmi_redundancy(p) / 2)
     >>> decompose([[[0.5, 0]], [[0, 0.5]]], "half of MMI").unique1
     1.0
     >>> del MEASURES["half of MMI"]
     """
+    if not callable(measure):
+        raise InputError(f"measure {name!r} must be a function of a table, not {measure!r}")
     if not name or name == "all":
         raise InputError(f"a measure cannot be called {name!r}")
     if name in MEASURES:

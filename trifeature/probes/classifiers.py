@@ -49,8 +49,10 @@ def register_classifier(name: str, make: Callable[[], Classifier]) -> None:
         make: Returns a new classifier: its class, or a function without arguments.
 
     Raises:
-        InputError: the name is taken.
+        InputError: the name is taken, or `make` cannot be called.
     """
+    if not callable(make):
+        raise InputError(f"classifier {name!r} must be a class or a function, not {make!r}")
     if name == LOGISTIC or name in CLASSIFIERS:
         raise InputError(f"a classifier called {name!r} exists already")
     CLASSIFIERS[name] = make
@@ -66,13 +68,17 @@ def find_classifier(classifier: str | Classifier | None) -> tuple[str, Classifie
         return LOGISTIC, None
     if isinstance(classifier, str):
         check_name("classifier", classifier, [LOGISTIC, *CLASSIFIERS])
-        return classifier, CLASSIFIERS[classifier]()
+        return classifier, _require_classifier(classifier, CLASSIFIERS[classifier]())
     if isinstance(classifier, type):
         raise InputError(f"a classifier must be an object: {classifier.__name__}(), with brackets")
     name = type(classifier).__name__
-    if not _has(classifier, "fit") or not any(_has(classifier, one) for one in PREDICTIONS):
+    return name, _require_classifier(name, classifier)
+
+
+def _require_classifier(name: str, made: Classifier) -> Classifier:
+    if not _has(made, "fit") or not any(_has(made, one) for one in PREDICTIONS):
         raise InputError(f"{name} is no classifier: one has fit and predict_log_proba")
-    return name, classifier
+    return made
 
 
 def _has(classifier: Any, method: str) -> bool:

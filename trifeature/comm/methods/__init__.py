@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Final
 
 from trifeature.comm.methods.base import Loss, Method, Tensors
@@ -33,10 +34,21 @@ def register_method(name: str, method: type[Method], options: type[Options]) -> 
             as for any other method.
 
     Raises:
-        InputError: a method of this name exists already.
+        InputError: a method of this name exists already, or these are not such classes, or an
+            option is called like a setting of every run.
     """
     if name in METHODS:
         raise InputError(f"a method called {name!r} exists already")
+    if not (isinstance(method, type) and issubclass(method, Method)):
+        raise InputError(f"method {name!r} must be a subclass of Method, not {method!r}")
+    if not (isinstance(options, type) and issubclass(options, Options)):
+        raise InputError(f"the options of {name!r} must be a subclass of Options, not {options!r}")
+    taken = {f.name for f in fields(options)} & {f.name for f in fields(RunSettings)}
+    if taken:
+        raise InputError(
+            f"options of {name!r} need names of their own: {', '.join(sorted(taken))} is a setting "
+            "of every run"
+        )
     METHODS[name] = method
     OPTIONS[name] = options
 
