@@ -296,18 +296,24 @@ def _tasks(labels: Mapping[str, Any], count: int) -> tuple[dict[str, Task], dict
         array = as_array(values)
         if array.shape != (count,):
             raise InputError(f"labels {name!r} have shape {list(array.shape)} for {count} samples")
-        missing = [place for place, value in enumerate(array.tolist()) if _is_missing(value)]
-        if missing:
-            raise InputError(f"labels {name!r} lack a value at sample {missing[0]}")
-        try:
-            classes, codes = np.unique(array, return_inverse=True)
-        except TypeError:
-            raise InputError(f"labels {name!r} mix values that cannot be sorted") from None
+        classes, codes = _codes(f"labels {name!r}", array)
         if len(classes) < 2:
             raise InputError(f"labels {name!r} have one class: there is nothing to tell apart")
         tasks[name] = Task(len(classes), names=tuple(str(value) for value in classes.tolist()))
-        coded[name] = codes.reshape(count).astype(np.int64)
+        coded[name] = codes
     return tasks, coded
+
+
+def _codes(what: str, array: Array) -> tuple[Array, IntArray]:
+    """The values that occur, sorted, and the place of each entry [P, …] among them."""
+    for sample, values in enumerate(array.reshape(len(array), -1).tolist()):
+        if any(map(_is_missing, values)):
+            raise InputError(f"{what} lack a value at sample {sample}")
+    try:
+        found, codes = np.unique(array, return_inverse=True)
+    except TypeError:
+        raise InputError(f"{what} mix values that cannot be sorted") from None
+    return found, codes.reshape(array.shape).astype(np.int64)
 
 
 def _is_missing(value: Any) -> bool:
@@ -321,14 +327,7 @@ def _groups(groups: Any, shape: tuple[int, int]) -> IntArray:
     array = as_array(groups)
     if array.shape not in (shape[:1], shape):
         raise InputError(f"groups must be [{shape[0]}] or {list(shape)}, not {list(array.shape)}")
-    missing = [place for place, value in enumerate(array.ravel().tolist()) if _is_missing(value)]
-    if missing:
-        raise InputError(f"groups lack a value at sample {missing[0] // (array.size // shape[0])}")
-    try:
-        _, codes = np.unique(array, return_inverse=True)
-    except TypeError:
-        raise InputError("groups mix values that cannot be sorted") from None
-    return codes.reshape(array.shape).astype(np.int64)
+    return _codes("groups", array)[1]
 
 
 def _splits(splits: Any, groups: IntArray, test_fraction: float, seed: int) -> Array:

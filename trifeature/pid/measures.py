@@ -94,7 +94,8 @@ def i_ccs_redundancy(p: Array) -> Fitted:
     def weighted(q: Array) -> Array:  # q(x1, x2, y) times the pointwise co-information
         return np.asarray(q * (source1 + source2 - joint(q)))
 
-    terms = np.stack([source1, source2, joint(fit.table), source1 + source2 - joint(fit.table)])
+    both = joint(fit.table)
+    terms = np.stack([source1, source2, both, source1 + source2 - both])
     signs = np.sign(np.where(np.abs(terms) < SIGN_FLOOR, 0.0, terms))
     agree = (signs == signs[0]).all(0)
     # An outcome enters whole or not at all, so one whose signs the fit leaves open adds its whole
