@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trifeature.checks import require_flag, require_text, require_whole
-from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.data.attributes import ATTRIBUTES
+from trifeature.data.gates import SCENARIOS, Gate
 from trifeature.errors import InputError, check_name
 
 IntArray = npt.NDArray[np.int64]
@@ -45,6 +46,11 @@ class PairRule:
         modalities: M, the number of images in a pair, at least 2.
         distinct_unique: Keep only pairs whose unique attributes all differ (appendix B.5 of
             Dufumier et al. 2025; the authors' code does not).
+        gate: What task `synergy` asks for: match (whether the pair keeps the map), balanced (the
+            same, and half the probe and test pairs keep it), parity, sum, sum:K or and; see
+            `trifeature.data.gates.Gate`.
+        scenario: One of the named scenarios for three modalities, see
+            `trifeature.data.gates.SCENARIOS`; empty for none.
 
     Raises:
         InputError: an unknown attribute, or a choice under which a task would be degenerate.
@@ -55,6 +61,8 @@ class PairRule:
     synergy: tuple[str, str] = ("texture", "color")
     modalities: int = 2
     distinct_unique: bool = False
+    gate: str = "match"
+    scenario: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.synergy, tuple | list) or len(self.synergy) != 2:
@@ -75,6 +83,35 @@ class PairRule:
         object.__setattr__(self, "modalities", require_whole("modalities", self.modalities, 2, 8))
         flag = require_flag("distinct_unique", self.distinct_unique)
         object.__setattr__(self, "distinct_unique", flag)
+        object.__setattr__(self, "gate", Gate.read(self.gate).text)
+        if self.scenario != "":
+            check_name("scenario", self.scenario, SCENARIOS)
+            if self.modalities not in (2, 3):  # 2 is the default of what was not said
+                raise InputError(f"scenarios have three modalities, not {self.modalities}")
+            object.__setattr__(self, "modalities", 3)
+
+    @property
+    def parsed_gate(self) -> Gate:
+        """The gate."""
+        return Gate.read(self.gate)
+
+    @property
+    def sharing(self) -> tuple[int, ...]:
+        """The modalities, from 0, that have the shared attribute in common."""
+        if self.scenario:
+            return SCENARIOS[self.scenario].sharing
+        return tuple(range(self.modalities))
+
+    @property
+    def linked(self) -> tuple[int, ...]:
+        """The modalities, from 0, that the gate links; the first one has attribute a."""
+        if self.scenario:
+            return SCENARIOS[self.scenario].linked
+        return tuple(range(self.modalities))
+
+    def chance_share_rate(self, counts: Mapping[str, int]) -> float:
+        """Probability that independent images have the shared attribute in common."""
+        return float(counts[self.shared]) ** -(max(len(self.sharing), 1) - 1)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -108,14 +145,16 @@ class Pairs:
 # --------------------------------------------------------------------------- the synergy map
 
 
-def make_map(text: str, rule: PairRule, counts: Mapping[str, int], seed: int) -> tuple[int, ...]:
+def make_map(
+    text: str, rule: PairRule, values: Mapping[str, Sequence[str]], seed: int
+) -> tuple[int, ...]:
     """Make the synergy map.
 
     Args:
         text: `auto` (random, drawn from `seed`), `random:SEED`, `identity`, a list such as
             `stripes=red,dots=green,…`, or the path of a JSON file with such an object.
         rule: Rule whose `synergy` attributes the map links.
-        counts: Number of values of each attribute in this data set.
+        values: Names of the values of each attribute in this data set.
         seed: Seed of the data set; used by `auto` only.
 
     Returns:
@@ -125,12 +164,13 @@ def make_map(text: str, rule: PairRule, counts: Mapping[str, int], seed: int) ->
         InputError: the text cannot be read, names are unknown or missing, or the map is not
             one-to-one.
 
-    >>> make_map("identity", PairRule(), {"texture": 3, "color": 3}, seed=0)
-    (0, 1, 2)
-    >>> make_map("solid=green,stripes=red", PairRule(), {"texture": 2, "color": 2}, seed=0)
+    >>> names = {"texture": ("solid", "stripes"), "color": ("red", "green")}
+    >>> make_map("identity", PairRule(), names, seed=0)
+    (0, 1)
+    >>> make_map("solid=green,stripes=red", PairRule(), names, seed=0)
     (1, 0)
     """
-    sources, targets = (VALUES[name][: counts[name]] for name in rule.synergy)
+    sources, targets = (tuple(values[name]) for name in rule.synergy)
     if len(sources) > len(targets):
         raise InputError(
             f"no one-to-one map: {len(sources)} values of {rule.synergy[0]} but only "
