@@ -347,7 +347,9 @@ def test_a_map_may_leave_targets_without_a_partner() -> None:
     counts = {"shape": 10, "texture": 3, "color": 10}
     drawn = make_map("random:1", PairRule(), first_names(counts), seed=0)
     assert len(set(drawn)) == 3
-    assert make_map("solid=white,stripes=red,grid=pink", PairRule(), first_names(counts), seed=0) == (9, 0, 4)
+    assert make_map(
+        "solid=white,stripes=red,grid=pink", PairRule(), first_names(counts), seed=0
+    ) == (9, 0, 4)
 
 
 def test_a_map_links_the_attributes_that_the_rule_names() -> None:
@@ -366,7 +368,9 @@ def test_the_map_is_the_same_cold_and_warm() -> None:
 
 
 def test_random_maps_of_many_seeds_are_uniform_over_permutations() -> None:
-    drawn = Counter(make_map(f"random:{seed}", PairRule(), first_names(COUNTS), seed=0) for seed in range(1200))
+    drawn = Counter(
+        make_map(f"random:{seed}", PairRule(), first_names(COUNTS), seed=0) for seed in range(1200)
+    )
     assert len(drawn) == 6
     assert stats.chisquare(list(drawn.values())).pvalue > 1e-3
 

@@ -85,7 +85,7 @@ class Gate:
         """
         if self.uses_map:
             wanted = np.asarray(synergy_map)[first]
-            return np.asarray(others == wanted[:, None]).all(axis=1).astype(np.int64)
+            return np.asarray((others == wanted[:, None]).all(axis=1), dtype=np.int64)
         shown = np.concatenate([first[:, None], others], axis=1)
         if self.name == "sum":
             return np.asarray(shown.sum(axis=1) % self.classes(len(synergy_map)))
@@ -121,15 +121,21 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     },
     **{
         "redundant" + "".join(str(m + 1) for m in some): Scenario(
-            "share", some, ALL_THREE, "each of modalities "
-            + " and ".join(str(m + 1) for m in some) + " tells the label"
+            "share",
+            some,
+            ALL_THREE,
+            "each of modalities " + " and ".join(str(m + 1) for m in some) + " tells the label",
         )
         for some in ((0, 1), (0, 2), (1, 2), ALL_THREE)
     },
     **{
         "synergy" + "".join(str(m + 1) for m in some): Scenario(
-            "synergy", (), some, "only modalities "
-            + " and ".join(str(m + 1) for m in some) + " together tell the label"
+            "synergy",
+            (),
+            some,
+            "only modalities "
+            + " and ".join(str(m + 1) for m in some)
+            + " together tell the label",
         )
         for some in ((0, 1), (0, 2), (1, 2), ALL_THREE)
     },

@@ -425,8 +425,7 @@ def draw_pairs(
     *,
     seed: int | Sequence[int],
     match_rate: float | None = None,
-    share_rate: float | None = 1.0,
-    nuisance_rate: float | None = None,
+    rates: Rates | None = None,
     nuisance: IntArray | None = None,
     fewer: bool = False,
 ) -> Pairs:
@@ -444,8 +443,7 @@ def draw_pairs(
         seed: Seed of this draw.
         match_rate: Fraction of tuples whose gate label is 1 (that keep the map); None draws
             without regard to it.
-        share_rate: Fraction that has the shared attribute in common; None leaves it to chance.
-        nuisance_rate: Fraction whose images have the same nuisance level; None leaves it to chance.
+        rates: This and other rates, in place of `match_rate`.
         nuisance: int [N], each image's level.
         fewer: Draw as many as the rates allow where there are too few for `count`.
 
@@ -454,12 +452,11 @@ def draw_pairs(
     """
     if count < 1:
         raise InputError(f"the number of pairs must be at least 1, not {count}")
-    for name, rate in (("match_rate", match_rate), ("share_rate", share_rate)):
-        if rate is not None and not 0 <= rate <= 1:
-            raise InputError(f"{name} must be from 0 to 1, not {rate:g}")
-    rates = Rates(match_rate, share_rate, nuisance_rate)
+    if match_rate is not None and not 0 <= match_rate <= 1:
+        raise InputError(f"match_rate must be from 0 to 1, not {match_rate:g}")
+    rates = rates or Rates(match_rate)
     strata = {key: rate for key, rate in rates.strata().items() if rate > 1e-12}
-    candidates = _Candidates.of(attributes, rule, shared=share_rate == 1)
+    candidates = _Candidates.of(attributes, rule, shared=rates.share == 1)
     rng = np.random.default_rng(seed)
     pools: dict[tuple[bool | None, ...], list[IntArray]] = {key: [] for key in strata}
     quotas = dict(zip(strata, _quotas(strata, count), strict=True))
