@@ -120,7 +120,7 @@ class Dataset:
         return self.tables[SPLIT_OF[pair_set]].combinations[self.pairs[pair_set].images]
 
     def samples(self) -> Samples:
-        """The pairs as samples of modalities `image1`, `image2`, …, one for each look.
+        """The pairs as samples of modalities `image1`, `image2` and so on.
 
         Groups are the combinations of attributes, so a fold holds out whole combinations.
 

@@ -208,15 +208,20 @@ def _existing(target: Path, settings: DatasetSettings, overwrite: bool) -> dict[
             f"{target} holds a data set with other settings: name another folder, or say "
             "--overwrite to replace it"
         )
-    drawn, known = manifest.get("own_values", {}), _own_drawings(settings).get("own_values", {})
-    if changed := [value for value in known if drawn.get(value) != known[value]]:
-        raise InputError(
-            f"{target} holds another drawing of {changed[0]}: name another folder, or say "
-            "--overwrite to replace it"
-        )
+    _require_same_drawings(target, settings, manifest.get("own_values", {}))
     if problems := verify(target):
         raise InputError(f"{target} is damaged ({problems[0]}): say --overwrite to replace it")
     return manifest
+
+
+def _require_same_drawings(target: Path, settings: DatasetSettings, drawn: Any) -> None:
+    """Raise InputError if a value of one's own looks otherwise than when a data set was made."""
+    for value, digest in _own_drawings(settings).items():
+        if drawn.get(value) != digest:
+            raise InputError(
+                f"{target} holds another drawing of {value}: name another folder, or say "
+                "--overwrite to replace it"
+            )
 
 
 def write(
@@ -272,8 +277,8 @@ def _write_images(
             for name, image in zip(names, images, strict=True)
         }
 
-    jobs = _plan_images(folder, dataset)
-    with one_thread(), ThreadPoolExecutor() as pool:
+    jobs, cores = _plan_images(folder, dataset), torch.get_num_threads()
+    with one_thread(), ThreadPoolExecutor(cores) as pool:
         try:
             for written in pool.map(work, jobs):
                 for name, entry in written.items():
@@ -366,22 +371,23 @@ def _manifest(dataset: Dataset, entries: Mapping[str, Any]) -> bytes:
         "format_version": FORMAT_VERSION,
         "package_version": trifeature.__version__,
         "settings": dataset.settings.to_json(),
-        **_own_drawings(dataset.settings),
         "summary": summarize(dataset),
-        "truth": ground_truth(dataset.settings.rule, dataset.tables, dataset.pairs),
+        "truth": ground_truth(dataset.settings, dataset.tables, dataset.pairs),
         "files": entries,
     }
+    if own := _own_drawings(dataset.settings):
+        content["own_values"] = own
     content["checksum"] = _checksum(content)
     return (json.dumps(content, indent=1) + "\n").encode()
 
 
-def _own_drawings(settings: DatasetSettings) -> dict[str, dict[str, str]]:
-    """The digest of the drawing of each value that is not the package's own, if there are any."""
+def _own_drawings(settings: DatasetSettings) -> dict[str, str]:
+    """The digest of the drawing of each value that is not one of the package's."""
     if not has_own_values(settings):
         return {}
     from trifeature.data.own_values import digests  # noqa: PLC0415 - of own values alone
 
-    return {"own_values": digests(settings.values)}
+    return digests(settings.values)
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
@@ -408,7 +414,7 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     content = read_json(manifest)
     version = content.get("format_version")
     if version not in READABLE_VERSIONS:
-        known = " and ".join(map(str, READABLE_VERSIONS))
+        known = f"{READABLE_VERSIONS[0]} to {READABLE_VERSIONS[-1]}"
         if version is None:
             raise InputError(f"{manifest} is damaged: it lacks 'format_version'")
         raise InputError(f"{manifest} has format version {version}; this version reads {known}")
@@ -575,7 +581,7 @@ def read_truth(path: str | os.PathLike[str]) -> dict[str, Any]:
     if isinstance(manifest.get("truth"), dict):
         return dict(manifest["truth"])
     stored = _open(folder, manifest)
-    return ground_truth(stored.settings.rule, stored.tables, stored.pairs)
+    return ground_truth(stored.settings, stored.tables, stored.pairs)
 
 
 def _open(folder: Path, manifest: Mapping[str, Any]) -> Stored:
