@@ -24,6 +24,7 @@ from trifeature.cli.common import (
     warn_red,
 )
 from trifeature.cli.datasets import default_folder, make
+from trifeature.cli.export import export
 from trifeature.cli.options import RowsOption, options_of, pick, with_options
 from trifeature.cli.pid import app as pid_app
 from trifeature.cli.playground import playground
@@ -37,6 +38,7 @@ from trifeature.errors import InputError
 app = App("Trifeature pairs with known redundancy, uniqueness and synergy.")
 app.add_typer(pid_app, name="pid")
 app.command()(playground)
+app.command()(export)
 app.callback()(show_version_option)
 
 BARE: Final = "auto"

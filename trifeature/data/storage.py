@@ -514,8 +514,8 @@ class Stored:
     tables: Mapping[Split, ImageTable]
     pairs: Mapping[PairSet, Pairs]
 
-    def image(self, split: Split, name: str, look: str | None = None) -> Image.Image:
-        """The image of a file; its size is checked before it is decoded.
+    def png(self, split: Split, name: str, look: str | None = None) -> bytes:
+        """The checked content of an image's file.
 
         Args:
             split: The split.
@@ -523,15 +523,25 @@ class Stored:
             look: Its look; None for the first that is an image.
 
         Raises:
-            InputError: the file is missing or damaged, or no PNG of the data set's canvas; or the
-                data set has no such look.
+            InputError: the file is missing or damaged, or the data set has no such look.
         """
+        return _checked_bytes(self.folder, self._place(split, name, look), self.files)
+
+    def _place(self, split: Split, name: str, look: str | None) -> str:
+        """The name of an image's file within the folder."""
         folders = look_folders(self.settings)
         if not folders:
             raise InputError(f"{self.folder} holds captions alone: it has no images")
         chosen = next(iter(folders)) if look is None else check_name("look", look, folders)
-        side, name = self.settings.render.canvas, f"{split}/{folders[chosen]}{name}"
-        content = _checked_bytes(self.folder, name, self.files)
+        return f"{split}/{folders[chosen]}{name}"
+
+    def image(self, split: Split, name: str, look: str | None = None) -> Image.Image:
+        """The image of a file, see `png`; its size is checked before it is decoded.
+
+        Raises:
+            InputError: as `png`; or it is no PNG of the data set's canvas.
+        """
+        side, content = self.settings.render.canvas, self.png(split, name, look)
         try:
             with Image.open(io.BytesIO(content), formats=("png",)) as image:
                 if image.size == (side, side):
@@ -539,7 +549,8 @@ class Stored:
                 found = f"{image.size[0]} × {image.size[1]} px, not {side} × {side}"
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
             found = str(problem)
-        raise InputError(f"{self.folder / name} is not an image of this data set: {found}")
+        file = self.folder / self._place(split, name, look)
+        raise InputError(f"{file} is not an image of this data set: {found}")
 
 
 def open_stored(path: str | os.PathLike[str]) -> Stored:
