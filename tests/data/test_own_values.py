@@ -16,6 +16,7 @@ from torch import Tensor
 from trifeature.data.attributes import COLOR_RGB
 from trifeature.data.own_values import (
     DIGESTS,
+    TABLES,
     digests,
     register_color,
     register_own,
@@ -34,10 +35,9 @@ GRAIN = Grain(torch.zeros(1, 1, dtype=torch.int32), 10, 0.3, 10)
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
     """What a test registers is gone afterwards."""
-    tables: list[dict[str, Any]] = [SIGNED_DISTANCES, PATTERNS, COLOR_RGB, *DIGESTS.values()]
-    before = [dict(table) for table in tables]
+    before = [dict(table) for table in TABLES]
     yield
-    for table, old in zip(tables, before, strict=True):
+    for table, old in zip(TABLES, before, strict=True):
         table.clear()
         table.update(old)
 

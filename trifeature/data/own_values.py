@@ -52,6 +52,15 @@ DIGESTS: Final[dict[str, dict[str, str]]] = {attribute: {} for attribute in ATTR
 """For each attribute the digest of what is drawn under each registered name."""
 
 
+TABLES: Final[tuple[dict[str, Any], ...]] = (
+    SIGNED_DISTANCES,
+    PATTERNS,
+    COLOR_RGB,
+    *DIGESTS.values(),
+)
+"""Everything that registration changes."""
+
+
 def register_shape(name: str, drawing: SignedDistance | str | Path) -> None:
     """Add a shape.
 
