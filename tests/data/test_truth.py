@@ -23,6 +23,7 @@ from trifeature.cli.data import app
 from trifeature.comm.methods import make_method
 from trifeature.comm.settings import run_preset
 from trifeature.data import storage
+from trifeature.data.attributes import VALUES
 from trifeature.data.dataset import (
     PAIR_SETS,
     SPLIT_OF,
@@ -236,7 +237,8 @@ def large_sample(rate: float) -> tuple[IntArray, Pairs, PairRule]:
     """50,000 pairs of the law itself: every combination of attributes occurs."""
     rule = PairRule()
     attributes = np.repeat(all_combinations(COUNTS), 3, axis=0)
-    partners = make_map("auto", rule, COUNTS, seed=1)
+    values = {name: VALUES[name][:count] for name, count in COUNTS.items()}
+    partners = make_map("auto", rule, values, seed=1)
     drawn = draw_pairs(attributes, 50_000, rule, partners, seed=2, match_rate=rate)
     return attributes, drawn, rule
 

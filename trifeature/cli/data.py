@@ -29,8 +29,9 @@ from trifeature.cli.pid import app as pid_app
 from trifeature.cli.playground import playground
 from trifeature.cli.program import App
 from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.data.gates import Gate
 from trifeature.data.pairs import PairRule
-from trifeature.data.settings import DatasetSettings, RenderSettings, preset
+from trifeature.data.settings import CaptionSettings, DatasetSettings, RenderSettings, preset
 from trifeature.errors import InputError
 
 app = App("Trifeature pairs with known redundancy, uniqueness and synergy.")
@@ -46,6 +47,7 @@ BARE: Final = "auto"
     *options_of(DatasetSettings, without=["match_rate", "synergy_map"]),
     *options_of(PairRule, without=["synergy"]),
     *options_of(RenderSettings),
+    *options_of(CaptionSettings),
 )
 def generate(
     out: Annotated[Path | None, typer.Argument(help="Folder to make; data/… by default.")] = None,
@@ -76,8 +78,13 @@ def generate(
     With --synergy-map the training pairs are biased: they keep the map. Probe and test pairs
     never are.
     """
-    if synergy_map is None and match_rate is not None:
+    uses_map = Gate.read(changes.get("gate", "match")).uses_map
+    if uses_map and synergy_map is None and match_rate is not None:
         raise InputError("--match-rate says how often the map is kept: add --synergy-map")
+    if not uses_map and synergy_map is not None:
+        raise InputError(
+            f"gate {changes['gate']} has no map: --match-rate alone biases the training pairs"
+        )
     if synergy_map == "":
         raise InputError("--synergy-map= names no map: leave out the = for one from the seed")
     if out is not None and re.fullmatch(
@@ -85,12 +92,14 @@ def generate(
     ):
         raise InputError(f"to use the map {str(out)!r}, write --synergy-map={out}")
     first, _, others = synergy.partition(",")
-    rate = 1.0 if match_rate is None else match_rate
+    if synergy_map is not None and match_rate is None:
+        match_rate = 1.0
     settings = preset(
         preset_name,
         rule=PairRule(synergy=(first, others), **pick(changes, PairRule)),
         render=_render_settings(preset_name, **pick(changes, RenderSettings)),
-        match_rate=None if synergy_map is None else rate,
+        caption=CaptionSettings(**pick(changes, CaptionSettings)),
+        match_rate=match_rate,
         synergy_map=synergy_map or BARE,
         **pick(changes, DatasetSettings),
     )
@@ -130,7 +139,8 @@ def _print_summary(settings: DatasetSettings, summary: dict[str, Any]) -> None:
         ["set", "drawn", "out of", "keep map", *tasks],
         rows,
     )
-    say(f"map: {settings.synergy_map.replace(',', ', ')}")
+    if settings.synergy_map:
+        say(f"map: {settings.synergy_map.replace(',', ', ')}")
 
 
 @app.command()

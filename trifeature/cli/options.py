@@ -98,7 +98,7 @@ def _plain_type(hint: Any) -> type | None:
         return str
     if get_origin(hint) in (Union, types.UnionType):
         plain = [found for one in get_args(hint) if (found := _plain_type(one)) is not None]
-        return plain[0] if plain else None
+        return str if str in plain else (plain[0] if plain else None)
     return None
 
 

@@ -27,11 +27,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.pairs import (
     Pairs,
     all_combinations,
     draw_pairs,
     label,
+    noisy,
     split_combinations,
 )
 from trifeature.data.render import render, require_image_memory
@@ -52,7 +54,8 @@ SPLIT_OF: Final[Mapping[PairSet, Split]] = {"train": "train", "probe": "train", 
 """The split whose images each set of pairs uses."""
 
 SPLIT_STREAM, VALIDATION_STREAM, PAIR_STREAM = 0x73706C, 0x76616C, 0x706169
-"""First seeds of the random streams of split, validation and pairs: they make them independent."""
+COPY_STREAM, NOISE_STREAM = 0x636F70, 0x6E6F69
+"""First seeds of the random streams, which make them independent."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +125,9 @@ class Dataset:
         )
 
     def _truth(self) -> Mapping[str, Atoms]:
-        from trifeature.data.truth import own_atoms  # noqa: PLC0415 - truth imports this module
+        from trifeature.data.truth import drawn_atoms  # noqa: PLC0415 - truth imports this module
 
-        test, rule = self.tables["test"].attributes, self.settings.rule
-        return own_atoms(test, self.pairs["test"], rule)
+        return drawn_atoms(self.settings, self.tables["test"], self.pairs["test"])
 
 
 def modalities_of(settings: DatasetSettings) -> tuple[Modality, ...]:
@@ -153,48 +155,140 @@ def tasks_of(settings: DatasetSettings) -> dict[str, Task]:
 
 
 def plan_images(settings: DatasetSettings) -> dict[Split, ImageTable]:
-    """Choose the combinations and copies of the two splits."""
-    kept, held_out = split_combinations(
-        all_combinations(settings.counts),
-        settings.held_out,
-        seed=(SPLIT_STREAM, settings.seed),
-        balanced=settings.balanced,
-    )
+    """Choose the combinations and copies of the two splits.
+
+    Raises:
+        InputError: a split lacks a combination that the dependence of attributes needs.
+    """
+    kept, held_out = _split(all_combinations(settings.counts), settings, SPLIT_STREAM)
     if settings.validation:
-        kept, held_out = split_combinations(
-            kept,
-            settings.held_out,
-            seed=(VALIDATION_STREAM, settings.seed),
-            balanced=settings.balanced,
-        )
+        kept, held_out = _split(kept, settings, VALIDATION_STREAM)
     return {
-        "train": _with_copies(kept, settings.copies),
-        "test": _with_copies(held_out, settings.test_copies),
+        "train": _with_copies(kept, settings, settings.copies),
+        "test": _with_copies(held_out, settings, settings.test_copies),
     }
 
 
-def _with_copies(combinations: IntArray, copies: int) -> ImageTable:
-    return ImageTable(
-        np.repeat(combinations, copies, axis=0), np.tile(np.arange(copies), len(combinations))
-    )
+def _split(
+    combinations: IntArray, settings: DatasetSettings, stream: int
+) -> tuple[IntArray, IntArray]:
+    """Training and held-out combinations.
+
+    With a dependence, combinations that follow it are split apart from the others and evenly, so
+    that both splits have some of every shared value.
+    """
+    parts = [(combinations, settings.held_out, settings.balanced)]
+    if settings.dependence:
+        follows = _follows(combinations, settings)
+        some = max(1, round(settings.held_out * follows.mean()))
+        parts = [
+            (combinations[follows], some, True),
+            (combinations[~follows], settings.held_out - some, settings.balanced),
+        ]
+    split = [
+        split_combinations(part, held_out, seed=(stream, settings.seed), balanced=balanced)
+        for part, held_out, balanced in parts
+    ]
+    kept, held = (np.concatenate(side) for side in zip(*split, strict=True))
+    return kept, held
+
+
+def _follows(combinations: IntArray, settings: DatasetSettings) -> npt.NDArray[np.bool_]:
+    """Whether the unique value of each combination [N] is the one that its shared value gives."""
+    rule = settings.rule
+    shared, unique = (combinations[:, ATTRIBUTES.index(x)] for x in (rule.shared, rule.unique))
+    return np.asarray(unique == settings.follower(shared))
+
+
+def _with_copies(combinations: IntArray, settings: DatasetSettings, copies: int) -> ImageTable:
+    """The images: `copies` of each combination, or as many in the mean by the dependence."""
+    counts = np.full(len(combinations), copies)
+    if settings.dependence:
+        counts = _dependent_copies(combinations, settings, copies)
+    numbers = np.concatenate([np.arange(count) for count in counts.tolist()])
+    return ImageTable(np.repeat(combinations, counts, axis=0), numbers)
+
+
+def _dependent_copies(combinations: IntArray, settings: DatasetSettings, copies: int) -> IntArray:
+    """Copies of each combination [N] so that the images have the dependence.
+
+    Of the images with one shared value a fraction q = s + (1 − s) / K follows it, with s the
+    dependence and K the number of unique values; within each part the images are spread evenly.
+    """
+    share = settings.dependence + (1 - settings.dependence) / settings.counts[settings.rule.unique]
+    shared = combinations[:, ATTRIBUTES.index(settings.rule.shared)]
+    follows = _follows(combinations, settings)
+    rng = np.random.default_rng([COPY_STREAM, settings.seed, copies])
+    counts = np.zeros(len(combinations), dtype=np.int64)
+    for value in range(settings.counts[settings.rule.shared]):
+        here = shared == value
+        total = int(here.sum()) * copies
+        following = round(share * total)
+        for part, images in ((here & follows, following), (here & ~follows, total - following)):
+            places = rng.permutation(np.flatnonzero(part))
+            if images and not len(places):
+                raise InputError(
+                    "dependence: a split lacks combinations of every "
+                    f"{settings.rule.shared}: hold out more or fewer than {settings.held_out}"
+                )
+            if len(places):
+                counts[places] = images // len(places)
+                counts[places[: images % len(places)]] += 1
+    return counts
 
 
 def plan_pairs(
     settings: DatasetSettings, tables: Mapping[Split, ImageTable]
 ) -> dict[PairSet, Pairs]:
-    """Draw the three sets of pairs; `train` is biased if a match rate is set, the others never."""
+    """Draw the three sets of pairs.
+
+    `train` has the match rate of the settings; `probe` and `test` leave it to chance, unless the
+    gate balances them. The other rates hold in all three.
+
+    Raises:
+        InputError: too few pairs exist for the rates of `train`; of the others there are then
+            fewer.
+    """
     counts = (settings.train_pairs, settings.probe_pairs, settings.test_pairs)
-    return {
-        name: draw_pairs(
-            tables[SPLIT_OF[name]].attributes,
+    drawn = {}
+    for index, (name, count) in enumerate(zip(PAIR_SETS, counts, strict=True)):
+        table = tables[SPLIT_OF[name]]
+        pairs = draw_pairs(
+            table.attributes,
             count,
             settings.rule,
             settings.partners,
             seed=(PAIR_STREAM, index, settings.seed),
-            match_rate=settings.match_rate if name == "train" else None,
+            rates=settings.rates(biased=name == "train"),
+            nuisance=_nuisance(settings, table),
+            fewer=name != "train",
         )
-        for index, (name, count) in enumerate(zip(PAIR_SETS, counts, strict=True))
-    }
+        drawn[name] = _with_noise(pairs, settings, index)
+    return drawn
+
+
+def _nuisance(settings: DatasetSettings, table: ImageTable) -> IntArray | None:
+    """The nuisance level of each image [N], where pairs are drawn by it."""
+    if settings.nuisance_rate is None:
+        return None
+    from trifeature.data.render import nuisance_levels  # noqa: PLC0415
+
+    return nuisance_levels(
+        table.attributes,
+        table.copies,
+        seed=settings.seed,
+        settings=settings.render,
+        values=settings.values,
+    )
+
+
+def _with_noise(pairs: Pairs, settings: DatasetSettings, index: int) -> Pairs:
+    """The pairs of set number `index` with label noise."""
+    if not settings.label_noise:
+        return pairs
+    seed = (NOISE_STREAM, index, settings.seed)
+    labels = noisy(pairs.labels, settings.classes, settings.label_noise, seed=seed)
+    return replace(pairs, labels=labels)
 
 
 def build(
@@ -248,7 +342,7 @@ def with_pairs(dataset: Dataset, images: npt.ArrayLike, pair_set: PairSet = "tra
     Raises:
         InputError: `images` is not [P, M] whole numbers, or an image does not exist.
     """
-    check_name("set of pairs", pair_set, PAIR_SETS)
+    name = next(s for s in PAIR_SETS if s == check_name("set of pairs", pair_set, PAIR_SETS))
     table, rule = dataset.tables[SPLIT_OF[pair_set]], dataset.settings.rule
     chosen = np.asarray(images)
     if chosen.ndim != 2 or chosen.shape[1] != rule.modalities or chosen.dtype.kind not in "iu":
@@ -260,7 +354,8 @@ def with_pairs(dataset: Dataset, images: npt.ArrayLike, pair_set: PairSet = "tra
         raise InputError(f"pairs must name images 0 to {len(table.copies) - 1}, at least one pair")
     chosen = chosen.astype(np.int64)
     labels = label(table.attributes, chosen, rule, dataset.settings.partners)
-    pairs = {**dataset.pairs, pair_set: Pairs(chosen, labels, len(chosen))}
+    own = _with_noise(Pairs(chosen, labels, len(chosen)), dataset.settings, PAIR_SETS.index(name))
+    pairs = {**dataset.pairs, pair_set: own}
     digest = hashlib.sha256(chosen.tobytes()).hexdigest()
     return replace(dataset, pairs=pairs, own_pairs={**dataset.own_pairs, pair_set: digest})
 

@@ -74,29 +74,23 @@ class Gate:
         """Number of classes, for so many values of a."""
         return (self.modulus or values) if self.name == "sum" else 2
 
-    def label(
-        self, first: IntArray, others: IntArray, synergy_map: Sequence[int], values: int
-    ) -> IntArray:
+    def label(self, first: IntArray, others: IntArray, synergy_map: Sequence[int]) -> IntArray:
         """The labels [P] for a [P] and b [P, L − 1].
 
         Args:
             first: Attribute a.
             others: Attribute b of each other image.
-            synergy_map: The partner of each value of a.
-            values: Number of values of a.
+            synergy_map: The partner of each value of a; without a map its length counts, the
+                number of values of a.
         """
         if self.uses_map:
             wanted = np.asarray(synergy_map)[first]
-            return (others == wanted[:, None]).all(axis=1).astype(np.int64)
+            return np.asarray((others == wanted[:, None]).all(axis=1), dtype=np.int64)
         shown = np.concatenate([first[:, None], others], axis=1)
         if self.name == "sum":
-            return shown.sum(axis=1) % self.classes(values)
+            return np.asarray(shown.sum(axis=1) % self.classes(len(synergy_map)))
         bits = shown % 2
-        return bits.sum(axis=1) % 2 if self.name == "parity" else bits.min(axis=1)
-
-    def holds(self, labels: IntArray) -> npt.NDArray[np.bool_]:
-        """Where the match rate counts: label 1, or a sum of 0."""
-        return labels == (0 if self.name == "sum" else 1)
+        return np.asarray(bits.sum(axis=1) % 2 if self.name == "parity" else bits.min(axis=1))
 
 
 @dataclass(frozen=True)
@@ -127,15 +121,21 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     },
     **{
         "redundant" + "".join(str(m + 1) for m in some): Scenario(
-            "share", some, ALL_THREE, "each of modalities "
-            + " and ".join(str(m + 1) for m in some) + " tells the label"
+            "share",
+            some,
+            ALL_THREE,
+            "each of modalities " + " and ".join(str(m + 1) for m in some) + " tells the label",
         )
         for some in ((0, 1), (0, 2), (1, 2), ALL_THREE)
     },
     **{
         "synergy" + "".join(str(m + 1) for m in some): Scenario(
-            "synergy", (), some, "only modalities "
-            + " and ".join(str(m + 1) for m in some) + " together tell the label"
+            "synergy",
+            (),
+            some,
+            "only modalities "
+            + " and ".join(str(m + 1) for m in some)
+            + " together tell the label",
         )
         for some in ((0, 1), (0, 2), (1, 2), ALL_THREE)
     },

@@ -138,8 +138,8 @@ class Pairs:
 
     @property
     def match_rate(self) -> float:
-        """Fraction of the pairs that keep the map."""
-        return float(self.labels["synergy"].mean())
+        """Fraction of the pairs whose synergy label is 1: that keep the map."""
+        return float((self.labels["synergy"] == 1).mean())
 
 
 # --------------------------------------------------------------------------- the synergy map
@@ -250,68 +250,116 @@ def label(
 ) -> dict[str, IntArray]:
     """Compute the label of every task for given tuples of images.
 
-    `share` is the value of the shared attribute; `unique1`, `unique2`, … are those of each image's
-    unique attribute. `synergy` is 1 where b(image m) = map(a(image 1)) for *every* m ≥ 2. With
-    three modalities both others must match, so no two of the images determine the label.
+    `share` is the shared attribute of the first image that has it in common; `unique1`, `unique2`,
+    … are those of each image's unique attribute. `synergy` is what the gate says: by default 1
+    where b(image m) = map(a(image 1)) for *every* other linked image. With three modalities both
+    others must match, so no two of the images determine the label.
 
     Args:
         attributes: int [N, 3], indices of shape, texture and color.
         images: int [P, M], indices of images.
         rule: Rule that names the attributes.
-        synergy_map: Partner of each value of the first synergy attribute.
+        synergy_map: Partner of each value of the first synergy attribute; for a gate without a
+            map its length counts, the number of values.
 
     Returns:
         int [P] for each task, in the order of `rule.tasks`.
     """
     shared, unique = ATTRIBUTES.index(rule.shared), ATTRIBUTES.index(rule.unique)
-    labels = {"share": attributes[images[:, 0], shared]}
+    first = rule.sharing[0] if rule.sharing else 0
+    labels = {"share": attributes[images[:, first], shared]}
     for m in range(rule.modalities):
         labels[f"unique{m + 1}"] = attributes[images[:, m], unique]
-    labels["synergy"] = _matches(attributes, images, rule, synergy_map).astype(np.int64)
+    labels["synergy"] = _gate_label(attributes, images, rule, synergy_map)
     return labels
 
 
-def _matches(
+def _gate_label(
     attributes: IntArray, images: IntArray, rule: PairRule, synergy_map: Sequence[int]
-) -> BoolArray:
-    first, others = (ATTRIBUTES.index(name) for name in rule.synergy)
-    wanted = np.asarray(synergy_map)[attributes[images[:, 0], first]]
-    return np.asarray((attributes[images[:, 1:], others] == wanted[:, None]).all(axis=1))
+) -> IntArray:
+    a, b = (ATTRIBUTES.index(name) for name in rule.synergy)
+    first, *others = rule.linked
+    return rule.parsed_gate.label(
+        attributes[images[:, first], a], attributes[images[:, others], b], synergy_map
+    )
+
+
+def noisy(
+    labels: Mapping[str, IntArray],
+    classes: Mapping[str, int],
+    rate: float,
+    *,
+    seed: int | Sequence[int],
+) -> dict[str, IntArray]:
+    """Replace labels by another class, each other class equally likely, independently by task.
+
+    Args:
+        labels: int [P] for each task.
+        classes: Number of classes of each task.
+        rate: Probability that a label is replaced.
+        seed: Seed of this draw.
+    """
+    rng = np.random.default_rng(seed)
+    replaced = {}
+    for task, values in labels.items():
+        other = (values + rng.integers(1, classes[task], size=len(values))) % classes[task]
+        replaced[task] = np.where(rng.random(len(values)) < rate, other, values)
+    return replaced
 
 
 def chance_match_rate(rule: PairRule, counts: Mapping[str, int]) -> float:
-    """Probability of a match when attributes are independent: 1 / K^(M − 1), K values of b."""
-    return float(counts[rule.synergy[1]]) ** -(rule.modalities - 1)
+    """Probability that the gate's label is 1 when attributes are independent.
+
+    For the map it is 1 / K^(L − 1), with K values of b and L linked images.
+    """
+    a, b = (counts[name] for name in rule.synergy)
+    gate, others = rule.parsed_gate, len(rule.linked) - 1
+    if gate.uses_map:
+        return float(b) ** -others
+    grids = np.meshgrid(np.arange(a), *(np.arange(b),) * others, indexing="ij")
+    first, *rest = (grid.ravel() for grid in grids)
+    return float((gate.label(first, np.stack(rest, axis=1), range(a)) == 1).mean())
 
 
 @dataclass(frozen=True)
 class _Candidates:
-    """All tuples of images with equal shared attribute, numbered from 0 and never listed.
+    """All tuples of images that have the shared attribute in common, numbered and never listed.
 
-    A group of n images with one value of the shared attribute has n^M tuples. The number of a
-    tuple within its group, written in base n, has the position of its image m as digit m.
+    A group has the images with one value of the shared attribute. A tuple of the group takes an
+    image of the group for each sharing modality, and any image for each other one. Its number
+    within the group has the position of image m among these as digit m.
 
     Attributes:
         members: For each value of the shared attribute the indices of its images.
         starts: int [groups + 1], the number of the first tuple of each group.
         modalities: M.
+        sharing: The modalities that have the shared attribute in common.
+        images: N.
     """
 
     members: list[IntArray]
     starts: IntArray
     modalities: int
+    sharing: tuple[int, ...]
+    images: int
 
     @classmethod
-    def of(cls, attributes: IntArray, rule: PairRule) -> _Candidates:
+    def of(cls, attributes: IntArray, rule: PairRule, *, shared: bool = True) -> _Candidates:
+        """The tuples that the rule lets share; all tuples if they need not."""
+        sharing = rule.sharing if shared and len(rule.sharing) > 1 else ()
         column = attributes[:, ATTRIBUTES.index(rule.shared)]
         members = [np.flatnonzero(column == value) for value in np.unique(column)]
-        sizes = [len(images) ** rule.modalities for images in members]
+        if not sharing:
+            members = [np.arange(len(attributes))]
+        free = len(attributes) ** (rule.modalities - len(sharing))
+        sizes = [len(images) ** len(sharing) * free for images in members]
         if sum(sizes) >= 2**63:
             raise InputError(
                 f"{len(attributes)} images in {rule.modalities} modalities make more than 2⁶³ "
                 "tuples: use fewer modalities or copies"
             )
-        return cls(members, np.cumsum([0, *sizes]), rule.modalities)
+        starts = np.cumsum([0, *sizes])
+        return cls(members, starts, rule.modalities, sharing, len(attributes))
 
     @property
     def count(self) -> int:
@@ -325,9 +373,48 @@ class _Candidates:
             here = groups == group
             rest = numbers[here] - self.starts[group]
             for m in range(self.modalities):
-                rest, digit = np.divmod(rest, len(members))
-                images[here, m] = members[digit]
+                inside = m in self.sharing
+                rest, digit = np.divmod(rest, len(members) if inside else self.images)
+                images[here, m] = members[digit] if inside else digit
         return images
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Shares of the pairs for which something holds, each from 0 to 1; None leaves it to chance.
+
+    Attributes:
+        match: The gate's label is 1.
+        share: The sharing images have the shared attribute in common.
+        nuisance: The images have the same level of the nuisance.
+    """
+
+    match: float | None = None
+    share: float | None = 1.0
+    nuisance: float | None = None
+
+    def strata(self) -> dict[tuple[bool | None, ...], float]:
+        """The share of each stratum; strata are (match, share, nuisance), None where not asked.
+
+        Nothing is asked of sharing if all pairs share: only such pairs are candidates then.
+        """
+        share = None if self.share == 1 else self.share
+        found: dict[tuple[bool | None, ...], float] = {(): 1.0}
+        for rate in (self.match, share, self.nuisance):
+            parts = {None: 1.0} if rate is None else {False: 1 - rate, True: rate}
+            found = {(*key, hold): p * q for key, p in found.items() for hold, q in parts.items()}
+        return found
+
+
+def _quotas(strata: Mapping[tuple[bool | None, ...], float], count: int) -> list[int]:
+    """Whole numbers that add up to `count`, in proportion to the strata.
+
+    Each is the difference of two rounded cumulative sums, so every sum over leading strata, such
+    as the pairs without a match, is exact to the nearest pair.
+    """
+    ends = [round(x, 9) for x in np.cumsum(list(strata.values())).tolist()]
+    edges = [count - round((1 - end) * count) for end in ends[:-1]] + [count]
+    return [high - low for low, high in zip([0, *edges], edges, strict=False)]
 
 
 def draw_pairs(
@@ -338,50 +425,114 @@ def draw_pairs(
     *,
     seed: int | Sequence[int],
     match_rate: float | None = None,
+    rates: Rates | None = None,
+    nuisance: IntArray | None = None,
+    fewer: bool = False,
 ) -> Pairs:
     """Draw tuples uniformly and without repetition from all that the rule allows.
 
-    An image may be paired with itself, as in the authors' data.
+    An image may be paired with itself, as in the authors' data. With rates, the tuples are drawn
+    uniformly from each stratum, for instance from those that share and keep the map, and each
+    stratum has its share of them, to the nearest tuple.
 
     Args:
         attributes: int [N, 3], indices of shape, texture and color.
-        count: Number of tuples to draw; if fewer exist, all are returned.
+        count: Number of tuples to draw; without rates all are returned if fewer exist.
         rule: Rule that the tuples satisfy.
         synergy_map: Partner of each value of the first synergy attribute.
         seed: Seed of this draw.
-        match_rate: Exact fraction of tuples that keep the map, to the nearest pair; None draws
-            without regard to the map.
+        match_rate: Fraction of tuples whose gate label is 1 (that keep the map); None draws
+            without regard to it.
+        rates: This and other rates, in place of `match_rate`.
+        nuisance: int [N], each image's level.
+        fewer: Draw as many as the rates allow where there are too few for `count`.
 
     Raises:
-        InputError: the rule allows no tuple, too few for the match rate, or more than 2⁶³.
+        InputError: the rule allows no tuple, too few for the rates, or more than 2⁶³.
     """
     if count < 1:
         raise InputError(f"the number of pairs must be at least 1, not {count}")
     if match_rate is not None and not 0 <= match_rate <= 1:
         raise InputError(f"match_rate must be from 0 to 1, not {match_rate:g}")
-    matching = 0 if match_rate is None else round(match_rate * count)
-    # Without a match rate every tuple goes to the first pool.
-    quotas = (count, 0) if match_rate is None else (count - matching, matching)
-    pools: tuple[list[IntArray], list[IntArray]] = ([], [])
-    candidates = _Candidates.of(attributes, rule)
+    rates = rates or Rates(match_rate)
+    strata = {key: rate for key, rate in rates.strata().items() if rate > 1e-12}
+    candidates = _Candidates.of(attributes, rule, shared=rates.share == 1)
     rng = np.random.default_rng(seed)
+    pools: dict[tuple[bool | None, ...], list[IntArray]] = {key: [] for key in strata}
+    quotas = dict(zip(strata, _quotas(strata, count), strict=True))
     for numbers in _random_blocks(candidates.count, rng):
         images = _allowed(attributes, candidates.decode(numbers), rule)
-        matches = _matches(attributes, images, rule, synergy_map) & (match_rate is not None)
-        pools[0].append(images[~matches])
-        pools[1].append(images[matches])
-        if all(sum(map(len, pool)) >= q for pool, q in zip(pools, quotas, strict=True)):
+        holds = _strata_of(attributes, images, rule, synergy_map, nuisance)
+        for key, pool in pools.items():
+            pool.append(images[_in_stratum(holds, key)])
+        if all(sum(map(len, pools[key])) >= quota for key, quota in quotas.items()):
             break
-    drawn = [np.concatenate(pool)[:q] for pool, q in zip(pools, quotas, strict=True)]
-    if match_rate is not None and len(drawn[0]) + len(drawn[1]) < count:
-        raise InputError(
-            f"only {len(drawn[1])} pairs keep the map and {len(drawn[0])} do not: too few for "
-            f"{count} at a match rate of {match_rate:g}"
-        )
-    images = rng.permutation(np.concatenate(drawn))
+    found = {key: np.concatenate(pool) for key, pool in pools.items()}
+    if len(strata) > 1 or rates != Rates():
+        quotas = _affordable(strata, quotas, found, count, fewer=fewer)
+    images = rng.permutation(np.concatenate([found[key][:q] for key, q in quotas.items()]))
     if not len(images):
         raise InputError("no pair of images satisfies these settings")
     return Pairs(images, label(attributes, images, rule, synergy_map), candidates.count)
+
+
+def _strata_of(
+    attributes: IntArray,
+    images: IntArray,
+    rule: PairRule,
+    synergy_map: Sequence[int],
+    nuisance: IntArray | None,
+) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Whether tuples [P, M] match, share, and have the same nuisance level: bool [P] each."""
+
+    def equal(values: IntArray) -> BoolArray:
+        return np.asarray((values == values[:, :1]).all(axis=1))
+
+    shared = attributes[:, ATTRIBUTES.index(rule.shared)][images[:, list(rule.sharing)]]
+    everywhere = np.ones(len(images), dtype=np.bool_)
+    return (
+        np.asarray(_gate_label(attributes, images, rule, synergy_map) == 1),
+        equal(shared) if rule.sharing else everywhere,
+        everywhere if nuisance is None else equal(nuisance[images]),
+    )
+
+
+def _in_stratum(holds: tuple[BoolArray, ...], key: tuple[bool | None, ...]) -> BoolArray:
+    inside = np.ones(len(holds[0]), dtype=np.bool_)
+    for values, wanted in zip(holds, key, strict=True):
+        if wanted is not None:
+            inside &= values == wanted
+    return inside
+
+
+def _affordable(
+    strata: Mapping[tuple[bool | None, ...], float],
+    quotas: Mapping[tuple[bool | None, ...], int],
+    found: Mapping[tuple[bool | None, ...], IntArray],
+    count: int,
+    *,
+    fewer: bool,
+) -> dict[tuple[bool | None, ...], int]:
+    """The quotas, or with `fewer` the largest that the tuples suffice for."""
+
+    def enough(wanted: Mapping[tuple[bool | None, ...], int]) -> bool:
+        return all(len(found[key]) >= quota for key, quota in wanted.items())
+
+    if enough(quotas):
+        return dict(quotas)
+    most = min(count, *(int(len(found[key]) / rate) for key, rate in strata.items()))
+    for total in range(most, max(most - len(strata) - 1, 0), -1):
+        smaller = dict(zip(strata, _quotas(strata, total), strict=True))
+        if enough(smaller):
+            break
+    else:
+        smaller, total = {}, 0
+    if fewer and total:
+        return smaller
+    raise InputError(
+        f"only {total:,} pairs of these images can have these rates, not {count:,}: ask for fewer "
+        "pairs, or for more copies"
+    )
 
 
 def _random_blocks(count: int, rng: np.random.Generator, size: int = 2**17) -> Iterator[IntArray]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from trifeature.checks import (
@@ -24,7 +24,8 @@ from trifeature.checks import (
     settings_from,
 )
 from trifeature.data.attributes import ATTRIBUTES, VALUES
-from trifeature.data.pairs import PairRule, chance_match_rate, make_map
+from trifeature.data.gates import Gate
+from trifeature.data.pairs import IntArray, PairRule, Rates, chance_match_rate, make_map
 from trifeature.errors import InputError, check_name
 from trifeature.presets import get_preset
 
@@ -228,9 +229,7 @@ class DatasetSettings:
         require_settings("caption", self.caption, CaptionSettings)
         for attribute in ATTRIBUTES:
             field_name = attribute + "s"
-            object.__setattr__(
-                self, field_name, _read_values(attribute, getattr(self, field_name))
-            )
+            object.__setattr__(self, field_name, _read_values(attribute, getattr(self, field_name)))
         for name in ("copies", "test_copies", "train_pairs", "probe_pairs", "test_pairs"):
             self._set(name, require_whole, getattr(self, name), 1, 10_000_000)
         for name in ("balanced", "validation"):
@@ -242,9 +241,21 @@ class DatasetSettings:
         if reserved >= math.prod(self.counts.values()):
             raise InputError(f"held_out {self.held_out} leaves no combination to train on")
         object.__setattr__(self, "looks", _read_looks(self.looks, self.rule.modalities))
-        # The map is stored by its names, so that equal maps give equal settings.
-        partners = make_map(self.synergy_map, self.rule, self.values, self.seed)
-        object.__setattr__(self, "synergy_map", _map_names(partners, self.rule, self.values))
+        if "caption" not in self.looks and self.caption != CaptionSettings():
+            raise InputError("caption settings need a modality whose look is caption: see looks")
+        gate = self.rule.parsed_gate
+        if gate == Gate("sum"):  # stored with its modulus
+            modulus = self.counts[self.rule.synergy[0]]
+            object.__setattr__(self, "rule", replace(self.rule, gate=f"sum:{modulus}"))
+        if gate.uses_map:
+            # The map is stored by its names, so that equal maps give equal settings.
+            partners = make_map(self.synergy_map, self.rule, self.values, self.seed)
+            named = _map_names(partners, self.rule, self.values)
+        elif self.synergy_map in ("", "auto"):
+            named = ""
+        else:
+            raise InputError(f"gate {gate.text} has no map: leave synergy_map out")
+        object.__setattr__(self, "synergy_map", named)
         self._check_rates()
 
     def _check_rates(self) -> None:
@@ -301,7 +312,9 @@ class DatasetSettings:
 
     @property
     def partners(self) -> tuple[int, ...]:
-        """The synergy map as indices."""
+        """The synergy map as indices; for a gate without a map each value's own number."""
+        if not self.synergy_map:
+            return tuple(range(self.counts[self.rule.synergy[0]]))
         return make_map(self.synergy_map, self.rule, self.values, self.seed)
 
     @property
@@ -311,6 +324,19 @@ class DatasetSettings:
         sizes = dict.fromkeys(self.rule.tasks, unique)
         gate = self.rule.parsed_gate.classes(self.counts[self.rule.synergy[0]])
         return sizes | {"share": self.counts[self.rule.shared], "synergy": gate}
+
+    def rates(self, *, biased: bool) -> Rates:
+        """The rates of training pairs (`biased`), or of probe and test pairs."""
+        chance = self.rule.chance_share_rate(self.counts)
+        return Rates(
+            match=self.match_rate if biased else self.rule.parsed_gate.test_rate,
+            share=None if self.share_rate <= chance else self.share_rate,
+            nuisance=self.nuisance_rate,
+        )
+
+    def follower(self, values: IntArray) -> IntArray:
+        """The unique value that depends on a shared value, where `dependence` says so."""
+        return values % self.counts[self.rule.unique]
 
     @property
     def images(self) -> int:

@@ -2,9 +2,9 @@
 
 A label is a function of a few attributes, so the images of a pair have exactly the information
 about it that these attributes have. The sources of a task are its *own* attributes: those that its
-label asks for, and those that the rule ties them to. The atoms are those of the drawn pairs, not of
-the distribution they were drawn from; in bits, by the definition of Bertschinger et al. (2014),
-with the width of the certified interval.
+label asks for, and those that are tied to them, see `trifeature.data.law.sources_of`. The atoms are
+those of the drawn pairs, and beside them those of the law that they were drawn from; in bits, by
+the definition of Bertschinger et al. (2014), with the width of the certified interval.
 
 Atoms are given twice: for the own attributes, and with the shared attribute added to both sources.
 In the population, adding the shared attribute changes no atom. In a finite sample it can: among 200
@@ -18,7 +18,7 @@ N images, P pairs, M modalities.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -26,13 +26,15 @@ import numpy.typing as npt
 
 from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.dataset import SPLIT_OF, ImageTable, PairSet, Split
+from trifeature.data.law import NOTHING, Ties, closed_forms, facts, law_atoms
+from trifeature.data.law import sources_of as sources_of  # noqa: PLC0414 - re-exported
+from trifeature.data.law import target_of as target_of  # noqa: PLC0414 - re-exported
 from trifeature.data.pairs import PairRule, Pairs
-from trifeature.errors import InputError, check_name
+from trifeature.data.settings import DatasetSettings
 from trifeature.pid import ATOM_NAMES, Atoms, atoms_of_columns
 from trifeature.threads import one_thread
 
 IntArray = npt.NDArray[np.int64]
-Sources = tuple[tuple[str, ...], tuple[str, ...]]
 
 TOLERANCE: Final = 1e-6
 """Width of the certified intervals in bits, far below the variation between draws of pairs."""
@@ -47,92 +49,26 @@ def atom_of(task: str) -> str:
     return {"share": "redundancy"}.get(task, task)
 
 
-def target_of(rule: PairRule, task: str) -> str:
-    """The name of a task's target.
-
-    >>> [target_of(PairRule(), task) for task in PairRule().tasks]
-    ['shape', 'texture 1', 'texture 2', 'match']
-
-    Raises:
-        InputError: the rule has no such task.
-    """
-    check_name("task", task, rule.tasks)
-    if task.startswith("unique"):
-        return f"{rule.unique} {task.removeprefix('unique')}"
-    return {"share": rule.shared, "synergy": "match"}[task]
-
-
-def sources_of(rule: PairRule, task: str, *, shared: bool = False) -> Sources:
-    """The attributes of image 1 and of image 2 that are the sources of a task.
-
-    - `share`: the shared attribute of both.
-    - `synergy`: the two attributes that the map links.
-    - `unique1`, `unique2`: that image's unique attribute, and the attributes of the other image
-      that the rule ties it to, by the map or because they must differ. If there are none, the
-      other image's unique attribute.
-
-    Args:
-        rule: Pairing rule of two modalities.
-        task: A task of the rule.
-        shared: Add the shared attribute to both sources.
-
-    Raises:
-        InputError: there are more than two modalities, or no such task.
-
-    >>> sources_of(PairRule(), "synergy", shared=True)
-    (('shape 1', 'texture 1'), ('shape 2', 'color 2'))
-    >>> sources_of(PairRule(), "unique2")
-    (('texture 1',), ('texture 2',))
-    """
-    if rule.modalities != 2:
-        raise InputError(f"atoms are defined for two sources, not of {rule.modalities} modalities")
-    added = (rule.shared,) if shared else ()
-    one, other = (dict.fromkeys((*added, *names)) for names in _own_attributes(rule, task))
-    return tuple(f"{name} 1" for name in one), tuple(f"{name} 2" for name in other)
-
-
-def _own_attributes(rule: PairRule, task: str) -> Sources:
-    """The sources of a task without the shared attribute."""
-    check_name("task", task, rule.tasks)
-    first, second = rule.synergy
-    if task == "share":
-        return (rule.shared,), (rule.shared,)
-    if task == "unique1":
-        return (rule.unique,), _tied(rule, first, second)
-    if task == "unique2":
-        return _tied(rule, second, first), (rule.unique,)
-    return (first,), (second,)
-
-
-def _tied(rule: PairRule, own: str, partner: str) -> tuple[str, ...]:
-    """The other image's attributes that the rule ties to an image's unique attribute.
-
-    `own` is the image's attribute in the map, `partner` the other image's.
-    """
-    tied = [partner] if own == rule.unique else []
-    if rule.distinct_unique or not tied:
-        tied.append(rule.unique)
-    return tuple(dict.fromkeys(tied))
-
-
 def task_atoms(
     attributes: IntArray,
     pairs: Pairs,
-    rule: PairRule,
+    rule: PairRule | Ties,
     task: str,
     *,
     shared: bool = False,
     tolerance: float = TOLERANCE,
+    seen: Sequence[IntArray] | None = None,
 ) -> Atoms:
     """The exact atoms of one task on given pairs.
 
     Args:
         attributes: int [N, 3], attributes of the images.
         pairs: P pairs of these images.
-        rule: Rule by which the pairs were drawn.
+        rule: Rule by which the pairs were drawn, or all that ties their attributes.
         task: A task of the rule.
         shared: Add the shared attribute to both sources.
         tolerance: Width of the certified interval, in bits.
+        seen: int [N, 3] for each modality, the attributes as it shows them; None for all of them.
 
     Returns:
         The atoms in bits, with the names of sources and target.
@@ -140,16 +76,36 @@ def task_atoms(
     Raises:
         InputError: more than two modalities, no such task, or a tolerance below 1e-9.
     """
-    sources, target = sources_of(rule, task, shared=shared), target_of(rule, task)
-    shown = attributes[pairs.images]  # [P, M, 3]
-    columns = {
-        f"{name} {m + 1}": shown[:, m, column]
-        for column, name in enumerate(ATTRIBUTES)
-        for m in range(rule.modalities)
-    }
-    columns[target] = pairs.labels[task]
+    ties = rule if isinstance(rule, Ties) else Ties(rule)
+    sources, target = sources_of(ties, task, shared=shared), target_of(ties.rule, task)
+    columns = {target: pairs.labels[task]}
+    for m in range(ties.rule.modalities):
+        shown = (attributes if seen is None else seen[m])[pairs.images[:, m]]  # [P, 3]
+        columns |= {f"{name} {m + 1}": shown[:, i] for i, name in enumerate(ATTRIBUTES)}
+        columns[f"{NOTHING} {m + 1}"] = np.zeros(len(pairs), dtype=np.int64)
     with one_thread():  # results do not depend on the number of cores
         return atoms_of_columns(columns, *sources, target, tolerance=tolerance)
+
+
+def seen_by(settings: DatasetSettings, table: ImageTable) -> list[IntArray]:
+    """The attributes of the images as each modality shows them, int [N, 3]; -1 if it does not."""
+    found = []
+    for m, look in enumerate(settings.looks_of):
+        if look == "caption":
+            from trifeature.data.captions import caption_tokens, named_values  # noqa: PLC0415
+
+            tokens = caption_tokens(
+                table.attributes,
+                table.copies,
+                seed=settings.seed,
+                settings=settings.caption,
+                values=settings.values,
+            )
+            found.append(named_values(tokens, settings.values, settings.caption))
+        else:
+            hidden = [name not in settings.shown_by(m) for name in ATTRIBUTES]
+            found.append(np.where(hidden, -1, table.attributes))
+    return found
 
 
 def own_atoms(attributes: IntArray, pairs: Pairs, rule: PairRule) -> dict[str, Atoms]:
@@ -165,13 +121,32 @@ def own_atoms(attributes: IntArray, pairs: Pairs, rule: PairRule) -> dict[str, A
     return {task: task_atoms(attributes, pairs, rule, task) for task in rule.tasks}
 
 
-def ground_truth(
-    rule: PairRule, tables: Mapping[Split, ImageTable], pairs: Mapping[PairSet, Pairs]
-) -> dict[str, Any]:
-    """The exact atoms of every task on every set of pairs, as JSON data.
+def drawn_atoms(settings: DatasetSettings, table: ImageTable, pairs: Pairs) -> dict[str, Atoms]:
+    """The same of pairs of a data set, with all that its settings say of them.
 
     Args:
-        rule: Rule by which the pairs were drawn.
+        settings: Settings of the data set.
+        table: The images of the pairs' split.
+        pairs: One of its sets of pairs.
+    """
+    if settings.rule.modalities != 2:
+        return {}
+    ties, seen = Ties.of(settings), seen_by(settings, table)
+    return {
+        task: task_atoms(table.attributes, pairs, ties, task, seen=seen)
+        for task in settings.rule.tasks
+    }
+
+
+def ground_truth(
+    settings: DatasetSettings | PairRule,
+    tables: Mapping[Split, ImageTable],
+    pairs: Mapping[PairSet, Pairs],
+) -> dict[str, Any]:
+    """The exact atoms of every task on every set of pairs and under their law, as JSON data.
+
+    Args:
+        settings: Settings of the data set; or a rule alone, which has no law.
         tables: Attributes of the images of `train` and of `test`.
         pairs: The sets of pairs.
 
@@ -180,23 +155,49 @@ def ground_truth(
         has `set`, `task`, `sources` (a list of attributes each), `target`, `shared` (True if the
         shared attribute was added), the four atoms, their `total`, and `gap`, the width of their
         certified interval. Task `share` has one row for each set, since its sources are the shared
-        attribute; every other task has two.
+        attribute; every other task has two. What `law` gives is added.
     """
-    content = {"measure": "BROJA", "unit": "bits", "left_out": None}
+    rule = settings if isinstance(settings, PairRule) else settings.rule
+    content: dict[str, Any] = {"measure": "BROJA", "unit": "bits", "left_out": None, "rows": []}
+    if isinstance(settings, DatasetSettings):
+        content |= law(settings)
     if rule.modalities != 2:
         reason = f"these atoms are of two sources, and there are {rule.modalities} modalities"
-        return {**content, "left_out": reason, "rows": []}
+        return {**content, "left_out": reason}
+    ties = Ties(rule) if isinstance(settings, PairRule) else Ties.of(settings)
     cases = [(task, shared) for task in rule.tasks for shared in (False, True)]
     cases.remove(("share", True))  # its sources are the shared attribute already
-    rows = []
     for name, drawn in pairs.items():
-        attributes = tables[SPLIT_OF[name]].attributes
+        table = tables[SPLIT_OF[name]]
+        seen = None if isinstance(settings, PairRule) else seen_by(settings, table)
         for task, shared in cases:
-            atoms = task_atoms(attributes, drawn, rule, task, shared=shared)
-            sources = [list(source) for source in sources_of(rule, task, shared=shared)]
+            atoms = task_atoms(table.attributes, drawn, ties, task, shared=shared, seen=seen)
+            sources = [list(source) for source in sources_of(ties, task, shared=shared)]
             case = {"set": name, "task": task, "shared": shared, "sources": sources}
-            rows.append({**case, **_numbers(atoms)})
-    return {**content, "rows": rows}
+            content["rows"].append({**case, **_numbers(atoms)})
+    return content
+
+
+def law(settings: DatasetSettings) -> dict[str, Any]:
+    """What a data set's pairs are drawn from, as JSON data.
+
+    Returns:
+        `law`: for two modalities the atoms of each task, for `train` and for `test` (probe and
+        test pairs), as the rows of `ground_truth`; for more, rows of union information, unique
+        parts and total synergy where they have closed forms, see `trifeature.data.law`. And
+        `facts`: what the dials tie together beside the tasks, in bits by name.
+    """
+    rows: list[dict[str, Any]] = []
+    for drawn in ("train", "test"):
+        if settings.rule.modalities == 2:
+            ties = Ties.of(settings)
+            for task in settings.rule.tasks:
+                atoms = law_atoms(settings, task, drawn)
+                sources = [list(source) for source in sources_of(ties, task)]
+                rows.append({"set": drawn, "task": task, "sources": sources, **_numbers(atoms)})
+        else:
+            rows += [{"set": drawn, **row} for row in closed_forms(settings, drawn) or []]
+    return {"law": rows, "facts": facts(settings)}
 
 
 def _numbers(atoms: Atoms) -> dict[str, Any]:

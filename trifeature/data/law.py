@@ -1,0 +1,474 @@
+"""The law that pairs are drawn from, and the exact atoms of every task under it, in bits.
+
+Ground truth comes in two forms. `trifeature.data.truth` counts the pairs as drawn; this module
+states the *law* of the draw, which a large draw approaches. Images are independent: the shared
+attribute is uniform, the unique attribute is a function of it with probability s (the dependence)
+and else uniform, all others are uniform. Pairs are then weighted so that they share, and that the
+gate's label is 1, as often as the rates say:
+
+    p(pair) = Σ over strata c of rate(c) · p(pair | c),
+
+where a stratum is, for instance, "shares and keeps the map". Labels pass through the label noise,
+attributes through what a modality shows of them: an image in gray has no color, and a caption
+leaves an attribute out with a probability.
+
+A, B attributes of the two images; X1, X2 sources; Y target, a task's label.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from trifeature.data.attributes import ATTRIBUTES
+from trifeature.data.pairs import IntArray, PairRule, chance_match_rate
+from trifeature.data.settings import NUISANCE_LEVELS, DatasetSettings
+from trifeature.errors import InputError, check_name
+from trifeature.pid import Atoms, broja
+from trifeature.pid.tables import binary_entropy, entropy
+from trifeature.threads import one_thread
+
+FloatArray = npt.NDArray[np.float64]
+Sources = tuple[tuple[str, ...], tuple[str, ...]]
+Drawn = Literal["train", "test"]
+Node = tuple[str, int]
+"""An attribute of a modality, numbered from 0."""
+
+NOTHING: Final = "nothing"
+"""The source of a modality that shows nothing about the target."""
+
+MOST_STATES: Final = 20_000_000
+"""The largest number of attribute combinations whose law is computed."""
+
+TOLERANCE: Final = 1e-6
+"""Width of the certified intervals in bits."""
+
+
+# --------------------------------------------------------------------------- what a source is
+
+
+@dataclass(frozen=True)
+class Ties:
+    """What ties attributes together, and what of them the modalities show.
+
+    Attributes:
+        rule: The pairing rule of two modalities.
+        dependent: The unique attribute depends on the shared one.
+        shown: For each modality the attributes that it shows; None for all of them.
+        partly: Those attributes of a modality that it shows in some items only.
+    """
+
+    rule: PairRule
+    dependent: bool = False
+    shown: tuple[tuple[str, ...], ...] | None = None
+    partly: frozenset[Node] = frozenset()
+
+    @classmethod
+    def of(cls, settings: DatasetSettings) -> Ties:
+        """The ties of a data set."""
+        modalities = range(settings.rule.modalities)
+        return cls(
+            settings.rule,
+            settings.dependence > 0,
+            tuple(settings.shown_by(m) for m in modalities),
+            frozenset(
+                (name, m)
+                for m in modalities
+                for name in ATTRIBUTES
+                if 0 < omission(settings, name, m) < 1
+            ),
+        )
+
+    def shows(self, node: Node) -> bool:
+        """True if a modality shows the attribute, always or in some items."""
+        return self.shown is None or node[0] in self.shown[node[1]]
+
+    def edges(self) -> list[tuple[Node, Node]]:
+        """The pairs of attributes that the law ties directly."""
+        rule = self.rule
+        a, b = rule.synergy
+        found = [((rule.shared, 0), (rule.shared, 1)), ((a, 0), (b, 1))]
+        if rule.distinct_unique:
+            found.append(((rule.unique, 0), (rule.unique, 1)))
+        if self.dependent:
+            found += [((rule.shared, m), (rule.unique, m)) for m in (0, 1)]
+        return found
+
+
+def omission(settings: DatasetSettings, attribute: str, modality: int) -> float:
+    """Probability that an item of a modality does not show an attribute."""
+    if attribute not in settings.shown_by(modality):
+        return 1.0
+    return settings.caption.omission if settings.looks_of[modality] == "caption" else 0.0
+
+
+def asked(rule: PairRule, task: str) -> tuple[Node, ...]:
+    """The attributes that a task's label is a function of.
+
+    Raises:
+        InputError: the rule has no such task.
+    """
+    check_name("task", task, rule.tasks)
+    if task == "share":
+        return ((rule.shared, 0),)
+    if task == "synergy":
+        return ((rule.synergy[0], 0), (rule.synergy[1], 1))
+    return ((rule.unique, int(task.removeprefix("unique")) - 1),)
+
+
+def sources_of(ties: Ties | PairRule, task: str, *, shared: bool = False) -> Sources:
+    """The attributes of image 1 and of image 2 that are the sources of a task.
+
+    A source has the shown attributes of its image that the task asks for, and those that are tied
+    to one that it asks for, directly or through attributes that the source does not have itself:
+    given those, all others say nothing more. If an image shows none, its unique attribute stands
+    for it, or `NOTHING` where it does not show that either.
+
+    Args:
+        ties: Ties of two modalities, or a rule whose images show all.
+        task: A task of the rule.
+        shared: Add the shared attribute to both sources.
+
+    Raises:
+        InputError: there are more than two modalities, or no such task.
+
+    >>> sources_of(PairRule(), "synergy", shared=True)
+    (('shape 1', 'texture 1'), ('shape 2', 'color 2'))
+    >>> sources_of(PairRule(), "unique2")
+    (('texture 1',), ('texture 2',))
+    """
+    known = ties if isinstance(ties, Ties) else Ties(ties)
+    if known.rule.modalities != 2:
+        raise InputError(
+            f"atoms are defined for two sources, not of {known.rule.modalities} modalities"
+        )
+    one, other = (
+        tuple(f"{name} {m + 1}" for name in _source(known, task, m, shared=shared) or (NOTHING,))
+        for m in (0, 1)
+    )
+    return one, other
+
+
+def _source(ties: Ties, task: str, modality: int, *, shared: bool) -> tuple[str, ...]:
+    """The attributes of one source, in the order in which the ties lead to them."""
+    rule = ties.rule
+    found: list[str] = []
+    edges = ties.edges()
+    queue: list[Node] = list(asked(rule, task))
+    seen = set(queue)
+    while queue:
+        node = queue.pop(0)
+        if node[1] == modality and ties.shows(node):
+            found.append(node[0])
+            if node not in ties.partly:
+                continue  # what is behind it is told by it
+        for one, other in edges:
+            beyond = {one: other, other: one}.get(node, node)
+            if beyond not in seen:
+                seen.add(beyond)
+                queue.append(beyond)
+    if not found and ties.shows((rule.unique, modality)):
+        found.append(rule.unique)
+    added = (rule.shared,) if shared and ties.shows((rule.shared, modality)) else ()
+    return tuple(dict.fromkeys((*added, *found)))
+
+
+def target_of(rule: PairRule, task: str) -> str:
+    """The name of a task's target.
+
+    >>> [target_of(PairRule(), task) for task in PairRule().tasks]
+    ['shape', 'texture 1', 'texture 2', 'match']
+
+    Raises:
+        InputError: the rule has no such task.
+    """
+    check_name("task", task, rule.tasks)
+    if task.startswith("unique"):
+        return f"{rule.unique} {task.removeprefix('unique')}"
+    gate = "match" if rule.parsed_gate.uses_map else rule.gate
+    return {"share": rule.shared, "synergy": gate}[task]
+
+
+# --------------------------------------------------------------------------- the law of two images
+
+
+def law_atoms(
+    settings: DatasetSettings, task: str, drawn: Drawn, *, tolerance: float = TOLERANCE
+) -> Atoms:
+    """The exact atoms of a task under the law of a data set of two modalities.
+
+    Args:
+        settings: Settings of the data set.
+        task: A task of its rule.
+        drawn: `train`, whose pairs the match rate biases, or `test`, the law of probe and test
+            pairs.
+        tolerance: Width of the certified interval, in bits.
+
+    Returns:
+        The atoms in bits, with the names of sources and target.
+
+    Raises:
+        InputError: more than two modalities, no such task, or too many values to enumerate.
+
+    >>> round(law_atoms(DatasetSettings(), "synergy", "test").synergy, 6)
+    0.468996
+    """
+    ties = Ties.of(settings)
+    sources, target = sources_of(ties, task), target_of(settings.rule, task)
+    nodes = _connected(ties, task, sources)
+    states, p = _states(settings, nodes, drawn)
+    columns = dict(zip(nodes, states.T, strict=True))
+    labels = _label(settings, task, columns)
+    views = [_seen(settings, columns, source, m) for m, source in enumerate(sources)]
+    C = settings.classes[task]
+    table = np.zeros((views[0].size, views[1].size, C))
+    for (w1, x1), (w2, x2) in itertools.product(views[0].cases, views[1].cases):
+        cells = np.ravel_multi_index((x1, x2, labels), table.shape)
+        table += np.bincount(cells, w1 * w2 * p, table.size).reshape(table.shape)
+    table = table @ noise_channel(C, settings.label_noise)
+    table = table[table.sum((1, 2)) > 0][:, table.sum((0, 2)) > 0]
+    names = ("+".join(sources[0]), "+".join(sources[1]))
+    with one_thread():
+        return broja(table, tolerance=tolerance, normalize=True, sources=names, target=target)
+
+
+def noise_channel(classes: int, rate: float) -> FloatArray:
+    """P(noisy label | label) [C, C]: another class with probability `rate`, all others alike."""
+    flipped = np.full((classes, classes), rate / (classes - 1))
+    np.fill_diagonal(flipped, 1 - rate)
+    return flipped
+
+
+def _connected(ties: Ties, task: str, sources: Sources) -> tuple[Node, ...]:
+    """Every attribute that is tied to the label or a source, however indirectly."""
+    found = set(asked(ties.rule, task))
+    for m, names in enumerate(sources):
+        found |= {(name.rpartition(" ")[0], m) for name in names if name != f"{NOTHING} {m + 1}"}
+    while True:
+        more = {node for edge in ties.edges() if found & {*edge} for node in edge}
+        if more <= found:
+            return tuple(sorted(found, key=lambda node: (node[1], ATTRIBUTES.index(node[0]))))
+        found |= more
+
+
+def _states(
+    settings: DatasetSettings, nodes: Sequence[Node], drawn: Drawn
+) -> tuple[IntArray, FloatArray]:
+    """Every combination of the attributes `nodes`, int [n, nodes], and its probability [n]."""
+    rule = settings.rule
+    sizes = [settings.counts[name] for name, _ in nodes]
+    if math.prod(sizes) > MOST_STATES:
+        raise InputError(f"the law of {math.prod(sizes):,} combinations is too large to enumerate")
+    states = np.indices(sizes).reshape(len(sizes), -1).T
+    columns = dict(zip(nodes, states.T, strict=True))
+    p = np.full(len(states), 1 / len(states))
+    if settings.dependence:
+        for m in (0, 1):
+            shared, unique = columns.get((rule.shared, m)), columns.get((rule.unique, m))
+            if shared is not None and unique is not None:
+                p = p * _follow_ratio(settings)[(unique == settings.follower(shared)).astype(int)]
+    ends = [columns.get((rule.unique, m)) for m in (0, 1)]
+    if rule.distinct_unique and ends[0] is not None and ends[1] is not None:
+        p = p * (ends[0] != ends[1])
+    return states, _weighted(settings, columns, p / p.sum(), drawn)
+
+
+def _follow_ratio(settings: DatasetSettings) -> FloatArray:
+    """p(unique | shared) · K where the unique value does not follow the shared one, and does."""
+    K, s = settings.counts[settings.rule.unique], settings.dependence
+    return np.array([1 - s, 1 - s + s * K])
+
+
+def _weighted(
+    settings: DatasetSettings, columns: Mapping[Node, IntArray], p: FloatArray, drawn: Drawn
+) -> FloatArray:
+    """The law p of independent images, given each stratum with the rate of that stratum."""
+    rule = settings.rule
+    rates = settings.rates(biased=drawn == "train")
+    events: list[tuple[npt.NDArray[np.bool_], float]] = []
+    if rates.match is not None and {(rule.synergy[0], 0), (rule.synergy[1], 1)} <= columns.keys():
+        events.append((_label(settings, "synergy", columns) == 1, rates.match))
+    if rates.share is not None and {(rule.shared, 0), (rule.shared, 1)} <= columns.keys():
+        one, other = (columns[rule.shared, m] for m in (0, 1))
+        events.append((one == other, rates.share))
+    weighted = np.zeros_like(p)
+    for holds in itertools.product((False, True), repeat=len(events)):
+        rate = math.prod(r if h else 1 - r for h, (_, r) in zip(holds, events, strict=True))
+        inside = np.ones(len(p), dtype=bool)
+        for wanted, (mask, _) in zip(holds, events, strict=True):
+            inside &= mask == wanted
+        mass = p[inside].sum()
+        if rate > 0:
+            if mass == 0:
+                raise InputError("these rates ask for pairs that the rule does not allow")
+            weighted += rate * p * inside / mass
+    return weighted
+
+
+def _label(settings: DatasetSettings, task: str, columns: Mapping[Node, IntArray]) -> IntArray:
+    """The label of each state [n], before noise."""
+    first, *others = (columns[node] for node in asked(settings.rule, task))
+    if not others:
+        return first
+    other = np.stack(others, axis=1)
+    return settings.rule.parsed_gate.label(first, other, settings.partners)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A source as its modality shows it.
+
+    Attributes:
+        size: Number of values of the source.
+        cases: For each set of attributes that can be left out the probability of that, and the
+            value of the source in each state, int [n].
+    """
+
+    size: int
+    cases: list[tuple[float, IntArray]]
+
+
+def _seen(
+    settings: DatasetSettings,
+    columns: Mapping[Node, IntArray],
+    names: Sequence[str],
+    modality: int,
+) -> _Seen:
+    """A source's values; an attribute of K values that can be left out has the value K then."""
+    attributes = [name.rpartition(" ")[0] for name in names]
+    attributes = [name for name in attributes if name != NOTHING]
+    states = len(next(iter(columns.values())))
+    left_out = [omission(settings, name, modality) for name in attributes]
+    sizes = [settings.counts[n] + (o > 0) for n, o in zip(attributes, left_out, strict=True)]
+    cases = []
+    for missing in itertools.product((False, True), repeat=len(attributes)):
+        weight = math.prod(o if gone else 1 - o for gone, o in zip(missing, left_out, strict=True))
+        if weight == 0:
+            continue
+        code = np.zeros(states, dtype=np.int64)
+        for name, size, gone in zip(attributes, sizes, missing, strict=True):
+            code = code * size + (size - 1 if gone else columns[name, modality])
+        cases.append((weight, code))
+    return _Seen(math.prod(sizes), cases)
+
+
+# --------------------------------------------------------------------------- numbers beside atoms
+
+
+def facts(settings: DatasetSettings) -> dict[str, float]:
+    """What the dials tie together beside the tasks, in bits, by a name in words.
+
+    - Dependence: I(unique; shared) of an image, log₂ K − H(q, (1 − q)/(K − 1), …) with
+      q = s + (1 − s)/K.
+    - A share rate r below 1: I(shared of image 1; of image 2), log₂ K − h(r) − (1 − r) log₂(K − 1).
+    - A nuisance rate: the same of the nuisance levels.
+    """
+    rule, counts, found = settings.rule, settings.counts, {}
+    if settings.dependence:
+        K, s = counts[rule.unique], settings.dependence
+        name = f"I({rule.unique}; {rule.shared}) of an image"
+        found[name] = equal_information(K, s + (1 - s) / K)
+    if rule.modalities == 2 and settings.share_rate < 1:
+        name = f"I({rule.shared} 1; {rule.shared} 2)"
+        found[name] = equal_information(counts[rule.shared], settings.share_rate)
+    if rule.modalities == 2 and settings.nuisance_rate is not None:
+        name = f"I({settings.render.nuisance} 1; {settings.render.nuisance} 2), of no task"
+        found[name] = equal_information(NUISANCE_LEVELS, settings.nuisance_rate)
+    return found
+
+
+def equal_information(values: int, rate: float) -> float:
+    """I(A; B) in bits of uniform A and B that are equal with probability `rate`.
+
+    Other values are equally likely: log₂ K − h(r) − (1 − r) log₂(K − 1).
+
+    >>> round(equal_information(10, 0.5), 6)
+    0.736966
+    """
+    rest = (1 - rate) * math.log2(values - 1) if values > 1 else 0.0
+    return math.log2(values) - binary_entropy(rate) - rest
+
+
+# --------------------------------------------------------------------------- three modalities
+
+
+def closed_forms(settings: DatasetSettings, drawn: Drawn) -> list[dict[str, Any]] | None:
+    """Union information, unique parts and total synergy of each task of M modalities, in bits.
+
+    With I∪(…) the least information that any law with the same marginals (X_m, Y) has about Y:
+    the unique part of modality m is I∪(all) − I∪(all but m), the total synergy is
+    I(X1 … XM; Y) − I∪(all). A label that is an attribute of one image, or of several that share
+    it, has I∪ = I(Y; label before noise); a gate of independent attributes of which no single one
+    tells anything has I∪ = 0.
+
+    Returns:
+        A row for each task, or None where these forms do not hold: pairs share less than always,
+        attributes depend on each other, modalities do not show all, or one image tells something
+        about the gate.
+    """
+    rule = settings.rule
+    ordinary = settings.share_rate == 1 and not settings.dependence and settings.looks == "color"
+    if rule.distinct_unique or not ordinary or not _silent_gate(settings):
+        return None
+    rows = []
+    for task in rule.tasks:
+        told_by = _told_by(rule, task)
+        total = _label_information(settings, task, drawn)
+        alone = told_by[0] if len(told_by) == 1 else None
+        rows.append(
+            {
+                "task": task,
+                "target": target_of(rule, task),
+                "union": total if told_by else 0.0,
+                "unique": [total if m == alone else 0.0 for m in range(rule.modalities)],
+                "synergy": 0.0 if told_by else total,
+                "total": total,
+            }
+        )
+    return rows
+
+
+def _told_by(rule: PairRule, task: str) -> tuple[int, ...]:
+    """The modalities each of which tells the label by itself."""
+    if task == "synergy":
+        return ()
+    if task == "share":
+        return rule.sharing or (0,)
+    return (int(task.removeprefix("unique")) - 1,)
+
+
+def _silent_gate(settings: DatasetSettings) -> bool:
+    """True if no single image tells anything about the gate's label."""
+    gate, counts = settings.rule.parsed_gate, settings.counts
+    a, b = (counts[name] for name in settings.rule.synergy)
+    if gate.uses_map:
+        return a == b
+    modulus = {"sum": gate.classes(a), "parity": 2}.get(gate.name)
+    return modulus is not None and a % modulus == b % modulus == 0
+
+
+def _label_information(settings: DatasetSettings, task: str, drawn: Drawn) -> float:
+    """I(Y; label before noise), in bits."""
+    C = settings.classes[task]
+    rate = settings.rates(biased=drawn == "train").match
+    if task != "synergy":
+        before = np.full(C, 1 / C)
+    else:
+        chance = np.full(C, 1 / C)
+        if settings.rule.parsed_gate.uses_map:
+            kept = chance_match_rate(settings.rule, settings.counts)
+            chance = np.array([1 - kept, kept])
+        before = chance
+        if rate is not None:
+            others = chance.copy()
+            others[1] = 0
+            before = (1 - rate) * others / others.sum()
+            before[1] = rate
+    channel = noise_channel(C, settings.label_noise)
+    return float(entropy(before @ channel) - before @ entropy(channel))
