@@ -172,9 +172,7 @@ def rotated(
 
     def value(x: int, y: int) -> float:
         dx, dy = x + 0.5 - side / 2, y + 0.5 - side / 2
-        return look_up(
-            plane, middle + cosine * dx + sine * dy, middle - sine * dx + cosine * dy
-        )
+        return look_up(plane, middle + cosine * dx + sine * dy, middle - sine * dx + cosine * dy)
 
     return [[value(x, y) for x in range(side)] for y in range(side)]
 

@@ -36,7 +36,7 @@ from trifeature.data.pairs import (
     noisy,
     split_combinations,
 )
-from trifeature.data.render import render, require_image_memory
+from trifeature.data.render import nuisance_levels, render, require_image_memory
 from trifeature.data.settings import DatasetSettings as DatasetSettings  # noqa: PLC0414 - re-exported
 from trifeature.data.settings import preset as preset  # noqa: PLC0414 - re-exported
 from trifeature.errors import InputError, check_name
@@ -271,8 +271,6 @@ def _nuisance(settings: DatasetSettings, table: ImageTable) -> IntArray | None:
     """The nuisance level of each image [N], where pairs are drawn by it."""
     if settings.nuisance_rate is None:
         return None
-    from trifeature.data.render import nuisance_levels  # noqa: PLC0415
-
     return nuisance_levels(
         table.attributes,
         table.copies,
