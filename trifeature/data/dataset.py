@@ -164,8 +164,8 @@ def plan_images(settings: DatasetSettings) -> dict[Split, ImageTable]:
     if settings.validation:
         kept, held_out = _split(kept, settings, VALIDATION_STREAM)
     return {
-        "train": _with_copies(kept, settings, settings.copies),
-        "test": _with_copies(held_out, settings, settings.test_copies),
+        "train": with_copies(kept, settings, settings.copies),
+        "test": with_copies(held_out, settings, settings.test_copies),
     }
 
 
@@ -200,7 +200,7 @@ def _follows(combinations: IntArray, settings: DatasetSettings) -> npt.NDArray[n
     return np.asarray(unique == settings.follower(shared))
 
 
-def _with_copies(combinations: IntArray, settings: DatasetSettings, copies: int) -> ImageTable:
+def with_copies(combinations: IntArray, settings: DatasetSettings, copies: int) -> ImageTable:
     """The images: `copies` of each combination, or as many in the mean by the dependence."""
     counts = np.full(len(combinations), copies)
     if settings.dependence:

@@ -19,6 +19,7 @@ N images, P pairs, M modalities.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +39,10 @@ IntArray = npt.NDArray[np.int64]
 
 TOLERANCE: Final = 1e-6
 """Width of the certified intervals in bits, far below the variation between draws of pairs."""
+
+
+LABEL: Final = "label"
+"""The target's column: a noisy label is not the attribute of the same name."""
 
 
 def atom_of(task: str) -> str:
@@ -78,13 +83,14 @@ def task_atoms(
     """
     ties = rule if isinstance(rule, Ties) else Ties(rule)
     sources, target = sources_of(ties, task, shared=shared), target_of(ties.rule, task)
-    columns = {target: pairs.labels[task]}
+    columns = {LABEL: pairs.labels[task]}
     for m in range(ties.rule.modalities):
         shown = (attributes if seen is None else seen[m])[pairs.images[:, m]]  # [P, 3]
         columns |= {f"{name} {m + 1}": shown[:, i] for i, name in enumerate(ATTRIBUTES)}
         columns[f"{NOTHING} {m + 1}"] = np.zeros(len(pairs), dtype=np.int64)
     with one_thread():  # results do not depend on the number of cores
-        return atoms_of_columns(columns, *sources, target, tolerance=tolerance)
+        atoms = atoms_of_columns(columns, *sources, LABEL, tolerance=tolerance)
+    return replace(atoms, target=target)
 
 
 def seen_by(settings: DatasetSettings, table: ImageTable) -> list[IntArray]:
