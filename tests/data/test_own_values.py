@@ -25,7 +25,7 @@ from trifeature.data.own_values import (
     shape_of_mask,
     texture_of_mask,
 )
-from trifeature.data.shapes import SIGNED_DISTANCES, circle, square
+from trifeature.data.shapes import SIGNED_DISTANCES, square
 from trifeature.data.textures import PATTERNS, Grain
 from trifeature.errors import InputError
 
@@ -58,6 +58,11 @@ def points(count: int, reach: float = 1.0) -> tuple[Tensor, Tensor]:
     return x * reach, y * reach
 
 
+def disc(x: Tensor, y: Tensor) -> Tensor:
+    """The signed distance to a circle, in closed form."""
+    return (x * x + y * y).sqrt() - 0.5
+
+
 def heart(x: Tensor, y: Tensor) -> Tensor:
     return (x * x + (y - 0.4 * (x * x + 0.01).sqrt()).square()).sqrt() - 0.3
 
@@ -74,7 +79,7 @@ def test_the_mask_of_a_disc_is_as_far_as_the_circle(side: int, tmp_path: Path) -
     register_shape("disc", save(tmp_path / "disc.png", disc_mask(side)))
     x, y = points(2000, reach=0.6)
     # Pixels are on or off as a whole, so the outline is off by up to half a pixel's diagonal.
-    assert SIGNED_DISTANCES["disc"](x, y) == pytest.approx(circle(x, y), abs=1 / side)
+    assert SIGNED_DISTANCES["disc"](x, y) == pytest.approx(disc(x, y), abs=1 / side)
 
 
 def test_the_mask_of_a_rectangle_is_exact_along_its_edges(tmp_path: Path) -> None:
@@ -240,15 +245,15 @@ def test_a_name_of_the_package_is_taken(
         (lambda x, y: x.abs() + y.abs() + 1, "nowhere below 0 inside the box"),
         (lambda x, y: (x * x + y * y).sqrt() - 0.7, "beyond the box"),
         (
-            lambda x, y: torch.maximum((x - 1.2).abs(), y.abs()).minimum(circle(x, y)) - 0.1,
-            "beyond",
+            lambda x, y: disc(x, y).minimum(torch.maximum((x - 1.2).abs(), y.abs()) - 0.1),
+            "beyond the box",
         ),
         (lambda x, _: x[0], r"must return torch.Tensor torch.float32 \[2, 256, 256\], not"),
         (lambda x, _: x < 0, "not torch.Tensor torch.bool"),
         (lambda x, _: x.double(), "not torch.Tensor torch.float64"),
         (lambda x, _: x.numpy(), "not numpy.ndarray"),
-        (lambda x, y: circle(x, y) / (x > 0), "not finite"),
-        (lambda x, y: circle(x, y) + torch.rand_like(x) / 8, "the same for the same coordinates"),
+        (lambda x, y: disc(x, y) / (x > 0), "not finite"),
+        (lambda x, y: disc(x, y) + torch.rand_like(x) / 8, "the same for the same coordinates"),
         (3, "tilt: a drawing is a function or the path of a mask, not 3"),
     ],
 )
