@@ -14,6 +14,7 @@ from guide_tools import DOCS
 from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.methods import METHODS
 from trifeature.comm.settings import ENCODER_NAMES, OPTIONS
+from trifeature.data.own_values import TABLES
 
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 NEEDS = {"tensorboard": "tensorboard", "data_frame": "pandas"}
@@ -22,7 +23,7 @@ NEEDS = {"tensorboard": "tensorboard", "data_frame": "pandas"}
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
     """What an example registers is gone afterwards."""
-    tables: list[dict[str, Any]] = [METHODS, OPTIONS, ENCODERS]
+    tables: list[dict[str, Any]] = [METHODS, OPTIONS, ENCODERS, *TABLES]
     before = [dict(table) for table in tables]
     names = list(ENCODER_NAMES)
     yield

@@ -138,7 +138,7 @@ def _print_summary(settings: DatasetSettings, summary: dict[str, Any]) -> None:
     tasks = settings.rule.tasks
     print_table(
         "sets of pairs; for each task the least and the most frequent label's count",
-        ["set", "drawn", "out of", "keep map", *tasks],
+        ["set", "drawn", "out of", "keep map" if settings.synergy_map else "label 1", *tasks],
         rows,
     )
     if settings.synergy_map:

@@ -50,19 +50,19 @@ COLORS: Final = (
 )
 """The colors; a color's position is its label."""
 
-COLOR_RGB: Final = (
-    (1.0, 0.0, 0.0),
-    (0.0, 1.0, 0.0),
-    (0.0, 0.0, 1.0),
-    (1.0, 1.0, 0.0),
-    (1.0, 0.4, 1.0),
-    (0.0, 1.0, 1.0),
-    (0.3, 0.0, 0.5),
-    (0.1, 0.4, 0.5),
-    (1.0, 0.6, 0.0),
-    (1.0, 1.0, 1.0),
-)
-"""RGB in [0, 1] of each color, in the order of `COLORS`."""
+COLOR_RGB: Final[dict[str, tuple[float, float, float]]] = {
+    "red": (1.0, 0.0, 0.0),
+    "green": (0.0, 1.0, 0.0),
+    "blue": (0.0, 0.0, 1.0),
+    "yellow": (1.0, 1.0, 0.0),
+    "pink": (1.0, 0.4, 1.0),
+    "cyan": (0.0, 1.0, 1.0),
+    "purple": (0.3, 0.0, 0.5),
+    "ocean": (0.1, 0.4, 0.5),
+    "orange": (1.0, 0.6, 0.0),
+    "white": (1.0, 1.0, 1.0),
+}
+"""RGB in [0, 1] of each color by its name; further colors can be added."""
 
 ATTRIBUTES: Final = ("shape", "texture", "color")
 """The three attributes of an image, in the order of the columns of an attribute table."""

@@ -36,7 +36,7 @@ from trifeature.data.pairs import (
     noisy,
     split_combinations,
 )
-from trifeature.data.render import render, require_image_memory
+from trifeature.data.render import nuisance_levels, render, require_image_memory
 from trifeature.data.settings import DatasetSettings as DatasetSettings  # noqa: PLC0414 - re-exported
 from trifeature.data.settings import preset as preset  # noqa: PLC0414 - re-exported
 from trifeature.errors import InputError, check_name
@@ -187,8 +187,8 @@ def plan_images(settings: DatasetSettings) -> dict[Split, ImageTable]:
     if settings.validation:
         kept, held_out = _split(kept, settings, VALIDATION_STREAM)
     return {
-        "train": _with_copies(kept, settings, settings.copies),
-        "test": _with_copies(held_out, settings, settings.test_copies),
+        "train": with_copies(kept, settings, settings.copies),
+        "test": with_copies(held_out, settings, settings.test_copies),
     }
 
 
@@ -223,7 +223,7 @@ def _follows(combinations: IntArray, settings: DatasetSettings) -> npt.NDArray[n
     return np.asarray(unique == settings.follower(shared))
 
 
-def _with_copies(combinations: IntArray, settings: DatasetSettings, copies: int) -> ImageTable:
+def with_copies(combinations: IntArray, settings: DatasetSettings, copies: int) -> ImageTable:
     """The images: `copies` of each combination, or as many in the mean by the dependence."""
     counts = np.full(len(combinations), copies)
     if settings.dependence:
@@ -294,8 +294,6 @@ def _nuisance(settings: DatasetSettings, table: ImageTable) -> IntArray | None:
     """The nuisance level of each image [N], where pairs are drawn by it."""
     if settings.nuisance_rate is None:
         return None
-    from trifeature.data.render import nuisance_levels  # noqa: PLC0415
-
     return nuisance_levels(
         table.attributes,
         table.copies,

@@ -393,6 +393,14 @@ class Rates:
     share: float | None = 1.0
     nuisance: float | None = None
 
+    @property
+    def words(self) -> str:
+        """The rates that are not left to chance, as in "match_rate 1"."""
+        share = None if self.share == 1 else self.share
+        given = {"match_rate": self.match, "share_rate": share, "nuisance_rate": self.nuisance}
+        known = [f"{name} {rate:g}" for name, rate in given.items() if rate is not None]
+        return " and ".join(known) or "this rule"
+
     def strata(self) -> dict[tuple[bool | None, ...], float]:
         """The share of each stratum; strata are (match, share, nuisance), None where not asked.
 
@@ -469,7 +477,7 @@ def draw_pairs(
             break
     found = {key: np.concatenate(pool) for key, pool in pools.items()}
     if len(strata) > 1 or rates != Rates():
-        quotas = _affordable(strata, quotas, found, count, fewer=fewer)
+        quotas = _affordable(rates, quotas, found, count, fewer=fewer)
     images = rng.permutation(np.concatenate([found[key][:q] for key, q in quotas.items()]))
     if not len(images):
         raise InputError("no pair of images satisfies these settings")
@@ -506,7 +514,7 @@ def _in_stratum(holds: tuple[BoolArray, ...], key: tuple[bool | None, ...]) -> B
 
 
 def _affordable(
-    strata: Mapping[tuple[bool | None, ...], float],
+    rates: Rates,
     quotas: Mapping[tuple[bool | None, ...], int],
     found: Mapping[tuple[bool | None, ...], IntArray],
     count: int,
@@ -520,6 +528,7 @@ def _affordable(
 
     if enough(quotas):
         return dict(quotas)
+    strata = {key: rates.strata()[key] for key in quotas}
     most = min(count, *(int(len(found[key]) / rate) for key, rate in strata.items()))
     for total in range(most, max(most - len(strata) - 1, 0), -1):
         smaller = dict(zip(strata, _quotas(strata, total), strict=True))
@@ -530,7 +539,7 @@ def _affordable(
     if fewer and total:
         return smaller
     raise InputError(
-        f"only {total:,} pairs of these images can have these rates, not {count:,}: ask for fewer "
+        f"only {total:,} pairs of these images allow {rates.words}, not {count:,}: ask for fewer "
         "pairs, or for more copies"
     )
 

@@ -6,8 +6,12 @@ shape's outline, negative inside. It is exact along edges, as anti-aliasing requ
 it is a lower bound.
 
 Only additions, multiplications, comparisons and square roots are used. IEEE arithmetic rounds them
-identically on every device and in every batch, so a picture does not depend on either. The outlines
-follow Hermann & Lampinen (2020); a docstring says so where their text leaves a choice.
+identically on every device and in every batch, so a picture does not depend on either.
+
+The outlines are those of the published generator (Hermann & Lampinen 2020), which draws on 128 × 128
+whole pixels, here with straight edges through the middle of its steps. A docstring gives them in
+these pixels, (0, 0) the upper left corner of the box. Most lie about x = 64.5, the middle of the
+generator's column 64. `trifeature.data.old_drawings` has the outlines of earlier versions.
 """
 
 from __future__ import annotations
@@ -22,15 +26,17 @@ from torch import Tensor
 SignedDistance = Callable[[Tensor, Tensor], Tensor]
 
 HALF: Final = 1 / 2
-THIRD: Final = 1 / 3
+PIXEL: Final = 1 / 128
+MIDDLE: Final = PIXEL / 2
+"""The x of most shapes' axis: the middle of the pixel right of the box's center."""
 
 
-def _rectangle(x: Tensor, y: Tensor, width: float, height: float) -> Tensor:
+def rectangle(x: Tensor, y: Tensor, width: float, height: float) -> Tensor:
     """Signed distance to a rectangle centered at the origin."""
     return torch.maximum(x.abs() - width / 2, y.abs() - height / 2)
 
 
-def _half_planes(x: Tensor, y: Tensor, corners: list[tuple[float, float]]) -> list[Tensor]:
+def half_planes(x: Tensor, y: Tensor, corners: list[tuple[float, float]]) -> list[Tensor]:
     """Signed distances to the lines through consecutive corners, given clockwise on the screen.
 
     n · (x, y) − n · corner, with the unit normal n = (Δy, −Δx) / length, which points outwards.
@@ -47,33 +53,33 @@ def _half_planes(x: Tensor, y: Tensor, corners: list[tuple[float, float]]) -> li
     return distances
 
 
-def _convex_polygon(x: Tensor, y: Tensor, corners: list[tuple[float, float]]) -> Tensor:
+def convex_polygon(x: Tensor, y: Tensor, corners: list[tuple[float, float]]) -> Tensor:
     """Signed distance to a convex polygon: the maximum over its half-planes."""
-    first, *rest = _half_planes(x, y, corners)
+    first, *rest = half_planes(x, y, corners)
     for distance in rest:
         first = torch.maximum(first, distance)
     return first
 
 
-def _on_circle(count: int, step: int = 1) -> list[tuple[float, float]]:
-    """`count` points on the box's inscribed circle from the top, `step` / `count` turns apart."""
-    turns = [2 * math.pi * step * k / count for k in range(count)]
-    return [(math.sin(turn) / 2, -math.cos(turn) / 2) for turn in turns]
+def _polygon(x: Tensor, y: Tensor, *corners: tuple[float, float]) -> Tensor:
+    """Signed distance to a convex polygon whose corners are in pixels of the box."""
+    return convex_polygon(x, y, [(a * PIXEL - HALF, b * PIXEL - HALF) for a, b in corners])
 
 
 def triangle(x: Tensor, y: Tensor) -> Tensor:
     """Isosceles triangle: apex at the top middle of the box, base on the box's lower side."""
-    return _convex_polygon(x, y, [(0, -HALF), (HALF, HALF), (-HALF, HALF)])
+    return _polygon(x, y, (64.5, 0), (128, 128), (1, 128))
 
 
 def square(x: Tensor, y: Tensor) -> Tensor:
     """The whole box."""
-    return _rectangle(x, y, 1, 1)
+    return rectangle(x, y, 1, 1)
 
 
 def plus(x: Tensor, y: Tensor) -> Tensor:
-    """Two crossed bars, each a third of the box wide."""
-    return torch.minimum(_rectangle(x, y, 1, THIRD), _rectangle(x, y, THIRD, 1))
+    """Two crossed bars from 43 to 86."""
+    down = rectangle(x - MIDDLE, y, 43 * PIXEL, 1)
+    return torch.minimum(down, rectangle(x, y - MIDDLE, 1, 43 * PIXEL))
 
 
 def circle(x: Tensor, y: Tensor) -> Tensor:
@@ -82,57 +88,70 @@ def circle(x: Tensor, y: Tensor) -> Tensor:
 
 
 def tee(x: Tensor, y: Tensor) -> Tensor:
-    """A bar at the top, a third of the box high, on a stem a third of the box wide."""
-    return torch.minimum(_rectangle(x, y + THIRD, 1, THIRD), _rectangle(x, y, THIRD, 1))
+    """A bar at the top, 42 high, on a stem from 43 to 86."""
+    bar = rectangle(x, y + 43 * PIXEL, 1, 42 * PIXEL)
+    return torch.minimum(bar, rectangle(x - MIDDLE, y, 43 * PIXEL, 1))
 
 
 def rhombus(x: Tensor, y: Tensor) -> Tensor:
-    """A parallelogram half the box wide, from the top right to the bottom left."""
-    return _convex_polygon(x, y, [(0, -HALF), (HALF, -HALF), (0, HALF), (-HALF, HALF)])
+    """A parallelogram 63 wide, from the top right to the bottom left."""
+    return _polygon(x, y, (65, 0), (128, 0), (65, 128), (2, 128))
 
 
 def pentagon(x: Tensor, y: Tensor) -> Tensor:
-    """Regular pentagon on the box's inscribed circle, one corner at the top."""
-    return _convex_polygon(x, y, _on_circle(5))
+    """Pentagon that fills the box: 127 wide at y = 51, its foot 79 wide; it is not regular."""
+    return _polygon(x, y, (64.5, 0), (128, 51), (104, 128), (25, 128), (1, 51))
 
 
 def star(x: Tensor, y: Tensor) -> Tensor:
-    """Pentagram with five points on the box's inscribed circle, one at the top.
+    """Five points: a spike at the top, two arms with their upper edge at y = 51, and two legs.
 
-    A point is inside if it is on the inner side of at least four of the pentagram's five lines, so
-    the signed distance is the second largest of the five.
+    Right of the axis, at distance h from it, the edges are: of the spike h = y / 4; below the arm
+    h = 63.5 − 2.3 (y − 51); of the leg from h = 1.05 (y − 85.13) to h = 21.55 + 0.43 (y − 70). The
+    pieces overlap, so that no seam shows between them.
     """
-    first, second, *rest = _half_planes(x, y, _on_circle(5, step=2))
-    largest, runner_up = torch.maximum(first, second), torch.minimum(first, second)
-    for distance in rest:
-        runner_up = torch.maximum(runner_up, torch.minimum(largest, distance))
-        largest = torch.maximum(largest, distance)
-    return runner_up
+    across = (x - MIDDLE).abs()
+
+    def beyond(slope: float, pixels: float) -> Tensor:
+        """Signed distance to the line h = slope · y + pixels, positive outside."""
+        scale = 1 / math.hypot(1, slope)
+        return across * scale - (y * (slope * scale) + (slope * HALF + pixels * PIXEL) * scale)
+
+    def below(pixels: float) -> Tensor:
+        return y - (pixels * PIXEL - HALF)
+
+    spike = torch.maximum(beyond(1 / 4, 0), below(62))
+    arms = torch.maximum(beyond(-2.3, 63.5 + 2.3 * 51), -below(51))
+    legs = torch.maximum(beyond(0.43, 21.55 - 0.43 * 70), -beyond(1.05, -1.05 * 85.13))
+    legs = torch.maximum(legs, torch.maximum(-below(58), below(128)))
+    return torch.minimum(torch.minimum(spike, arms), legs)
 
 
 def fivesquare(x: Tensor, y: Tensor) -> Tensor:
-    """The four corner squares and the center square of a 3 × 3 grid."""
-    corner = _rectangle(x.abs() - THIRD, y.abs() - THIRD, THIRD, THIRD)
-    return torch.minimum(corner, _rectangle(x, y, THIRD, THIRD))
+    """The corners and the center of a 3 × 3 grid that is cut at 42 and 85."""
+    ring = torch.minimum((x + MIDDLE).abs(), (y + MIDDLE).abs())
+    corners = torch.maximum(21.5 * PIXEL - ring, rectangle(x, y, 1, 1))
+    return torch.minimum(corners, rectangle(x + MIDDLE, y + MIDDLE, 43 * PIXEL, 43 * PIXEL))
 
 
 def trapezoid(x: Tensor, y: Tensor) -> Tensor:
-    """Trapezoid as wide as the box at the top and half as wide at the bottom (half: our choice)."""
-    return _convex_polygon(
-        x, y, [(-HALF, -HALF), (HALF, -HALF), (HALF / 2, HALF), (-HALF / 2, HALF)]
+    """Trapezoid 127 wide at the top, its foot 47 wide."""
+    return _polygon(x, y, (1, 0), (128, 0), (88, 128), (41, 128))
+
+
+SIGNED_DISTANCES: Final[dict[str, SignedDistance]] = {
+    function.__name__: function
+    for function in (
+        triangle,
+        square,
+        plus,
+        circle,
+        tee,
+        rhombus,
+        pentagon,
+        star,
+        fivesquare,
+        trapezoid,
     )
-
-
-SIGNED_DISTANCES: Final[tuple[SignedDistance, ...]] = (
-    triangle,
-    square,
-    plus,
-    circle,
-    tee,
-    rhombus,
-    pentagon,
-    star,
-    fivesquare,
-    trapezoid,
-)
-"""Signed distance function of each shape, in the order of `trifeature.data.attributes.SHAPES`."""
+}
+"""The signed distance function of each shape by its name; further shapes can be added."""

@@ -5,12 +5,17 @@ of the texture's period, and returns a Boolean tensor, True where the texture is
 are random: they look up a lattice of random cells derived from each image's key.
 
 As for the shapes, only arithmetic that rounds identically on every device and in every batch is
-used. The patterns follow Hermann & Lampinen (2020); a docstring says so where their text leaves a
-choice.
+used.
+
+The patterns are those of the published generator (Hermann & Lampinen 2020), which draws on whole
+pixels with a period of 10, here without its steps: what it draws on pixels i to j, lies here from
+i / 10 to (j + 1) / 10. A docstring gives the lengths in periods.
+`trifeature.data.old_drawings` has the patterns of earlier versions.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -21,8 +26,14 @@ from torch import Tensor
 Texture = Callable[[Tensor, Tensor, "Grain"], Tensor]
 
 HEXGRID_SLOPE: Final = 1.73
-RAIN_STARTS: Final = 0.05
-"""Fraction of the cells at which a streak of rain starts when a streak is six cells high."""
+RAIN_HEIGHT: Final = 0.7
+"""Height of a streak of rain, in periods."""
+
+RAIN_DRY: Final = 0.95**7
+"""Fraction of the plane that no streak covers: at 10 cells a period, 5 % of them start one."""
+
+MIDDLE: Final = 0.55
+"""The phase that dots, triangles and pluses lie about: the middle of the pixel 5 of 10."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ def hash32(values: Tensor) -> Tensor:
     return values ^ ((values >> 16) & 0xFFFF)
 
 
-def _cells(grain: Grain, probability: float) -> Tensor:
+def cells(grain: Grain, probability: float) -> Tensor:
     """Random cells bool [N, side, side], True with the given probability."""
     count = grain.side * grain.side
     numbers = torch.arange(count, dtype=torch.int32, device=grain.keys.device)
@@ -68,8 +79,8 @@ def _cells(grain: Grain, probability: float) -> Tensor:
     return (uniform < threshold).view(-1, grain.side, grain.side)
 
 
-def _look_up(cells: Tensor, u: Tensor, v: Tensor, grain: Grain) -> Tensor:
-    """Values of the cells [N, side, side] that points [N, H, W] lie in: [N, H, W]."""
+def look_up(values: Tensor, u: Tensor, v: Tensor, grain: Grain) -> Tensor:
+    """The values [N, side, side] of the cells that points [N, H, W] lie in: [N, H, W]."""
     half = grain.side // 2
 
     def index(coordinate: Tensor) -> Tensor:
@@ -77,10 +88,10 @@ def _look_up(cells: Tensor, u: Tensor, v: Tensor, grain: Grain) -> Tensor:
         return cell.add_(half).clamp_(0, grain.side - 1)
 
     numbers = index(v).mul_(grain.side).add_(index(u)).to(torch.int64)
-    return cells.flatten(1).gather(1, numbers.flatten(1)).view_as(u)
+    return values.flatten(1).gather(1, numbers.flatten(1)).view_as(u)
 
 
-def _phase(t: Tensor) -> Tensor:
+def phase(t: Tensor) -> Tensor:
     """The fractional part of coordinates, in [0, 1): their phase within the period."""
     return t - t.floor()
 
@@ -91,76 +102,91 @@ def solid(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001 - one s
 
 
 def stripes(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001
-    """On for a third of the period."""
-    return _phase(u) < 1 / 3
+    """Horizontal stripes, 0.3 wide."""
+    return phase(v) < 0.3
 
 
 def grid(u: Tensor, v: Tensor, grain: Grain) -> Tensor:
     """Stripes in both directions."""
-    return stripes(u, v, grain) | stripes(v, u, grain)
+    return stripes(u, v, grain).logical_or_(stripes(v, u, grain))
 
 
 def hexgrid(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001
-    """Three families of lines, a fifth of the period wide, at slopes 0 and ±1.73."""
-    scale = 1 / (1 + HEXGRID_SLOPE**2) ** 0.5
-    rise, drop = v * scale, u * (HEXGRID_SLOPE * scale)
-    on = _phase(v) < 1 / 5
-    return on.logical_or_(_phase(rise - drop) < 1 / 5).logical_or_(_phase(rise + drop) < 1 / 5)
+    """Fine hatching: lines 0.2 high along the rows, and two diagonals that are 0.2 wide in u.
+
+    The diagonals rise and fall by 1 where u changes by 1.73: 30° to the horizontal.
+    """
+    slant = v * HEXGRID_SLOPE
+    on = phase(v) < 0.2
+    return on.logical_or_(phase(u + slant) < 0.2).logical_or_(phase(u - slant) < 0.2)
 
 
 def dots(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001
-    """Discs of radius 3/7 of the period."""
-    x, y = _phase(u) - 0.5, _phase(v) - 0.5
-    return x * x + y * y < (3 / 7) ** 2
+    """Discs that cover 0.45: the 45 pixels of 100 nearer than 4 to the pixel in the middle."""
+    x, y = phase(u).sub_(MIDDLE), phase(v).sub_(MIDDLE)
+    return x.mul_(x).add_(y.mul_(y)) < 0.45 / math.pi
 
 
 def noise(u: Tensor, v: Tensor, grain: Grain) -> Tensor:
     """Random cells, each on with probability ½."""
-    return _look_up(_cells(grain, 1 / 2), u, v, grain)
+    return look_up(cells(grain, 1 / 2), u, v, grain)
 
 
 def triangles(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001
-    """One triangle a cell, its apex at the top middle, its base on the lower side."""
-    return (_phase(u) - 0.5).abs() < _phase(v) * 0.5
+    """One triangle a cell: its apex at 0.2, its base 0.8 wide, on the lower side."""
+    half_width = phase(v).sub_(0.2).mul_(0.5)
+    return phase(u).sub_(MIDDLE).abs_() < half_width
 
 
 def zigzags(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001
-    """Bands half a period wide whose slope flips every period."""
-    fold = (_phase(u * 0.5) * 2 - 1).abs()
-    return _phase(v + fold) < 1 / 2
+    """Vertical waves, 0.4 wide, whose middle moves from 0.25 to 0.75 and back in two periods."""
+    fold = phase(v * 0.5).mul_(2).sub_(1).abs_()  # 1 at the top of an even row, 0 at its foot
+    middle = fold.mul_(-0.5).add_(0.75)
+    return phase(u).sub_(middle).abs_() < 0.2
 
 
 def rain(u: Tensor, v: Tensor, grain: Grain) -> Tensor:
-    """Vertical streaks one cell wide and two thirds of the period high.
+    """Vertical streaks, one cell wide and 0.7 of the period high.
 
-    Streaks of six cells start at 5 % of the cells. For streaks of h cells the probability p of a
-    start satisfies (1 − p)^h = (1 − 0.05)⁶, so the covered fraction of the plane stays the same.
+    A streak of h cells, not always a whole number, starts at a cell with the probability p of
+    (1 − p)^h = 0.95⁷, so that it covers the same fraction of the plane whatever h.
     """
-    height = max(int(grain.cells_per_period * 2 / 3), 1)
-    starts = _cells(grain, 1 - (1 - RAIN_STARTS) ** (6 / height))
-    wet = starts.clone()
-    for drop in range(1, height):
-        wet[:, drop:] |= starts[:, :-drop]
-    return _look_up(wet, u, v, grain)
+    height = RAIN_HEIGHT * grain.cells_per_period
+    starts = cells(grain, 1 - RAIN_DRY ** (1 / height))
+    rows = torch.arange(grain.side, dtype=torch.int32, device=u.device)[:, None]
+    last = torch.where(starts, rows, -grain.side).cummax(dim=1).values
+    since = look_up((rows - last).to(torch.float32), u, v, grain)
+    return since.add_(phase(v * grain.cells_per_period)) < height
 
 
 def pluses(u: Tensor, v: Tensor, grain: Grain) -> Tensor:
-    """Lines in both directions through cell centers, alternate rows shifted by half a cell."""
-    shifted = u + (v * 0.5).floor_().mul_(-2).add_(v).floor_() * 0.5
+    """Pluses in the even rows; in the odd rows pluses half a cell further, each apart.
+
+    A line is `grain.line` wide. The bars of the odd rows end a line's width apart, about the middle
+    of the even rows' pluses.
+    """
     half = grain.line / 2
-    return ((_phase(shifted) - 0.5).abs() < half) | ((_phase(v) - 0.5).abs() < half)
+    even = phase(v * 0.5) < 0.5
+    level = phase(v).sub_(MIDDLE).abs_() < half
+    upright = phase(u).sub_(MIDDLE).abs_()
+    shifted = upright > 0.5 - half
+    upright = upright < half
+    return torch.where(even, level | upright, shifted | (level & ~upright))
 
 
-PATTERNS: Final[tuple[Texture, ...]] = (
-    solid,
-    stripes,
-    grid,
-    hexgrid,
-    dots,
-    noise,
-    triangles,
-    zigzags,
-    rain,
-    pluses,
-)
-"""The pattern of each texture, in the order of `trifeature.data.attributes.TEXTURES`."""
+PATTERNS: Final[dict[str, Texture]] = {
+    function.__name__: function
+    for function in (
+        solid,
+        stripes,
+        grid,
+        hexgrid,
+        dots,
+        noise,
+        triangles,
+        zigzags,
+        rain,
+        pluses,
+    )
+}
+"""The pattern of each texture by its name; further textures can be added."""

@@ -19,12 +19,14 @@ N images, P pairs, M modalities.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from trifeature.data.attributes import ATTRIBUTES
+from trifeature.data.captions import caption_tokens, named_values
 from trifeature.data.dataset import SPLIT_OF, ImageTable, PairSet, Split
 from trifeature.data.law import NOTHING, Ties, closed_forms, facts, law_atoms
 from trifeature.data.law import sources_of as sources_of  # noqa: PLC0414 - re-exported
@@ -38,6 +40,10 @@ IntArray = npt.NDArray[np.int64]
 
 TOLERANCE: Final = 1e-6
 """Width of the certified intervals in bits, far below the variation between draws of pairs."""
+
+
+LABEL: Final = "label"
+"""The target's column: a noisy label is not the attribute of the same name."""
 
 
 def atom_of(task: str) -> str:
@@ -78,13 +84,14 @@ def task_atoms(
     """
     ties = rule if isinstance(rule, Ties) else Ties(rule)
     sources, target = sources_of(ties, task, shared=shared), target_of(ties.rule, task)
-    columns = {target: pairs.labels[task]}
+    columns = {LABEL: pairs.labels[task]}
     for m in range(ties.rule.modalities):
         shown = (attributes if seen is None else seen[m])[pairs.images[:, m]]  # [P, 3]
         columns |= {f"{name} {m + 1}": shown[:, i] for i, name in enumerate(ATTRIBUTES)}
         columns[f"{NOTHING} {m + 1}"] = np.zeros(len(pairs), dtype=np.int64)
     with one_thread():  # results do not depend on the number of cores
-        return atoms_of_columns(columns, *sources, target, tolerance=tolerance)
+        atoms = atoms_of_columns(columns, *sources, LABEL, tolerance=tolerance)
+    return replace(atoms, target=target)
 
 
 def seen_by(settings: DatasetSettings, table: ImageTable) -> list[IntArray]:
@@ -92,8 +99,6 @@ def seen_by(settings: DatasetSettings, table: ImageTable) -> list[IntArray]:
     found = []
     for m, look in enumerate(settings.looks_of):
         if look == "caption":
-            from trifeature.data.captions import caption_tokens, named_values  # noqa: PLC0415
-
             tokens = caption_tokens(
                 table.attributes,
                 table.copies,
