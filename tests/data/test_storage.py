@@ -290,7 +290,7 @@ def fail_after(calls: int, failure: BaseException, real: Callable[..., Any]) -> 
 
 
 FAILURES = [KeyboardInterrupt(), OSError(28, "No space left on device"), MemoryError()]
-MOMENTS = {"draw_items": 0, "file_names": 0, "encode_png": 9, "_pair_table": 2, "_manifest": 0}
+MOMENTS = {"draw_items": 0, "file_names": 0, "encode_png": 9, "_pair_table": 2, "manifest_of": 0}
 """The functions that fail, and how many calls go well before."""
 
 

@@ -43,12 +43,13 @@ from trifeature.data.dataset import (
     PairSet,
     Split,
     draw_items,
-    has_own_values,
     image_looks,
     plan_images,
     plan_pairs,
     summarize,
 )
+from trifeature.data.captions import caption_text
+from trifeature.data.own_values import digests
 from trifeature.data.pairs import Pairs
 from trifeature.data.png import encode_png
 from trifeature.data.render import require_image_memory
@@ -216,7 +217,7 @@ def _existing(target: Path, settings: DatasetSettings, overwrite: bool) -> dict[
 
 def _require_same_drawings(target: Path, settings: DatasetSettings, drawn: Any) -> None:
     """Raise InputError if a value of one's own looks otherwise than when a data set was made."""
-    for value, digest in _own_drawings(settings).items():
+    for value, digest in digests(settings.values).items():
         if drawn.get(value) != digest:
             raise InputError(
                 f"{target} holds another drawing of {value}: name another folder, or say "
@@ -238,24 +239,27 @@ def write(
     tables = plan_images(settings)
     dataset = Dataset(settings, tables, plan_pairs(settings, tables), {})
     entries = _write_images(folder, dataset, device, progress)
-
-    def put(name: str, content: bytes) -> None:
-        entries[name] = _write_file(folder / name, content)
-
     (folder / "pairs").mkdir()
-    for split in SPLITS:
-        put(f"{split}/metadata.jsonl", _metadata(settings, tables[split]))
-    for pair_set in PAIR_SETS:
-        names = file_names(settings, tables[SPLIT_OF[pair_set]])
-        put(f"pairs/{pair_set}.csv", _pair_table(dataset.pairs[pair_set], names))
-    (folder / MANIFEST).write_bytes(_manifest(dataset, entries))
+    for name, content in tables_of(dataset).items():
+        entries[name] = write_file(folder / name, content)
+    (folder / MANIFEST).write_bytes(manifest_of(dataset, entries))
     return dataset
 
 
-def _write_file(path: Path, content: bytes) -> Entry:
+def write_file(path: Path, content: bytes) -> Entry:
     """Write a file and return its entry."""
     path.write_bytes(content)
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def tables_of(dataset: Dataset) -> dict[str, bytes]:
+    """The content of each file of a data set that is a table, by name."""
+    settings, tables = dataset.settings, dataset.tables
+    content = {f"{split}/metadata.jsonl": _metadata(settings, tables[split]) for split in SPLITS}
+    for pair_set in PAIR_SETS:
+        names = file_names(settings, tables[SPLIT_OF[pair_set]])
+        content[f"pairs/{pair_set}.csv"] = _pair_table(dataset.pairs[pair_set], names)
+    return content
 
 
 def _write_images(
@@ -273,7 +277,7 @@ def _write_images(
         look, part, names = job
         images = draw_items(settings, part, look, device).cpu().numpy()
         return {
-            name: _write_file(folder / name, encode_png(image))
+            name: write_file(folder / name, encode_png(image))
             for name, image in zip(names, images, strict=True)
         }
 
@@ -333,8 +337,6 @@ def _value_names(settings: DatasetSettings, table: ImageTable) -> list[tuple[str
 
 def captions_of(settings: DatasetSettings, table: ImageTable) -> list[str]:
     """The text of each item's caption."""
-    from trifeature.data.captions import caption_text  # noqa: PLC0415 - of captions alone
-
     tokens = draw_items(settings, table, "caption")
     return [caption_text(row, settings.values, settings.caption) for row in tokens]
 
@@ -366,7 +368,8 @@ def _pair_table(pairs: Pairs, names: list[str]) -> bytes:
     return text.getvalue().encode()
 
 
-def _manifest(dataset: Dataset, entries: Mapping[str, Any]) -> bytes:
+def manifest_of(dataset: Dataset, entries: Mapping[str, Entry]) -> bytes:
+    """The content of `dataset.json`, with the entry of every other file."""
     content = {
         "format_version": FORMAT_VERSION,
         "package_version": trifeature.__version__,
@@ -375,19 +378,10 @@ def _manifest(dataset: Dataset, entries: Mapping[str, Any]) -> bytes:
         "truth": ground_truth(dataset.settings, dataset.tables, dataset.pairs),
         "files": entries,
     }
-    if own := _own_drawings(dataset.settings):
+    if own := digests(dataset.settings.values):
         content["own_values"] = own
     content["checksum"] = _checksum(content)
     return (json.dumps(content, indent=1) + "\n").encode()
-
-
-def _own_drawings(settings: DatasetSettings) -> dict[str, str]:
-    """The digest of the drawing of each value that is not one of the package's."""
-    if not has_own_values(settings):
-        return {}
-    from trifeature.data.own_values import digests  # noqa: PLC0415 - of own values alone
-
-    return digests(settings.values)
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
