@@ -75,7 +75,7 @@ class ImageTable:
     def combinations(self) -> IntArray:
         """One integer for each combination of attributes: int [N]."""
         shape, texture, color = self.attributes.T
-        return np.asarray((shape * 10 + texture) * 10 + color)
+        return np.asarray((shape * 1000 + texture) * 1000 + color)  # of at most 1,000 values each
 
     def __len__(self) -> int:
         return len(self.copies)
