@@ -32,6 +32,7 @@ from torch import Tensor
 
 import trifeature
 from trifeature.data.attributes import ATTRIBUTES
+from trifeature.data.captions import caption_text
 from trifeature.data.dataset import (
     PAIR_SETS,
     SPLIT_OF,
@@ -48,7 +49,6 @@ from trifeature.data.dataset import (
     plan_pairs,
     summarize,
 )
-from trifeature.data.captions import caption_text
 from trifeature.data.own_values import digests
 from trifeature.data.pairs import Pairs
 from trifeature.data.png import encode_png
