@@ -23,7 +23,7 @@ from trifeature.cli.common import (
     show_version_option,
     warn_red,
 )
-from trifeature.cli.datasets import default_folder, make
+from trifeature.cli.datasets import default_folder, make, note_litter
 from trifeature.cli.export import export
 from trifeature.cli.options import RowsOption, options_of, pick, refuse_unused, with_options
 from trifeature.cli.pid import app as pid_app
@@ -152,6 +152,7 @@ def verify(path: Annotated[Path, typer.Argument(help="A data set's folder.")]) -
     from trifeature.data import storage
 
     problems = storage.verify(path)
+    note_litter(path)
     for problem in problems:
         warn_red(problem)
     if problems:
@@ -236,6 +237,7 @@ def gallery(
         raise InputError(f"the gallery is a PNG: name a file such as {out.with_suffix('.png')}")
     if path is not None and preset_name is not None:
         raise InputError("--preset is for the gallery of a preset: leave it out, or the folder")
+    storage.require_outside(out)
     folder = path
     if folder is None:
         name = preset_name or "paper"

@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -65,8 +65,18 @@ READABLE_VERSIONS: Final = (1, 2, 3)
 """Version 1 does not state the atoms; `read_truth` computes them from its pairs. Versions 1 and 2
 have the old drawings, and all their modalities are color images."""
 MANIFEST: Final = "dataset.json"
-LITTER: Final = (".DS_Store", "Thumbs.db", "desktop.ini")
+LITTER: Final = (
+    ".DS_Store",
+    ".directory",
+    ".localized",
+    "Thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "Desktop.ini",
+)
 """Files that desktop systems leave in folders, besides `._NAME`; they are ignored."""
+LITTER_FOLDERS: Final = ("__MACOSX", ".Spotlight-V100", ".Trashes", ".fseventsd", "@eaDir")
+"""Folders of such files; they are ignored where they hold nothing else."""
 PART: Final = 2**23
 """Bytes of pixels that a thread renders before it writes them."""
 
@@ -150,6 +160,7 @@ def generate(
 
 def _require_replaceable(target: Path) -> None:
     """Raise InputError if a finished folder cannot be renamed to this path."""
+    require_outside(target.parent)
     if target.is_symlink():
         raise InputError(f"{target} is a link: name the folder that it leads to")
     if target.exists() and (os.path.ismount(target) or target.samefile(Path.cwd())):
@@ -188,6 +199,11 @@ def _entries(folder: Path) -> set[str]:
 
 
 def _is_litter(entry: Path) -> bool:
+    if entry.is_symlink():
+        return False
+    if entry.is_dir():
+        inside = entry.rglob("*")
+        return entry.name in LITTER_FOLDERS and all(x.is_dir() or _is_litter(x) for x in inside)
     return entry.is_file() and (entry.name in LITTER or entry.name.startswith("._"))
 
 
@@ -435,7 +451,7 @@ def _check_entry(manifest: Path, name: str, entry: Any) -> None:
 def verify(path: str | os.PathLike[str]) -> list[str]:
     """Compare every file of a data set with the size and SHA-256 it was written with.
 
-    Files that desktops leave behind (`.DS_Store`, `Thumbs.db`, `._NAME`) are ignored.
+    Files that desktops leave behind are ignored; `litter` names them.
 
     Returns:
         One line for each file that is missing, truncated, changed or does not belong; empty when
@@ -453,16 +469,47 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
     ]
 
 
+def litter(path: str | os.PathLike[str]) -> list[str]:
+    """The names of what desktops left in a data set, which `verify` and `load` ignore.
+
+    Raises:
+        InputError: the manifest is missing or damaged.
+    """
+    folder = Path(path).expanduser()
+    files = read_manifest(folder)["files"]
+    return sorted(
+        entry.relative_to(folder).as_posix()
+        for entry in _unlisted(folder, {MANIFEST, *files})
+        if _is_litter(entry)
+    )
+
+
 def _strangers(folder: Path, files: set[str]) -> list[str]:
-    """Names of everything below a folder that is neither a listed file nor a folder of one."""
-    folders = {str(parent) for name in files for parent in PurePosixPath(name).parents}
+    """Names of everything below a folder that is not listed, nor a folder of it, nor litter."""
     return [
-        name
-        for entry in folder.rglob("*")
-        if (name := entry.relative_to(folder).as_posix()) not in files
-        and not _is_litter(entry)
-        and (entry.is_symlink() or not entry.is_dir() or name not in folders)
+        entry.relative_to(folder).as_posix()
+        for entry in _unlisted(folder, files)
+        if not _is_litter(entry)
     ]
+
+
+def _unlisted(folder: Path, files: set[str]) -> Iterator[Path]:
+    """Everything below a folder that is neither a listed file nor a folder of one.
+
+    What is in a folder of litter is not named apart from it.
+    """
+    folders = {str(parent) for name in files for parent in PurePosixPath(name).parents}
+
+    def walk(within: Path) -> Iterator[Path]:
+        for entry in within.iterdir():
+            name = entry.relative_to(folder).as_posix()
+            is_folder = name not in files and entry.is_dir() and not entry.is_symlink()
+            if name not in files and not (is_folder and name in folders):
+                yield entry
+            if is_folder and not _is_litter(entry):
+                yield from walk(entry)
+
+    return walk(folder)
 
 
 def _examine(file: Path, entry: Mapping[str, Any]) -> tuple[bytes, str | None]:
