@@ -242,7 +242,7 @@ def test_no_part_of_a_shape_is_cut_off(canvas: int) -> None:
 
 @each_canvas
 def test_nothing_but_background_lies_outside_the_rotated_box(canvas: int) -> None:
-    """Anti-aliasing lengthens the sharpest tips, the star's of 23.5°, by ½ / sin 11.75° = 2.5 px."""
+    """Anti-aliasing lengthens the star's arms, tips of 23.5°, by ½ px / sin 11.75° = 2.5 px."""
     look = RenderSettings.for_canvas(canvas)
     images = render(EVERY_LOOK, 0, seed=1, settings=look).permute(0, 2, 3, 1).numpy()
     poses = draw_poses(EVERY_LOOK, np.zeros(100, np.int64), seed=1, settings=look)

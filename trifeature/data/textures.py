@@ -27,7 +27,7 @@ Texture = Callable[[Tensor, Tensor, "Grain"], Tensor]
 
 HEXGRID_SLOPE: Final = 1.73
 HEXGRID_SHIFT: Final = 0.1365
-"""Where the diagonals of the hexgrid lie at v = 0: half a pixel off in the middle of a pixel's row."""
+"""Shift of the hexgrid's diagonals in u, such that they cross where the published ones do."""
 RAIN_HEIGHT: Final = 0.7
 """Height of a streak of rain, in periods."""
 
