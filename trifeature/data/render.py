@@ -41,8 +41,8 @@ Names = Mapping[str, Sequence[str]]
 CHUNK: Final = {"cpu": 8, "cuda": 256}
 """Images drawn at once: few enough for a CPU core's cache, many enough to occupy a GPU."""
 
-MARGIN: Final = 2
-"""Pixels that the edge of a sharp tip may lie beyond the box: ½ / sin 18° = 1.6 for the old star."""
+MARGIN: Final = 3
+"""Pixels beyond the box that a tile holds: anti-aliasing lengthens the star's tips by 2.5."""
 
 REPEAT: Final = {"published": 2, "old": 1}
 """Number of periods down the columns over which the phase of a texture is uniform."""
@@ -380,8 +380,9 @@ def _draw(
     corners = np.clip(middle, 0, settings.canvas - side)
     opacity = _opacity(drawing, poses, corners, side, settings, images.device, look)
     tiles, grays = _colorize(opacity, rgb, poses.background, ROUNDING[settings.drawings])
-    for index, tile, gray, (left, top) in zip(indices, tiles, grays, corners, strict=True):
-        images[index] = gray
+    places = zip(indices.tolist(), tiles, grays, corners.tolist(), strict=True)
+    for index, tile, gray, (left, top) in places:
+        images[index].fill_(gray)
         images[index, :, top : top + side, left : left + side] = tile
 
 
@@ -420,7 +421,8 @@ def _opacity(
         shift = torch.as_tensor(poses.phase * (1, repeat), dtype=torch.float32, device=device)
         u += shift[:, 0, None, None]
         v += shift[:, 1, None, None]
-        opacity *= pattern(u, v, _grain(poses, settings, device))
+        # Torch multiplies by bytes several times faster than by Booleans.
+        opacity *= pattern(u, v, _grain(poses, settings, device)).view(torch.uint8)
     if look == "edges":
         opacity = _outline(opacity, max(1, round(settings.canvas * k * LINE_SHARE)))
     return _average(opacity, k)
@@ -478,16 +480,17 @@ def _average(opacity: Tensor, oversample: int) -> Tensor:
 
 def _colorize(
     opacity: Tensor, rgb: Tensor, background: FloatArray, rounding: float
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, list[int]]:
     """Blend each image's color over its background, rounded down.
 
     Pixel value: ⌊255 · (background + opacity · (color − background)) + rounding⌋.
 
     Returns:
-        Of the tile, uint8 [n, 3 or 1, T, T]; of the background, uint8 [n].
+        Of the tiles, uint8 [n, 3 or 1, T, T]; of the backgrounds, n whole numbers.
     """
     contrast = (rgb - torch.as_tensor(background, dtype=torch.float32)[:, None]) * 255
     base = torch.as_tensor(background * 255 + rounding, dtype=torch.float32)
-    contrast, base = contrast.to(opacity.device), base.to(opacity.device)
-    pixels = opacity[:, None] * contrast[:, :, None, None]
-    return pixels.add_(base[:, None, None, None]).to(torch.uint8), base.to(torch.uint8)
+    pixels = opacity[:, None] * contrast.to(opacity.device)[:, :, None, None]
+    pixels += base.to(opacity.device)[:, None, None, None]
+    # Torch converts to bytes several times faster by way of 16 bits.
+    return pixels.to(torch.int16).to(torch.uint8), base.to(torch.int16).tolist()
