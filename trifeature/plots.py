@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.dataset import PAIR_SETS, SPLIT_OF, Dataset, PairSet
 from trifeature.data.render import render
 from trifeature.data.storage import require_outside
@@ -253,13 +253,17 @@ def _attribute_rows(figure: Any, dataset: Dataset, columns: int) -> None:
         table = np.zeros((settings.counts[name], 3), dtype=np.int64)
         table[:, axis] = np.arange(settings.counts[name])
         if name == "texture":
-            table[:, 0] = 1 % settings.shapes  # a square shows more of a texture than a triangle
-        images = render(table, 0, seed=settings.seed, settings=settings.render)
+            table[:, 0] = (
+                1 % settings.counts["shape"]
+            )  # a square shows more of a texture than a triangle
+        images = render(
+            table, 0, seed=settings.seed, settings=settings.render, values=settings.values
+        )
         for place, axes in enumerate(line):
             axes.axis("off")
             if place < len(images):
                 axes.imshow(images[place].permute(1, 2, 0).numpy())
-                axes.set_title(VALUES[name][place], fontsize=8)
+                axes.set_title(settings.values[name][place], fontsize=8)
 
 
 def _pair_row(figure: Any, dataset: Dataset, name: PairSet, columns: int, examples: int) -> None:
@@ -271,14 +275,14 @@ def _pair_row(figure: Any, dataset: Dataset, name: PairSet, columns: int, exampl
     )
     for axes in panels.ravel():
         axes.axis("off")
-    table = dataset.tables[SPLIT_OF[name]].attributes
+    table, values = dataset.tables[SPLIT_OF[name]].attributes, dataset.settings.values
     for place in range(min(examples, len(pairs))):
         keeps = bool(pairs.labels["synergy"][place])
         for m in range(M):
             row = pairs.images[place, m]
             axes = panels[m, place]
             axes.imshow(images[row].permute(1, 2, 0).cpu().numpy())
-            words = [VALUES[n][v] for n, v in zip(ATTRIBUTES, table[row], strict=True)]
+            words = [values[n][v] for n, v in zip(ATTRIBUTES, table[row], strict=True)]
             axes.set_title(
                 " ".join(words[1:]), fontsize=6.5, fontweight="bold" if keeps else "normal"
             )

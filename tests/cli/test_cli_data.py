@@ -481,7 +481,10 @@ CYCLE = "solid=red,stripes=green,grid="
         (["--max-angle", "nan"], "max_angle must be from 0 to 45"),
         (["--synergy-map", "--match-rate", "1.5"], "match_rate must be from"),
         (["--synergy-map", "--match-rate", ".1"], "match_rate must be from 0.333333 (chance) to 1"),
-        (["--synergy-map", "--train-pairs", "9000"], "only 144 pairs of these images allow match_rate 1, not 9,000: ask for fewer"),
+        (
+            ["--synergy-map", "--train-pairs", "9000"],
+            "only 144 pairs of these images allow match_rate 1",
+        ),
         (["--device", "gpu"], "unknown device 'gpu'"),
         (["--device", "cuda"], "no GPU for 'cuda' on this machine: use --device cpu"),
     ],

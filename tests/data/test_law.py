@@ -15,6 +15,7 @@ from trifeature.data.dataset import (
     PAIR_SETS,
     SPLIT_OF,
     ImageTable,
+    PairSet,
     Split,
     plan_images,
     plan_pairs,
@@ -23,6 +24,7 @@ from trifeature.data.dataset import (
 from trifeature.data.gates import SCENARIOS
 from trifeature.data.law import (
     NOTHING,
+    Drawn,
     Ties,
     closed_forms,
     equal_information,
@@ -31,6 +33,7 @@ from trifeature.data.law import (
     sources_of,
 )
 from trifeature.data.pairs import PairRule, all_combinations
+from trifeature.data.render import nuisance_levels
 from trifeature.data.settings import CaptionSettings, DatasetSettings, RenderSettings
 from trifeature.data.truth import drawn_atoms, ground_truth
 from trifeature.errors import InputError
@@ -38,7 +41,7 @@ from trifeature.pid import Atoms
 from trifeature.pid.tables import binary_entropy
 
 SMALL: Final[dict[str, Any]] = {"shapes": 4, "textures": 4, "colors": 4, "held_out": 4}
-LARGE: Final[dict[str, Any]] = {**SMALL, "copies": 40, "train_pairs": 60_000}
+LARGE: Final[dict[str, Any]] = {**SMALL, "copies": 12, "train_pairs": 30_000}
 LOG10: Final = math.log2(10)
 
 
@@ -150,9 +153,7 @@ def test_a_caption_tells_what_it_does_not_leave_out(omission: float) -> None:
 
 def test_the_facts_are_informations_of_the_dials() -> None:
     nuisance = RenderSettings(nuisance="rotation")
-    found = facts(
-        DatasetSettings(dependence=1, share_rate=0.5, nuisance_rate=0.5, render=nuisance)
-    )
+    found = facts(DatasetSettings(dependence=1, share_rate=0.5, nuisance_rate=0.5, render=nuisance))
     assert list(found.values()) == pytest.approx(
         [LOG10, equal_information(10, 0.5), 2 - 1 - 0.5 * math.log2(3)]
     )
@@ -203,13 +204,24 @@ DIALS: Final[dict[str, dict[str, Any]]] = {
 def test_a_large_draw_has_the_atoms_of_the_law(dial: str) -> None:
     chosen = DatasetSettings(**LARGE, **DIALS[dial])
     tables = whole(chosen)
-    pairs = plan_pairs(replace(chosen, probe_pairs=60_000, test_pairs=1), tables)
-    for name, drawn in (("train", "train"), ("probe", "test")):
+    pairs = plan_pairs(replace(chosen, probe_pairs=30_000, test_pairs=1), tables)
+    laws: dict[PairSet, Drawn] = {"train": "train", "probe": "test"}
+    for name, drawn in laws.items():
         found = drawn_atoms(chosen, tables["train"], pairs[name])
         for task, counted in found.items():
             exact = law_atoms(chosen, task, drawn)
             assert counted.sources == exact.sources
-            assert counted.values == pytest.approx(exact.values, abs=0.015), (name, task)
+            assert counted.values == pytest.approx(exact.values, abs=bias(chosen, task)), name
+
+
+def bias(chosen: DatasetSettings, task: str) -> float:
+    """The plug-in bias of 30,000 pairs, (cells − 1) / (2 n ln 2) bits, and what chance does.
+
+    Of 768 captions the share that leaves an attribute out is good to 0.017.
+    """
+    attributes = sum(len(source) for source in sources_of(Ties.of(chosen), task))
+    chance = 0.05 if "caption" in chosen.looks else 0.02
+    return float(chosen.classes[task] * 5**attributes / (2 * 30_000 * math.log(2)) + chance)
 
 
 def test_the_rates_of_a_draw_are_exact_to_the_nearest_pair() -> None:
@@ -218,7 +230,7 @@ def test_the_rates_of_a_draw_are_exact_to_the_nearest_pair() -> None:
     pairs = plan_pairs(chosen, tables)
     table = tables["train"].attributes
     shapes = table[pairs["train"].images, 0]
-    assert abs((shapes[:, 0] == shapes[:, 1]).sum() - 45_000) <= 1
+    assert abs((shapes[:, 0] == shapes[:, 1]).sum() - 22_500) <= 1
     assert pairs["train"].match_rate == 0.4
     probe = table[pairs["probe"].images, 0]
     assert abs((probe[:, 0] == probe[:, 1]).sum() - 7_500) <= 1
@@ -256,10 +268,8 @@ def test_a_dependence_leaves_every_value_as_frequent(dependence: float) -> None:
 
 
 def test_a_nuisance_is_shared_by_its_share_of_the_pairs() -> None:
-    from trifeature.data.render import nuisance_levels
-
     chosen = DatasetSettings(**LARGE, render=RenderSettings(nuisance="position"), nuisance_rate=0.9)
-    tables = plan_images(chosen)
+    tables = whole(chosen)
     pairs = plan_pairs(chosen, tables)
     for name in ("train", "probe"):
         table = tables[SPLIT_OF[name]]
@@ -335,13 +345,14 @@ def test_a_scenario_of_three_modalities_has_its_information_where_it_says(scenar
 
 
 def test_closed_forms_are_left_out_where_they_do_not_hold() -> None:
-    for changes in (
+    cases: tuple[dict[str, Any], ...] = (
         {"share_rate": 0.5},
         {"dependence": 0.5},
         {"looks": "gray"},
         {"rule": PairRule(modalities=3, gate="and")},
         {"rule": PairRule(modalities=3, distinct_unique=True)},
-    ):
+    )
+    for changes in cases:
         rule = changes.pop("rule", PairRule(modalities=3))
         assert closed_forms(DatasetSettings(rule=rule, **changes), "test") is None
 

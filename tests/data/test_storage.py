@@ -290,7 +290,7 @@ def fail_after(calls: int, failure: BaseException, real: Callable[..., Any]) -> 
 
 
 FAILURES = [KeyboardInterrupt(), OSError(28, "No space left on device"), MemoryError()]
-MOMENTS = {"build": 0, "file_names": 0, "_encode": 9, "_pair_table": 2, "_manifest": 0}
+MOMENTS = {"draw_items": 0, "file_names": 0, "encode_png": 9, "_pair_table": 2, "_manifest": 0}
 """The functions that fail, and how many calls go well before."""
 
 
@@ -504,9 +504,9 @@ def test_json_that_is_no_manifest_is_damaged(copied: Path, content: str) -> None
 
 
 def test_another_format_version_is_named(copied: Path) -> None:
-    content = json.loads((copied / MANIFEST).read_text()) | {"format_version": 3}
+    content = json.loads((copied / MANIFEST).read_text()) | {"format_version": 4}
     (copied / MANIFEST).write_text(json.dumps(content))
-    with pytest.raises(InputError, match="has format version 3; this version reads 1 and 2"):
+    with pytest.raises(InputError, match="has format version 4; this version reads 1 to 3"):
         load(copied)
 
 
@@ -553,7 +553,7 @@ def test_each_split_reads_as_an_image_folder(tiny: Dataset, pristine: Path, spli
 
 def test_an_image_is_named_after_what_it_shows(tiny: Dataset) -> None:
     table = plan_images(replace(tiny.settings, copies=2))["train"]
-    names = file_names(table)
+    names = file_names(tiny.settings, table)
     assert len(set(names)) == len(names)
     shape, texture, color = table.attributes[3]
     assert names[3] == f"{SHAPES[shape]}_{TEXTURES[texture]}_{COLORS[color]}_1.png"
@@ -580,10 +580,10 @@ def test_the_manifest_states_settings_versions_summary_and_the_hash_of_every_fil
     tiny: Dataset, pristine: Path
 ) -> None:
     manifest = json.loads((pristine / MANIFEST).read_text())
-    assert manifest["format_version"] == 2
+    assert manifest["format_version"] == 3
     assert DatasetSettings.from_json(manifest["settings"]) == tiny.settings
     assert manifest["summary"] == summarize(tiny)
-    assert manifest["truth"] == ground_truth(tiny.settings.rule, tiny.tables, tiny.pairs)
+    assert manifest["truth"] == ground_truth(tiny.settings, tiny.tables, tiny.pairs)
     files = {name: data for name, data in contents(pristine).items() if name != MANIFEST}
     assert manifest["files"] == {
         name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -653,7 +653,7 @@ def test_a_pipe_in_the_place_of_a_file_is_named_and_not_read(copied: Path) -> No
 
 @pytest.fixture
 def never_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "build", None)
+    monkeypatch.setattr(storage, "draw_items", None)
 
 
 @pytest.mark.usefixtures("never_rendered")
@@ -770,7 +770,7 @@ def test_a_manifest_that_names_a_file_outside_its_folder_is_refused(
 
 
 @pytest.mark.parametrize("key", ["settings", "summary", "files", "checksum", "format_version"])
-@pytest.mark.parametrize("value", [None, 3, [], "text"])
+@pytest.mark.parametrize("value", [None, 7, [], "text"])
 def test_a_manifest_of_another_form_names_file_and_key(copied: Path, key: str, value: Any) -> None:
     craft(copied, lambda manifest: manifest.update({key: value}))
     if key == "checksum":

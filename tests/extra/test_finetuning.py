@@ -205,7 +205,9 @@ def plain_images(modalities: int = 2) -> Dataset:
         .contiguous()
         for split, table in tables.items()
     }
-    return Dataset(settings, tables, plan_pairs(settings, tables), images)
+    return Dataset(
+        settings, tables, plan_pairs(settings, tables), {k: (x, x) for k, x in images.items()}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def test_sprites_blended_by_the_page_are_the_renderer_s_images(color: int) -> No
     for shape, texture in ((0, 0), (3, 4), (9, 9)):
         rows, columns = (slice(i * SPRITE, (i + 1) * SPRITE) for i in (shape, texture))
         opacity = sheet[rows, columns, 3:] / 255
-        ink, paper = 255 * np.array(COLOR_RGB[color]), 255 * settings.background
+        ink, paper = 255 * np.array(list(COLOR_RGB.values())[color]), 255 * settings.background
         # The renderer's pose depends on the color; the sprite's is that of white.
         white = render([[shape, texture, 9]], 0, seed=SEED, settings=settings)[0]
         true = (white.permute(1, 2, 0).numpy() / 255 - settings.background) * 2

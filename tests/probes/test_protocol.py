@@ -50,7 +50,9 @@ def coded_dataset(modalities: int = 2) -> Dataset:
         .contiguous()
         for split, table in tables.items()
     }
-    return Dataset(settings, tables, plan_pairs(settings, tables), images)
+    return Dataset(
+        settings, tables, plan_pairs(settings, tables), {k: (x, x) for k, x in images.items()}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -291,7 +293,7 @@ def test_a_probe_is_fitted_on_the_probe_pairs(data: Dataset) -> None:
 
 def test_probing_twice_gives_the_same_numbers(data: Dataset) -> None:
     method = make_method(run_preset("quick", width=8, heads=2, hidden=8, embedding=4), image_pair())
-    small = replace(data, images={k: x.repeat(1, 1, 8, 8) for k, x in data.images.items()})
+    small = replace(data, items={k: (x.repeat(1, 1, 8, 8),) * 2 for k, x in data.images.items()})
     for probing in PROBINGS:
         one, other = (
             extract(method.eval(), small.samples(), "test", [[0, 1]], probing) for _ in range(2)

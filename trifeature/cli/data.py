@@ -258,8 +258,8 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Time the renderer on one core, or on a GPU."""
-    from trifeature.comm.training import pick_device
     from trifeature.data.render import require_image_memory
+    from trifeature.device import pick_device
     from trifeature.extra.bench.rendering import bench_rendering
     from trifeature.files import append_row
 

@@ -27,8 +27,8 @@ def make(
     folder: Path, settings: DatasetSettings, device: str | None = None, overwrite: bool = False
 ) -> Generated:
     """Generate with a progress bar."""
-    from trifeature.comm.training import pick_device
     from trifeature.data import storage
+    from trifeature.device import pick_device
 
     with counting("rendering and writing images") as progress:
         return storage.generate(

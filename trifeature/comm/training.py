@@ -28,6 +28,7 @@ from trifeature.comm.methods.base import Objective
 from trifeature.comm.networks import count_parameters, decayed
 from trifeature.comm.run_folder import RunFolder, TrainingError, TrainingState
 from trifeature.comm.settings import Precision, RunSettings
+from trifeature.device import pick_device as pick_device  # noqa: PLC0414 - re-exported
 from trifeature.errors import InputError
 from trifeature.modality import Modality
 from trifeature.samples import Batch, HasSamples, Samples
@@ -470,22 +471,3 @@ def load_run(folder: Path | str, data: HasSamples, device: torch.device | str = 
     method = new_method(run.settings(), data, device)
     run.load_weights(method)
     return method.eval()
-
-
-def pick_device(name: str | None) -> torch.device:
-    """The device of a name; None for a GPU if there is one, else the CPU.
-
-    Raises:
-        InputError: there is no such GPU, or the name is not that of a device.
-    """
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InputError(f"unknown device {name!r}: give cpu, cuda or cuda:0") from None
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"unknown device {name!r}: give cpu, cuda or cuda:0")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"no GPU for {name!r} on this machine: use --device cpu")
-    return device

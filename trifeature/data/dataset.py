@@ -36,7 +36,7 @@ from trifeature.data.pairs import (
     noisy,
     split_combinations,
 )
-from trifeature.data.render import render, require_image_memory
+from trifeature.data.render import nuisance_levels, render, require_image_memory
 from trifeature.data.settings import DatasetSettings as DatasetSettings  # noqa: PLC0414 - re-exported
 from trifeature.data.settings import preset as preset  # noqa: PLC0414 - re-exported
 from trifeature.errors import InputError, check_name
@@ -74,7 +74,14 @@ class ImageTable:
     def combinations(self) -> IntArray:
         """One integer for each combination of attributes: int [N]."""
         shape, texture, color = self.attributes.T
-        return np.asarray((shape * 10 + texture) * 10 + color)
+        return np.asarray((shape * 1000 + texture) * 1000 + color)  # of at most 1,000 values each
+
+    def __len__(self) -> int:
+        return len(self.copies)
+
+    def select(self, rows: slice) -> ImageTable:
+        """The images of some rows."""
+        return ImageTable(self.attributes[rows], self.copies[rows])
 
 
 @dataclass(frozen=True)
@@ -85,33 +92,49 @@ class Dataset:
         settings: The settings it was built from.
         tables: Attributes of the images of `train` and of `test`.
         pairs: The pairs and labels of `train`, `probe` and `test`.
-        images: uint8 [N, 3, S, S] for `train` and `test`.
+        items: For `train` and `test` a table of items for each modality: images, uint8
+            [N, 3, S, S], or tokens of captions, int64 [N, L]. Modalities of the same look share
+            one tensor.
         own_pairs: SHA-256 digests of the sets of pairs that `with_pairs` replaced, by set.
     """
 
     settings: DatasetSettings
     tables: Mapping[Split, ImageTable]
     pairs: Mapping[PairSet, Pairs]
-    images: Mapping[Split, Tensor]
+    items: Mapping[Split, tuple[Tensor, ...]]
     own_pairs: Mapping[PairSet, str] = field(default_factory=dict)
 
+    @property
+    def images(self) -> dict[Split, Tensor]:
+        """The items of modality 1, of `train` and of `test`."""
+        return {split: tables[0] for split, tables in self.items.items()}
+
     def to(self, device: torch.device | str) -> Dataset:
-        """The same data set with its images on another device."""
-        return replace(self, images={name: x.to(device) for name, x in self.images.items()})
+        """The same data set with its items on another device; a shared table is moved once."""
+        moved = {id(x): x.to(device) for tables in self.items.values() for x in tables}
+        items = {name: tuple(moved[id(x)] for x in tables) for name, tables in self.items.items()}
+        return replace(self, items=items)
 
     def combinations_of(self, pair_set: PairSet) -> IntArray:
         """The combination of attributes of each image of each pair: int [P, M]."""
         return self.tables[SPLIT_OF[pair_set]].combinations[self.pairs[pair_set].images]
 
     def samples(self) -> Samples:
-        """The pairs as samples of modalities `image1`, `image2`, …; all use the same images.
+        """The pairs as samples of modalities `image1`, `image2` and so on.
 
         Groups are the combinations of attributes, so a fold holds out whole combinations.
+
+        Raises:
+            InputError: a modality is a caption.
         """
-        modalities = modalities_of(self.settings)
+        if "caption" in self.settings.looks_of:
+            raise InputError(
+                "training on captions needs an encoder of tokens, which this version lacks; "
+                "the data set itself can be generated, loaded and exported"
+            )
         return Samples(
-            modalities,
-            {name: (images,) * len(modalities) for name, images in self.images.items()},
+            modalities_of(self.settings),
+            dict(self.items),
             {
                 name: SampleSet(
                     SPLIT_OF[name], pairs.images, pairs.labels, self.combinations_of(name)
@@ -271,8 +294,6 @@ def _nuisance(settings: DatasetSettings, table: ImageTable) -> IntArray | None:
     """The nuisance level of each image [N], where pairs are drawn by it."""
     if settings.nuisance_rate is None:
         return None
-    from trifeature.data.render import nuisance_levels  # noqa: PLC0415
-
     return nuisance_levels(
         table.attributes,
         table.copies,
@@ -291,41 +312,92 @@ def _with_noise(pairs: Pairs, settings: DatasetSettings, index: int) -> Pairs:
     return replace(pairs, labels=labels)
 
 
+def has_own_values(settings: DatasetSettings) -> bool:
+    """True if the values are named, because they are not the package's first ones."""
+    return any(
+        isinstance(one, str) for one in (settings.shapes, settings.textures, settings.colors)
+    )
+
+
+def image_looks(settings: DatasetSettings) -> tuple[str, ...]:
+    """The different looks of the modalities that are images, in the order of the modalities."""
+    return tuple(look for look in dict.fromkeys(settings.looks_of) if look != "caption")
+
+
+def draw_items(
+    settings: DatasetSettings,
+    table: ImageTable,
+    look: str,
+    device: torch.device | str = "cpu",
+    progress: Callable[[int], None] | None = None,
+) -> Tensor:
+    """The items that show the rows of a table in a look.
+
+    Args:
+        settings: Settings of the data set.
+        table: Attributes and copy numbers of N items.
+        look: One of `trifeature.data.settings.LOOKS`.
+        device: Device that renders and holds the items.
+        progress: Called with the number of images rendered so far.
+
+    Returns:
+        Images, uint8 [N, 3, S, S]; for the look `caption` tokens, int64 [N, L].
+    """
+    if look == "caption":
+        from trifeature.data.captions import caption_tokens  # noqa: PLC0415 - of captions alone
+
+        tokens: Tensor = caption_tokens(
+            table.attributes,
+            table.copies,
+            seed=settings.seed,
+            settings=settings.caption,
+            values=settings.values,
+        )
+        return tokens.to(device)
+    drawn: dict[str, Any] = {"look": look, "values": settings.values}
+    return render(
+        table.attributes,
+        table.copies,
+        seed=settings.seed,
+        settings=settings.render,
+        device=device,
+        progress=progress,
+        **(drawn if has_own_values(settings) or look != "color" else {}),
+    )
+
+
 def build(
     settings: DatasetSettings,
     device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
-    """Build a data set in memory.
+    """Build a data set in memory; modalities of the same look share their images.
 
     Args:
         settings: Settings of the data set.
-        device: Device that renders and holds the images.
+        device: Device that renders and holds the items.
         progress: Called with the number of images rendered so far and the total number.
 
     Raises:
         InputError: the images do not fit into memory.
     """
-    require_image_memory(settings.images, settings.render)
+    looks = image_looks(settings)
+    total, before = settings.images * len(looks), 0
+    require_image_memory(total, settings.render)
     tables = plan_images(settings)
-    total = sum(len(table.copies) for table in tables.values())
-    images, before = {}, 0
-    for name, table in tables.items():
+    items: dict[Split, tuple[Tensor, ...]] = {}
+    for split, table in tables.items():
+        made: dict[str, Tensor] = {}
+        for look in dict.fromkeys(settings.looks_of):
 
-        def report(done: int, before: int = before) -> None:
-            if progress is not None:
-                progress(before + done, total)
+            def report(done: int, before: int = before) -> None:
+                if progress is not None:
+                    progress(before + done, total)
 
-        images[name] = render(
-            table.attributes,
-            table.copies,
-            seed=settings.seed,
-            settings=settings.render,
-            device=device,
-            progress=report,
-        )
-        before += len(table.copies)
-    return Dataset(settings, tables, plan_pairs(settings, tables), images)
+            made[look] = draw_items(settings, table, look, device, report)
+            before += len(table.copies) if look in looks else 0
+        items[split] = tuple(made[look] for look in settings.looks_of)
+    return Dataset(settings, tables, plan_pairs(settings, tables), items)
 
 
 def with_pairs(dataset: Dataset, images: npt.ArrayLike, pair_set: PairSet = "train") -> Dataset:

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trifeature.data.attributes import ATTRIBUTES
+from trifeature.data.captions import erasure
 from trifeature.data.pairs import IntArray, PairRule, chance_match_rate
 from trifeature.data.settings import NUISANCE_LEVELS, DatasetSettings
 from trifeature.errors import InputError, check_name
@@ -103,9 +104,9 @@ class Ties:
 
 def omission(settings: DatasetSettings, attribute: str, modality: int) -> float:
     """Probability that an item of a modality does not show an attribute."""
-    if attribute not in settings.shown_by(modality):
-        return 1.0
-    return settings.caption.omission if settings.looks_of[modality] == "caption" else 0.0
+    if settings.looks_of[modality] == "caption":
+        return erasure(settings.caption, attribute)
+    return 0.0 if attribute in settings.shown_by(modality) else 1.0
 
 
 def asked(rule: PairRule, task: str) -> tuple[Node, ...]:

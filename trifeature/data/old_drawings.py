@@ -16,7 +16,6 @@ from torch import Tensor
 
 from trifeature.data.shapes import (
     HALF,
-    SIGNED_DISTANCES,
     SignedDistance,
     convex_polygon,
     half_planes,
@@ -24,7 +23,6 @@ from trifeature.data.shapes import (
 )
 from trifeature.data.textures import (
     HEXGRID_SLOPE,
-    PATTERNS,
     Grain,
     Texture,
     cells,

@@ -3,6 +3,10 @@
 The folder is one that other tools already read: `train/*.png` and `test/*.png`, each with a
 `metadata.jsonl` in the style of Hugging Face's image folders, `pairs/*.csv`, and `dataset.json`
 with every setting, the exact atoms of every task and the SHA-256 of every file.
+
+Where modalities have several looks that are images, each has a folder: `train/color/*.png`,
+`train/gray/*.png`, …; `metadata.jsonl` names the files of the first as `file_name` and those of the
+others as `gray_file_name`, …. Captions are its field `text`.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from PIL import Image
 from torch import Tensor
 
 import trifeature
-from trifeature.data.attributes import ATTRIBUTES, VALUES
+from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.dataset import (
     PAIR_SETS,
     SPLIT_OF,
@@ -38,23 +42,35 @@ from trifeature.data.dataset import (
     IntArray,
     PairSet,
     Split,
-    build,
+    draw_items,
+    has_own_values,
+    image_looks,
+    plan_images,
+    plan_pairs,
     summarize,
 )
 from trifeature.data.pairs import Pairs
+from trifeature.data.png import encode_png
 from trifeature.data.render import require_image_memory
 from trifeature.data.truth import ground_truth
-from trifeature.errors import InputError
+from trifeature.errors import InputError, check_name
 from trifeature.files import locked, read_json
+from trifeature.threads import one_thread
 
 T = TypeVar("T")
 
-FORMAT_VERSION: Final = 2
-READABLE_VERSIONS: Final = (1, 2)
-"""Version 1 does not state the atoms; `read_truth` computes them from its pairs."""
+FORMAT_VERSION: Final = 3
+READABLE_VERSIONS: Final = (1, 2, 3)
+"""Version 1 does not state the atoms; `read_truth` computes them from its pairs. Versions 1 and 2
+have the old drawings, and all their modalities are color images."""
 MANIFEST: Final = "dataset.json"
 LITTER: Final = (".DS_Store", "Thumbs.db", "desktop.ini")
 """Files that desktop systems leave in folders, besides `._NAME`; they are ignored."""
+PART: Final = 2**23
+"""Bytes of pixels that a thread renders before it writes them."""
+
+Entry = dict[str, Any]
+"""What a manifest says of a file: `bytes` and `sha256`."""
 Progress = Callable[[int, int], None]
 
 
@@ -118,8 +134,7 @@ def generate(
             _remove_stale(target)
             staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.part-", dir=target.parent))
             try:
-                dataset = build(settings, device)
-                write(staging, dataset, progress)
+                dataset = write(staging, settings, device, progress)
                 staging.chmod(0o755)
                 _replace(target, staging)
             except BaseException:
@@ -193,68 +208,150 @@ def _existing(target: Path, settings: DatasetSettings, overwrite: bool) -> dict[
             f"{target} holds a data set with other settings: name another folder, or say "
             "--overwrite to replace it"
         )
+    _require_same_drawings(target, settings, manifest.get("own_values", {}))
     if problems := verify(target):
         raise InputError(f"{target} is damaged ({problems[0]}): say --overwrite to replace it")
     return manifest
 
 
-def write(folder: Path, dataset: Dataset, progress: Progress | None = None) -> None:
-    """Write a data set's files into an existing empty folder."""
-    entries: dict[str, dict[str, Any]] = {}
+def _require_same_drawings(target: Path, settings: DatasetSettings, drawn: Any) -> None:
+    """Raise InputError if a value of one's own looks otherwise than when a data set was made."""
+    for value, digest in _own_drawings(settings).items():
+        if drawn.get(value) != digest:
+            raise InputError(
+                f"{target} holds another drawing of {value}: name another folder, or say "
+                "--overwrite to replace it"
+            )
+
+
+def write(
+    folder: Path,
+    settings: DatasetSettings,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Dataset:
+    """Draw a data set and write its files into an existing empty folder.
+
+    Returns:
+        The data set without its items, which are never all in memory.
+    """
+    tables = plan_images(settings)
+    dataset = Dataset(settings, tables, plan_pairs(settings, tables), {})
+    entries = _write_images(folder, dataset, device, progress)
 
     def put(name: str, content: bytes) -> None:
-        (folder / name).write_bytes(content)
-        entries[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        entries[name] = _write_file(folder / name, content)
 
-    total = sum(len(table.copies) for table in dataset.tables.values())
-    done = 0
-    for split in SPLITS:
-        (folder / split).mkdir()
-        names = file_names(dataset.tables[split])
-        with ThreadPoolExecutor() as pool:
-            for name, png in zip(names, pool.map(_encode, dataset.images[split]), strict=True):
-                put(f"{split}/{name}", png)
-                done += 1
-                if progress is not None:
-                    progress(done, total)
-        put(f"{split}/metadata.jsonl", _metadata(dataset.tables[split], names))
     (folder / "pairs").mkdir()
+    for split in SPLITS:
+        put(f"{split}/metadata.jsonl", _metadata(settings, tables[split]))
     for pair_set in PAIR_SETS:
-        names = file_names(dataset.tables[SPLIT_OF[pair_set]])
+        names = file_names(settings, tables[SPLIT_OF[pair_set]])
         put(f"pairs/{pair_set}.csv", _pair_table(dataset.pairs[pair_set], names))
     (folder / MANIFEST).write_bytes(_manifest(dataset, entries))
+    return dataset
 
 
-def file_names(table: ImageTable) -> list[str]:
-    """The file name of each image: its attributes and copy number."""
+def _write_file(path: Path, content: bytes) -> Entry:
+    """Write a file and return its entry."""
+    path.write_bytes(content)
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _write_images(
+    folder: Path, dataset: Dataset, device: torch.device | str, progress: Progress | None
+) -> dict[str, Entry]:
+    """Render and write the images of every look; return the entry of each file.
+
+    Parts are rendered side by side, each operation with one thread: several threads for one
+    operation on arrays this small cost more processor time than they save.
+    """
+    settings, entries = dataset.settings, dict[str, Entry]()
+    total = settings.images * len(image_looks(settings))
+
+    def work(job: tuple[str, ImageTable, list[str]]) -> dict[str, Entry]:
+        look, part, names = job
+        images = draw_items(settings, part, look, device).cpu().numpy()
+        return {
+            name: _write_file(folder / name, encode_png(image))
+            for name, image in zip(names, images, strict=True)
+        }
+
+    jobs, cores = _plan_images(folder, dataset), torch.get_num_threads()
+    with one_thread(), ThreadPoolExecutor(cores) as pool:
+        try:
+            for written in pool.map(work, jobs):
+                for name, entry in written.items():
+                    entries[name] = entry
+                    if progress is not None:
+                        progress(len(entries), total)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return entries
+
+
+def _plan_images(folder: Path, dataset: Dataset) -> list[tuple[str, ImageTable, list[str]]]:
+    """Make the folders of the images; return parts of a table with their look and their names."""
+    settings, jobs = dataset.settings, []
+    count = max(1, PART // (3 * settings.render.canvas**2))
+    for split, table in dataset.tables.items():
+        (folder / split).mkdir()
+        names = file_names(settings, table)
+        for look, place in look_folders(settings).items():
+            (folder / split / place).mkdir(exist_ok=True)
+            for start in range(0, len(table), count):
+                rows = slice(start, start + count)
+                paths = [f"{split}/{place}{name}" for name in names[rows]]
+                jobs.append((look, table.select(rows), paths))
+    return jobs
+
+
+def look_folders(settings: DatasetSettings) -> dict[str, str]:
+    """For each look that is an image its folder within that of a split, `gray/`; empty for one."""
+    looks = image_looks(settings)
+    return {look: f"{look}/" if len(looks) > 1 else "" for look in looks}
+
+
+def file_names(settings: DatasetSettings, table: ImageTable) -> list[str]:
+    """The name of each item, its attributes and copy number: of a file, where there are images."""
+    ending = ".png" if image_looks(settings) else ""
     return [
-        "_".join((*_value_names(row), str(copy))) + ".png"
-        for row, copy in zip(table.attributes, table.copies, strict=True)
+        "_".join((*names, str(copy))) + ending
+        for names, copy in zip(_value_names(settings, table), table.copies, strict=True)
     ]
 
 
-def _value_names(row: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[str, ...]:
-    return tuple(VALUES[name][value] for name, value in zip(ATTRIBUTES, row, strict=True))
-
-
-def _encode(image: Tensor) -> bytes:
-    """One image [3, S, S] as PNG."""
-    buffer = io.BytesIO()
-    pixels = image.permute(1, 2, 0).contiguous().cpu().numpy()
-    Image.fromarray(pixels).save(buffer, format="png", compress_level=4)
-    return buffer.getvalue()
-
-
-def _metadata(table: ImageTable, names: list[str]) -> bytes:
-    lines = [
-        json.dumps(
-            {"file_name": name}
-            | dict(zip(ATTRIBUTES, _value_names(row), strict=True))
-            | {"copy": int(copy)}
-        )
-        for name, row, copy in zip(names, table.attributes, table.copies, strict=True)
+def _value_names(settings: DatasetSettings, table: ImageTable) -> list[tuple[str, ...]]:
+    """The names of the attributes of each item."""
+    values = tuple(settings.values[attribute] for attribute in ATTRIBUTES)
+    return [
+        tuple(names[value] for names, value in zip(values, row, strict=True))
+        for row in table.attributes.tolist()
     ]
-    return ("\n".join(lines) + "\n").encode()
+
+
+def captions_of(settings: DatasetSettings, table: ImageTable) -> list[str]:
+    """The text of each item's caption."""
+    from trifeature.data.captions import caption_text  # noqa: PLC0415 - of captions alone
+
+    tokens = draw_items(settings, table, "caption")
+    return [caption_text(row, settings.values, settings.caption) for row in tokens]
+
+
+def _metadata(settings: DatasetSettings, table: ImageTable) -> bytes:
+    """JSON lines: the files of each item, the names of its attributes, its copy and its caption."""
+    names = file_names(settings, table)
+    columns: dict[str, Sequence[Any]] = {}
+    for look, place in look_folders(settings).items():
+        columns[f"{look}_file_name" if columns else "file_name"] = [place + name for name in names]
+    columns |= zip(ATTRIBUTES, zip(*_value_names(settings, table), strict=True), strict=True)
+    columns["copy"] = table.copies.tolist()
+    if "caption" in settings.looks_of:
+        columns["text"] = captions_of(settings, table)
+    rows = zip(*columns.values(), strict=True)
+    lines = (json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) for row in rows)
+    return "".join(line + "\n" for line in lines).encode()
 
 
 def _pair_table(pairs: Pairs, names: list[str]) -> bytes:
@@ -263,9 +360,9 @@ def _pair_table(pairs: Pairs, names: list[str]) -> bytes:
     table = csv.writer(text, lineterminator="\n")
     images = [f"image{m + 1}" for m in range(pairs.images.shape[1])]
     table.writerow([*images, *pairs.labels])
-    for place, row in enumerate(pairs.images):
-        labels = (int(column[place]) for column in pairs.labels.values())
-        table.writerow([*(names[i] for i in row), *labels])
+    labels = zip(*(column.tolist() for column in pairs.labels.values()), strict=True)
+    for row, values in zip(pairs.images.tolist(), labels, strict=True):
+        table.writerow([*(names[i] for i in row), *values])
     return text.getvalue().encode()
 
 
@@ -275,11 +372,22 @@ def _manifest(dataset: Dataset, entries: Mapping[str, Any]) -> bytes:
         "package_version": trifeature.__version__,
         "settings": dataset.settings.to_json(),
         "summary": summarize(dataset),
-        "truth": ground_truth(dataset.settings.rule, dataset.tables, dataset.pairs),
+        "truth": ground_truth(dataset.settings, dataset.tables, dataset.pairs),
         "files": entries,
     }
+    if own := _own_drawings(dataset.settings):
+        content["own_values"] = own
     content["checksum"] = _checksum(content)
     return (json.dumps(content, indent=1) + "\n").encode()
+
+
+def _own_drawings(settings: DatasetSettings) -> dict[str, str]:
+    """The digest of the drawing of each value that is not one of the package's."""
+    if not has_own_values(settings):
+        return {}
+    from trifeature.data.own_values import digests  # noqa: PLC0415 - of own values alone
+
+    return digests(settings.values)
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
@@ -306,7 +414,7 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     content = read_json(manifest)
     version = content.get("format_version")
     if version not in READABLE_VERSIONS:
-        known = " and ".join(map(str, READABLE_VERSIONS))
+        known = f"{READABLE_VERSIONS[0]} to {READABLE_VERSIONS[-1]}"
         if version is None:
             raise InputError(f"{manifest} is damaged: it lacks 'format_version'")
         raise InputError(f"{manifest} has format version {version}; this version reads {known}")
@@ -406,13 +514,23 @@ class Stored:
     tables: Mapping[Split, ImageTable]
     pairs: Mapping[PairSet, Pairs]
 
-    def image(self, split: Split, name: str) -> Image.Image:
+    def image(self, split: Split, name: str, look: str | None = None) -> Image.Image:
         """The image of a file; its size is checked before it is decoded.
 
+        Args:
+            split: The split.
+            name: Name of the item, see `file_names`.
+            look: Its look; None for the first that is an image.
+
         Raises:
-            InputError: the file is missing or damaged, or no PNG of the data set's canvas.
+            InputError: the file is missing or damaged, or no PNG of the data set's canvas; or the
+                data set has no such look.
         """
-        side, name = self.settings.render.canvas, f"{split}/{name}"
+        folders = look_folders(self.settings)
+        if not folders:
+            raise InputError(f"{self.folder} holds captions alone: it has no images")
+        chosen = next(iter(folders)) if look is None else check_name("look", look, folders)
+        side, name = self.settings.render.canvas, f"{split}/{folders[chosen]}{name}"
         content = _checked_bytes(self.folder, name, self.files)
         try:
             with Image.open(io.BytesIO(content), formats=("png",)) as image:
@@ -442,11 +560,10 @@ def load(path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Da
             its images do not fit into memory.
     """
     stored = open_stored(path)
-    require_image_memory(
-        sum(len(table.copies) for table in stored.tables.values()), stored.settings.render
-    )
-    images = {split: _read_images(stored, split).to(device) for split in SPLITS}
-    return Dataset(stored.settings, stored.tables, stored.pairs, images)
+    count = sum(len(table) for table in stored.tables.values())
+    require_image_memory(count * len(image_looks(stored.settings)), stored.settings.render)
+    items = {split: _read_items(stored, split, device) for split in SPLITS}
+    return Dataset(stored.settings, stored.tables, stored.pairs, items)
 
 
 def read_truth(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -464,7 +581,7 @@ def read_truth(path: str | os.PathLike[str]) -> dict[str, Any]:
     if isinstance(manifest.get("truth"), dict):
         return dict(manifest["truth"])
     stored = _open(folder, manifest)
-    return ground_truth(stored.settings.rule, stored.tables, stored.pairs)
+    return ground_truth(stored.settings, stored.tables, stored.pairs)
 
 
 def _open(folder: Path, manifest: Mapping[str, Any]) -> Stored:
@@ -472,9 +589,9 @@ def _open(folder: Path, manifest: Mapping[str, Any]) -> Stored:
     for split in SPLITS:
         name = f"{split}/metadata.jsonl"
         text = _checked_bytes(folder, name, files)
-        tables[split] = _parse(folder / name, _read_table, text)
+        tables[split] = _parse(folder / name, _read_table, text, settings)
     for pair_set in PAIR_SETS:
-        name, names = f"pairs/{pair_set}.csv", file_names(tables[SPLIT_OF[pair_set]])
+        name, names = f"pairs/{pair_set}.csv", file_names(settings, tables[SPLIT_OF[pair_set]])
         text = _checked_bytes(folder, name, files)
         images, labels = _parse(folder / name, _read_pairs, text, names, settings)
         drawn = manifest["summary"].get(pair_set)
@@ -510,10 +627,16 @@ def _parse(file: Path, parse: Callable[..., T], *arguments: Any) -> T:
         raise InputError(f"{file} is damaged: {reason}") from None
 
 
-def _read_table(content: bytes) -> ImageTable:
+def _read_table(content: bytes, settings: DatasetSettings) -> ImageTable:
     rows = [json.loads(line) for line in content.decode().splitlines()]
-    attributes = [[VALUES[name].index(row[name]) for name in ATTRIBUTES] for row in rows]
-    return ImageTable(np.array(attributes), np.array([int(row["copy"]) for row in rows]))
+    values = settings.values
+    attributes = [[values[name].index(row[name]) for name in ATTRIBUTES] for row in rows]
+    table = ImageTable(np.array(attributes), np.array([int(row["copy"]) for row in rows]))
+    if "caption" in settings.looks_of:
+        for row, text in zip(rows, captions_of(settings, table), strict=True):
+            if row["text"] != text:
+                raise ValueError(f"the caption {row['text']!r} is not that of its item")
+    return table
 
 
 def _read_pairs(
@@ -533,9 +656,21 @@ def _read_pairs(
     return images, dict(zip(classes, labels.T, strict=True))
 
 
-def _read_images(stored: Stored, split: Split) -> Tensor:
+def _read_items(stored: Stored, split: Split, device: torch.device | str) -> tuple[Tensor, ...]:
+    """The table of each modality; modalities of the same look share one."""
+    settings, table = stored.settings, stored.tables[split]
+    names, items = file_names(settings, table), dict[str, Tensor]()
+    for look in dict.fromkeys(settings.looks_of):
+        if look == "caption":
+            items[look] = draw_items(settings, table, look, device)
+        else:
+            items[look] = _read_images(stored, split, names, look).to(device)
+    return tuple(items[look] for look in settings.looks_of)
+
+
+def _read_images(stored: Stored, split: Split, names: Sequence[str], look: str) -> Tensor:
     def read(name: str) -> Tensor:
-        return torch.from_numpy(np.array(stored.image(split, name))).permute(2, 0, 1)
+        return torch.from_numpy(np.array(stored.image(split, name, look))).permute(2, 0, 1)
 
     with ThreadPoolExecutor() as pool:
-        return torch.stack(list(pool.map(read, file_names(stored.tables[split]))))
+        return torch.stack(list(pool.map(read, names)))

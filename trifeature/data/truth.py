@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trifeature.data.attributes import ATTRIBUTES
+from trifeature.data.captions import caption_tokens, named_values
 from trifeature.data.dataset import SPLIT_OF, ImageTable, PairSet, Split
 from trifeature.data.law import NOTHING, Ties, closed_forms, facts, law_atoms
 from trifeature.data.law import sources_of as sources_of  # noqa: PLC0414 - re-exported
@@ -98,8 +99,6 @@ def seen_by(settings: DatasetSettings, table: ImageTable) -> list[IntArray]:
     found = []
     for m, look in enumerate(settings.looks_of):
         if look == "caption":
-            from trifeature.data.captions import caption_tokens, named_values  # noqa: PLC0415
-
             tokens = caption_tokens(
                 table.attributes,
                 table.copies,

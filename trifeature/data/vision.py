@@ -48,7 +48,7 @@ class TrifeatureImages(VisionDataset):
         self.stored = open_stored(root)
         self.split = next(s for s in SPLITS if s == check_name("split", split, SPLITS))
         self.table = self.stored.tables[self.split]
-        self.files = file_names(self.table)
+        self.files = file_names(self.stored.settings, self.table)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -90,7 +90,7 @@ class TrifeaturePairs(VisionDataset):
         self.stored = open_stored(root)
         name = next(s for s in PAIR_SETS if s == check_name("set of pairs", pair_set, PAIR_SETS))
         self.split = SPLIT_OF[name]
-        self.files = file_names(self.stored.tables[self.split])
+        self.files = file_names(self.stored.settings, self.stored.tables[self.split])
         self.pairs = self.stored.pairs[name]
 
     def __len__(self) -> int:
