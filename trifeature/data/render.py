@@ -12,7 +12,6 @@ samples along a pixel.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -25,6 +24,7 @@ from torch import Tensor
 
 from trifeature.checks import require_memory
 from trifeature.data.attributes import ATTRIBUTES, COLOR_RGB, VALUES
+from trifeature.data.hashing import Keys, stream_keys, uniforms, word_keys
 from trifeature.data.old_drawings import OLD_PATTERNS, OLD_SIGNED_DISTANCES
 from trifeature.data.settings import NUISANCE_LEVELS, SHOWN
 from trifeature.data.settings import RenderSettings as RenderSettings  # noqa: PLC0414 - re-exported
@@ -85,46 +85,26 @@ class Poses:
         return Poses(**{field.name: getattr(self, field.name)[indices] for field in fields(self)})
 
 
-def _mix64(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finalizer of SplitMix64 (Steele, Lea & Flood 2014), a bijection that mixes the bits."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
-
-
-def _stream_numbers(attribute: str, names: Sequence[str]) -> npt.NDArray[np.uint64]:
+def _stream_numbers(attribute: str, names: Sequence[str]) -> Keys:
     """The number that stands for each value in the hash of an image.
 
     The package's own values count from 0, others have a hash of their name. So an image does not
     depend on which other values a data set has.
     """
-    known = {name: number for number, name in enumerate(VALUES[attribute])}
-    numbers = [
-        known.get(name, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
-        for name in names
-    ]
-    return np.array(numbers, dtype=np.uint64)
+    numbers = word_keys(names)
+    for place, name in enumerate(names):
+        if name in VALUES[attribute]:
+            numbers[place] = VALUES[attribute].index(name)
+    return numbers
 
 
-def _stream_keys(
-    attributes: IntArray, copies: IntArray, seed: int, names: Names
-) -> npt.NDArray[np.uint64]:
+def _image_keys(attributes: IntArray, copies: IntArray, seed: int, names: Names) -> Keys:
     """A hash [N] of (seed, shape, texture, color, copy number) of each image."""
-    keys = np.full(len(copies), seed % 2**64, dtype=np.uint64)
     columns = [
         _stream_numbers(name, names[name])[column]
         for name, column in zip(ATTRIBUTES, attributes.T, strict=True)
     ]
-    for column in (*columns, copies.astype(np.uint64)):
-        keys = _mix64(keys + np.uint64(0x9E3779B97F4A7C15)) + column
-    return _mix64(keys)
-
-
-def _uniforms(keys: npt.NDArray[np.uint64], count: int) -> FloatArray:
-    """`count` numbers uniform in [0, 1) for each key, the outputs 1 … `count` of SplitMix64."""
-    counters = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    bits = _mix64(keys[None, :] + counters[:, None])
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return stream_keys(np.stack([*columns, copies.astype(np.uint64)]), seed)
 
 
 def _cosine_sine(angle: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -164,8 +144,8 @@ def draw_poses(
         settings: Of these, canvas, box, largest angle, background and nuisance are used.
         values: The names that the indices refer to; None for the package's.
     """
-    keys = _stream_keys(attributes, copies, seed, values or VALUES)
-    turn, x, y, texture_turn, phase_u, phase_v, bits, level = _uniforms(keys, 8)
+    keys = _image_keys(attributes, copies, seed, values or VALUES)
+    turn, x, y, texture_turn, phase_u, phase_v, bits, level = uniforms(keys, 8)
     angle = np.radians(settings.max_angle) * (2 * turn - 1)
     cosine, sine = _cosine_sine(angle)
     # Half the side of the rotated box's bounding square: (b / 2) · (cos a + |sin a|).
@@ -213,8 +193,8 @@ def nuisance_levels(
         InputError: an index is out of range, or the shapes of the arrays do not fit.
     """
     table = _check_attributes(attributes, values or VALUES)
-    keys = _stream_keys(table, _check_copies(copies, len(table)), seed, values or VALUES)
-    turn, x, y, *_, level = _uniforms(keys, 8)
+    keys = _image_keys(table, _check_copies(copies, len(table)), seed, values or VALUES)
+    turn, x, y, *_, level = uniforms(keys, 8)
     levels = {
         "none": np.zeros(len(keys)),
         "rotation": turn * NUISANCE_LEVELS,
