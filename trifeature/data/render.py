@@ -201,7 +201,8 @@ def nuisance_levels(
         "position": 2 * np.floor(2 * y) + np.floor(2 * x),
         "background": level * NUISANCE_LEVELS,
     }
-    return levels[settings.nuisance].astype(np.int64)
+    found: IntArray = levels[settings.nuisance].astype(np.int64)
+    return found
 
 
 def render(
