@@ -115,7 +115,9 @@ def _data(rows: Sequence[Row], source: str) -> dict[str, Any]:
         "shapes": SHAPES,
         "textures": TEXTURES,
         "colors": COLORS,
-        "rgb": ["#" + "".join(f"{round(255 * part):02x}" for part in rgb) for rgb in COLOR_RGB.values()],
+        "rgb": [
+            "#" + "".join(f"{round(255 * part):02x}" for part in rgb) for rgb in COLOR_RGB.values()
+        ],
         "background": f"rgb({gray}, {gray}, {gray})",
         "sprites": {"tile": SPRITE, "uri": sprite_sheet()},
         "learned": learned(rows, source),
