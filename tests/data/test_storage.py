@@ -765,7 +765,8 @@ def test_the_home_folder_is_meant_by_its_sign(
     "rate", [np.float32(1), np.float64(1), np.int64(1), 1, torch.tensor(1.0).item()]
 )
 def test_numbers_of_numpy_are_settings_like_any_other(tmp_path: Path, rate: Any) -> None:
-    settings = replace(MINI, match_rate=rate, seed=np.int64(3), train_pairs=np.int32(4))
+    given: dict[str, Any] = {"seed": np.int64(3), "train_pairs": np.int32(4)}
+    settings = replace(MINI, match_rate=rate, **given)
     assert load(generate(tmp_path / "data", settings).path).settings == settings
     assert generate(tmp_path / "data", replace(MINI, match_rate=1.0, seed=3, train_pairs=4)).reused
 

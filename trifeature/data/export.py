@@ -281,7 +281,7 @@ def _write_npz(stored: Stored, out: Path) -> Path:
     return out
 
 
-def npz_arrays(stored: Stored) -> dict[str, npt.NDArray[Any]]:
+def npz_arrays(stored: Stored) -> dict[str, Any]:
     """The arrays of an npz in dSprites' order, see the module's description."""
     settings = stored.settings
     latents = np.concatenate(
@@ -323,8 +323,9 @@ def _npz_items(stored: Stored, order: npt.NDArray[np.int64]) -> dict[str, npt.ND
     ]
     for look in looks:
         images = np.empty((len(names), side, side, 3), dtype=np.uint8)
-        for image, place in zip(images, order, strict=True):
-            image[:] = stored.image(*names[place], look)
+        for image, place in zip(images, order.tolist(), strict=True):
+            split, name = names[place]
+            image[:] = np.asarray(stored.image(split, name, look))
         items["imgs" if look == looks[0] else f"imgs_{look}"] = images
     if "caption" in settings.looks_of:
         texts = [text for split in SPLITS for text in captions_of(settings, stored.tables[split])]
