@@ -448,7 +448,7 @@ def test_bench_at_the_papers_size_stands_beside_the_published_generator(
         (["--of", "generat"], "unknown bench 'generat': did you mean 'generate'?"),
         (["--of", "generate", "--canvas", "64"], "--canvas cannot go with --of generate"),
         (["--of", "stream", "--device", "cpu"], "--device goes with --of rendering"),
-        (["--of", "stream", "--images", "100"], "--images must be at least 512 to stream"),
+        (["--of", "stream", "--images", "100"], "--images must be at least 2,048 to stream"),
     ],
 )
 def test_a_bench_of_something_else_takes_its_own_options(
@@ -458,9 +458,9 @@ def test_a_bench_of_something_else_takes_its_own_options(
 
 
 def test_bench_of_a_stream_prints_its_numbers(run: Command) -> None:
-    out = run("bench", "--of", "stream", "--canvas", "32", "--images", "512").out
+    out = run("bench", "--of", "stream", "--canvas", "32", "--images", "2048").out
     lines = [line.split() for line in out.splitlines()]
-    assert ["images", "512"] in lines
+    assert ["images", "2048"] in lines
     assert any(line[:1] == ["million_images_s"] for line in lines)
 
 

@@ -104,7 +104,7 @@ def _parts(settings: DatasetSettings, folder: Path) -> dict[str, float]:
     return seconds
 
 
-def bench_streaming(settings: DatasetSettings, images: int, batch: int = 64) -> dict[str, Any]:
+def bench_streaming(settings: DatasetSettings, images: int, batch: int = 256) -> dict[str, Any]:
     """Images a second that `trifeature.data.stream.stream` renders on one core, and its memory.
 
     Args:
