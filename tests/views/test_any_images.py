@@ -34,8 +34,8 @@ def waves() -> Tensor:
 
 
 # Boxes (top, left, height, width) of four samples, and every fourth of their pixels at rows and
-# columns 0 and 12, as the version that knew square RGB alone made them. The blurred samples (all but
-# the second of the first two sets) are as `one_by_one` makes them with the discrete Gaussian.
+# columns 0 and 12, as the version that knew square RGB alone made them. The blurred samples
+# (all but the second of the first two sets) are as `one_by_one` makes them.
 PINNED: dict[str, tuple[list[list[int]], list[float]]] = {
     "all": (
         [[11, 6, 0, 2], [3, 3, 5, 7], [7, 14, 22, 16], [7, 13, 17, 13]],

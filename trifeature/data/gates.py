@@ -127,15 +127,21 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     },
     **{
         "redundant" + "".join(str(m + 1) for m in some): Scenario(
-            "share", some, ALL_THREE, "each of modalities "
-            + " and ".join(str(m + 1) for m in some) + " tells the label"
+            "share",
+            some,
+            ALL_THREE,
+            "each of modalities " + " and ".join(str(m + 1) for m in some) + " tells the label",
         )
         for some in ((0, 1), (0, 2), (1, 2), ALL_THREE)
     },
     **{
         "synergy" + "".join(str(m + 1) for m in some): Scenario(
-            "synergy", (), some, "only modalities "
-            + " and ".join(str(m + 1) for m in some) + " together tell the label"
+            "synergy",
+            (),
+            some,
+            "only modalities "
+            + " and ".join(str(m + 1) for m in some)
+            + " together tell the label",
         )
         for some in ((0, 1), (0, 2), (1, 2), ALL_THREE)
     },

@@ -228,9 +228,7 @@ class DatasetSettings:
         require_settings("caption", self.caption, CaptionSettings)
         for attribute in ATTRIBUTES:
             field_name = attribute + "s"
-            object.__setattr__(
-                self, field_name, _read_values(attribute, getattr(self, field_name))
-            )
+            object.__setattr__(self, field_name, _read_values(attribute, getattr(self, field_name)))
         for name in ("copies", "test_copies", "train_pairs", "probe_pairs", "test_pairs"):
             self._set(name, require_whole, getattr(self, name), 1, 10_000_000)
         for name in ("balanced", "validation"):

@@ -33,7 +33,7 @@ from trifeature.experiments.execute import (
 from trifeature.experiments.experiment import Arm, Experiment, Lines, Results, Setup
 from trifeature.experiments.plan import Row, result_rows
 from trifeature.probes.names import Probing
-from trifeature.report import compare, table_row
+from trifeature.report import compare, table_row, with_converged
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,6 +123,7 @@ def draw(results: Results) -> Figure:
 def table(results: Results) -> Lines:
     """The last epoch, each loss beside its control, and the untrained network."""
     columns = [*results.experiment.columns, *results.experiment.details]
+    columns = with_converged(columns, results.rows)
     lines = [["macro accuracy, %", *columns, "n"]]
     for result in results:
         lines.append(table_row(result.arm.label, result.biased, columns))

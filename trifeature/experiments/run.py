@@ -156,7 +156,7 @@ class _Work:
                 measured["i_nce"] = i_nce(method, self.data)
             if last and self.plan.official:
                 official = probe(method, self.data, probing="authors")
-                measured["official"] = official.accuracies()
+                measured["official"] = official.accuracies() | official.converged()
         except NotFiniteError as problem:
             raise TrainingError(
                 f"{self.plan.describe()} has diverged by epoch {epoch} ({problem}): a smaller "
