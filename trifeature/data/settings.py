@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from trifeature.checks import (
@@ -397,5 +397,5 @@ def preset(name: str, **changes: Any) -> DatasetSettings:
     3
     """
     chosen = get_preset(name)
-    render = RenderSettings.for_canvas(chosen.canvas)
+    render = replace(RenderSettings.for_canvas(chosen.canvas), drawings=chosen.drawings)
     return DatasetSettings(**{"render": render, **chosen.data, **changes})

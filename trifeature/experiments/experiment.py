@@ -312,7 +312,7 @@ class Results:
     @property
     def caption(self) -> str:
         """The experiment, the preset and the number of seeds, in words."""
-        return f"{self.experiment.title}; {self.setup.preset} preset, {self.counts}"
+        return f"{self.experiment.title}; {get_preset(self.setup.preset).words}, {self.counts}"
 
     def draw(self) -> Figure:
         """The figure."""
