@@ -65,7 +65,7 @@ def test_a_published_fit_ends_where_torchs_optimizer_does(cost: float) -> None:
         loss.backward()
         return loss
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)
     with torch.inference_mode():
         model = fit_published(X.clone(), y, cost, 3)
     torch.testing.assert_close(model.weights[0].float(), layer.weight.detach(), rtol=0, atol=1e-6)

@@ -102,11 +102,11 @@ def fit_published(features: Tensor, labels: IntArray, cost: float, classes: int)
             loss.backward()
             return loss
 
-        optimizer.step(closure)  # type: ignore[no-untyped-call]
+        optimizer.step(closure)
         closure()  # for the gradient where it stopped
         slopes = torch.cat([x.grad.flatten() for x in (weights, biases) if x.grad is not None])
-    one = (x.detach().double()[None] for x in (weights, biases))
-    return LinearModels(*one, slopes.abs().amax().double()[None])
+    ends = [x.detach().double()[None] for x in (weights, biases)]
+    return LinearModels(ends[0], ends[1], slopes.abs().amax().double()[None])
 
 
 def _coarse_to_fine(accuracies: Callable[[Sequence[float]], list[float]]) -> None:
