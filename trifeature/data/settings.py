@@ -435,5 +435,5 @@ def preset(name: str, **changes: Any) -> DatasetSettings:
     3
     """
     chosen = get_preset(name)
-    render = RenderSettings.for_canvas(chosen.canvas)
+    render = replace(RenderSettings.for_canvas(chosen.canvas), drawings=chosen.drawings)
     return DatasetSettings(**{"render": render, **chosen.data, **changes})
