@@ -236,9 +236,9 @@ def texture_array(name: str, rng: np.random.Generator) -> Array:
     if name == "rain":
         starts = rng.random((side + RAIN_HEIGHT - 1, side)) < 0.05
         wet = [starts[drop : drop + side] for drop in range(RAIN_HEIGHT)]
-        return np.any(wet, axis=0).astype(np.float64)
+        return np.asarray(np.any(wet, axis=0), dtype=np.float64)
     right, down = rng.integers(PERIOD, size=2)
-    return _law_array(name)[down : down + side, right : right + side]
+    return np.asarray(_law_array(name)[down : down + side, right : right + side])
 
 
 def rotated_array(plane: Array, degrees: int, side: int, *, smooth: bool) -> Array:

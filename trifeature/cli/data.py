@@ -32,7 +32,13 @@ from trifeature.cli.program import App
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.gates import SCENARIOS, Gate
 from trifeature.data.pairs import PairRule
-from trifeature.data.settings import CaptionSettings, DatasetSettings, RenderSettings, preset
+from trifeature.data.settings import (
+    CaptionSettings,
+    DatasetSettings,
+    RenderSettings,
+    preset,
+    value_names,
+)
 from trifeature.errors import InputError, check_name
 
 app = App("Trifeature pairs with known redundancy, uniqueness and synergy.")
@@ -137,9 +143,8 @@ def _with_own_values(
     added = register_own(**{attribute: texts or [] for attribute, texts in own.items()})
     found = {}
     for attribute, names in added.items():
-        given = changes.get(f"{attribute}s")
-        asked = preset(preset_name, **({f"{attribute}s": given} if given else {}))
-        every = dict.fromkeys((*asked.values[attribute], *names))
+        given = changes.get(f"{attribute}s", preset(preset_name).counts[attribute])
+        every = dict.fromkeys((*value_names(attribute, given), *names))
         found[f"{attribute}s"] = ",".join(every)
     return found
 

@@ -195,14 +195,13 @@ def nuisance_levels(
     table = _check_attributes(attributes, values or VALUES)
     keys = _image_keys(table, _check_copies(copies, len(table)), seed, values or VALUES)
     turn, x, y, *_, level = uniforms(keys, 8)
-    levels = {
+    levels: dict[str, FloatArray] = {
         "none": np.zeros(len(keys)),
         "rotation": turn * NUISANCE_LEVELS,
         "position": 2 * np.floor(2 * y) + np.floor(2 * x),
         "background": level * NUISANCE_LEVELS,
     }
-    found: IntArray = levels[settings.nuisance].astype(np.int64)
-    return found
+    return np.asarray(levels[settings.nuisance], dtype=np.int64)
 
 
 def render(
