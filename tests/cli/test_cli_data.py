@@ -409,6 +409,20 @@ def test_a_gallery_that_is_no_png_is_refused(run: Command, made: Path) -> None:
     assert not list(Path().glob("sheet.*"))
 
 
+def test_the_sheet_of_dials_needs_no_data_set(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "dial_sheet", lambda: Figure(figsize=(1, 1)))
+    assert run("gallery", "--dials").out == "dials.png\n"
+    assert run("gallery", "--dials", "--out", "pictures/a.png").out == "pictures/a.png\n"
+    assert sorted(path.name for path in Path().iterdir()) == ["dials.png", "pictures"]
+
+
+@pytest.mark.parametrize("other", [["out"], ["--preset", "quick"]])
+def test_the_sheet_of_dials_shows_no_other_data_set(run: Command, other: list[str]) -> None:
+    assert_refused(run("gallery", "--dials", *other), "--dials shows no data set's folder")
+
+
 def test_attributes_are_listed_in_the_order_of_their_labels(run: Command) -> None:
     lines = [line.split() for line in run("attributes").out.splitlines()]
     expected = [[f"{i}", SHAPES[i], TEXTURES[i], COLORS[i]] for i in range(10)]
