@@ -1,9 +1,9 @@
 """Write trifeature/experiments/keys.json: what keys of rows are compared with, and earlier keys.
 
 A key is a digest of the settings that differ from a reference, see `trifeature.experiments.plan`.
-The reference holds every setting's default at the time when the setting was first written here; an
-entry that is there is never changed. The aliases lead from the key that a revision of the package
-gave a plan to the key that it has now.
+The reference holds every setting's default at the time when the setting was first written here, and
+the old drawings, which were the only ones then; an entry that is there is never changed. The
+aliases lead from the key that a revision of the package gave a plan to the key that it has now.
 
     python scripts/keys.py              adds new settings to the reference
     python scripts/keys.py REVISION     and aliases of all plans of that revision
@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def plans() -> list[tuple[str, str]]:
-    """Name and key of every plan of every experiment, in order."""
+    """Name and key of every plan of every experiment, in order, with the old drawings.
+
+    Rows of the published drawings have a format of their own, and no earlier key.
+    """
     from trifeature.experiments.catalog import EXPERIMENTS  # noqa: PLC0415 - of any revision
 
     setup: Any = str  # earlier revisions take a preset's name
@@ -33,8 +36,21 @@ def plans() -> list[tuple[str, str]]:
         setup = Setup
 
     presets = ("quick", "fast", "paper")
+    if find_spec("trifeature.presets"):
+        from trifeature.presets import PRESETS  # noqa: PLC0415
+
+        presets = tuple(f"{name}-old" if f"{name}-old" in PRESETS else name for name in presets)
     every = [p for e in EXPERIMENTS.values() for name in presets for p in e.plans(setup(name))]
-    return [(plan.name.rpartition("-")[0], plan.key) for plan in every]
+    olden = [_with_old_drawings(plan) for plan in every]
+    return [(plan.name.rpartition("-")[0].replace("-old-", "-", 1), plan.key) for plan in olden]
+
+
+def _with_old_drawings(plan: Any) -> Any:
+    """The same plan with old drawings; earlier revisions have no others."""
+    render = plan.data.render
+    if not hasattr(render, "drawings"):
+        return plan
+    return replace(plan, data=replace(plan.data, render=replace(render, drawings="old")))
 
 
 def plans_at(revision: str) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "modality": ("Modality", "Kind", "register_kind"),
     "data.settings": ("DatasetSettings", "preset"),
     "data.dataset": ("Dataset", "build", "with_pairs"),
+    "data.own_values": ("register_color", "register_shape", "register_texture"),
     "data.storage": ("generate", "load"),
     "comm.settings": ("Options", "RunSettings", "run_preset"),
     "comm.methods": ("Method", "register_method"),
@@ -61,6 +62,9 @@ if TYPE_CHECKING:
     from trifeature.data.dataset import Dataset as Dataset
     from trifeature.data.dataset import build as build
     from trifeature.data.dataset import with_pairs as with_pairs
+    from trifeature.data.own_values import register_color as register_color
+    from trifeature.data.own_values import register_shape as register_shape
+    from trifeature.data.own_values import register_texture as register_texture
     from trifeature.data.settings import DatasetSettings as DatasetSettings
     from trifeature.data.settings import preset as preset
     from trifeature.data.storage import generate as generate

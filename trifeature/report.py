@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 COLUMNS: Final = ("R", "U1", "U2", "S", "S_auc", "S_balanced")
+CONVERGED: Final = "_converged"
+"""Ends the name of a column of the authors' probe, which stops early, once it has converged."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,16 @@ def columns_for(modalities: int) -> tuple[str, ...]:
     ('R', 'U1', 'U2', 'U3', 'S', 'S_auc', 'S_balanced')
     """
     return ("R", *(f"U{m + 1}" for m in range(modalities)), *COLUMNS[-3:])
+
+
+def with_converged(columns: Sequence[str], rows: Iterable[Row]) -> list[str]:
+    """The columns, then those of them that rows hold of the authors' probe converged too.
+
+    >>> with_converged(["R", "S"], [{"R": 0.9, "S": 0.5, "S_converged": 0.6}])
+    ['R', 'S', 'S_converged']
+    """
+    ends = {name for row in rows for name in row if name.endswith(CONVERGED)}
+    return [*columns, *(column + CONVERGED for column in columns if column + CONVERGED in ends)]
 
 
 def table_row(label: str, rows: Sequence[Row], columns: Sequence[str] = COLUMNS) -> list[str]:

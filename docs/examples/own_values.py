@@ -14,4 +14,4 @@ tf.register_texture("checks", lambda u, v: (u % 1 < 0.5) ^ (v % 1 < 0.5))  # or 
 tf.register_color("teal", "#008080")
 names = {"shapes": "star,circle,heart", "textures": "solid,dots,checks", "colors": "red,blue,teal"}
 data = tf.build(tf.preset("quick", held_out=6, **names))
-print(data.images["train"].shape, data.truth())
+print(data.images["train"].shape, data.settings.values)

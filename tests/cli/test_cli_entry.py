@@ -89,7 +89,7 @@ def test_options_come_from_the_settings_and_are_documented() -> None:
         options = {one.name: one for one in group.commands[command].params}  # type: ignore[attr-defined]
         for kind in kinds:
             for one in fields(kind):
-                if one.name in {"options", "views", "light", "rule", "render"}:
+                if one.name in {"options", "views", "light", "rule", "render", "caption"}:
                     continue  # nested settings have options of their own
                 assert one.name in options, (command, one.name)
                 assert options[one.name].help, (command, one.name)

@@ -37,7 +37,7 @@ trained: Any = load()
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
     """The networks' data set without its images, which loading does not need."""
-    settings = preset("quick", seed=trained.SEED, train_pairs=10, probe_pairs=10, test_pairs=10)
+    settings = preset("quick-old", seed=trained.SEED, train_pairs=10, probe_pairs=10, test_pairs=10)
     tables = plan_images(settings)
     return Dataset(settings, tables, plan_pairs(settings, tables), {})
 

@@ -40,7 +40,11 @@ def test_colors_stand_in_the_order_of_their_labels() -> None:
 def test_each_color_has_the_rgb_of_the_original_data(
     color: str, rgb: tuple[float, float, float]
 ) -> None:
-    assert COLOR_RGB[COLORS.index(color)] == rgb
+    assert COLOR_RGB[color] == rgb
+
+
+def test_every_color_has_an_rgb_in_the_order_of_the_labels() -> None:
+    assert list(COLOR_RGB) == list(COLORS)
 
 
 def test_attribute_tables_have_the_columns_shape_texture_color() -> None:

@@ -105,9 +105,9 @@ def test_images_show_what_the_tables_say(tiny: Dataset) -> None:
         assert torch.equal(tiny.images[split], expected)
 
 
-def test_combinations_are_numbered_by_their_three_digits() -> None:
-    table = ImageTable(np.array([[1, 2, 3], [9, 0, 9]]), np.array([0, 1]))
-    assert table.combinations.tolist() == [123, 909]
+def test_combinations_are_numbered_by_three_digits_of_each_attribute() -> None:
+    table = ImageTable(np.array([[1, 2, 3], [9, 0, 9], [0, 11, 0]]), np.array([0, 1, 0]))
+    assert table.combinations.tolist() == [1_002_003, 9_000_009, 11_000]
 
 
 @pytest.mark.parametrize("pair_set", PAIR_SETS)
@@ -116,7 +116,7 @@ def test_each_pair_knows_its_combinations(tiny: Dataset, pair_set: PairSet) -> N
     attributes = tiny.tables[SPLIT_OF[pair_set]].attributes
     for pair, numbers in zip(tiny.pairs[pair_set].images, combinations, strict=True):
         for image, number in zip(pair, numbers, strict=True):
-            assert f"{number:03d}" == "".join(map(str, attributes[image]))
+            assert f"{number:09d}" == "".join(f"{value:03d}" for value in attributes[image])
 
 
 @pytest.mark.parametrize("balanced", [False, True])

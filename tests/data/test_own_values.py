@@ -16,6 +16,7 @@ from torch import Tensor
 from trifeature.data.attributes import COLOR_RGB
 from trifeature.data.own_values import (
     DIGESTS,
+    GIVEN,
     TABLES,
     digests,
     register_color,
@@ -207,6 +208,10 @@ def test_a_command_line_names_files_and_colors(tmp_path: Path) -> None:
     )
     assert names == {"shape": ["hoop", "ball"], "texture": ["brick"], "color": ["teal"]}
     assert {"hoop", "ball"} <= set(SIGNED_DISTANCES)
+    found = digests(names)
+    register_own(**GIVEN)
+    assert GIVEN["shape"] == (f"hoop={first}", f"ball={odd}")
+    assert digests(names) == found
     with pytest.raises(InputError, match="'my brick' is no name of a texture"):
         register_own(texture=[str(pattern)])
     with pytest.raises(InputError, match="'a=b' is no name of a shape"):

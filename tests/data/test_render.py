@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from collections.abc import Iterator
@@ -19,12 +20,20 @@ from scipy import stats
 from torch import Tensor
 
 from trifeature.data.attributes import COLOR_RGB, COLORS, SHAPES, TEXTURES
-from trifeature.data.render import CHUNK, RenderSettings, draw_poses, rasterize, render
+from trifeature.data.render import (
+    CHUNK,
+    GRAY_LEVELS,
+    RenderSettings,
+    draw_poses,
+    nuisance_levels,
+    render,
+)
+from trifeature.data.shapes import SIGNED_DISTANCES
 from trifeature.errors import InputError
 
 SMALL: Final = RenderSettings.for_canvas(32)
 WHITE: Final = COLORS.index("white")
-GRAY: Final = 128
+GRAY: Final = 127
 
 EVERY_LOOK: Final = np.array(
     [(s, t, (s + t) % 10) for s, t in itertools.product(range(10), repeat=2)], dtype=np.int64
@@ -32,18 +41,18 @@ EVERY_LOOK: Final = np.array(
 """100 images: every shape in every texture, every color ten times."""
 
 AREAS: Final = {
-    "triangle": 0.5,
-    "square": 1.0,
-    "plus": 5 / 9,
-    "circle": math.pi / 4,
-    "tee": 5 / 9,
-    "rhombus": 0.5,
-    "pentagon": 0.59441,
-    "star": 0.28061,
-    "fivesquare": 5 / 9,
-    "trapezoid": 0.75,
+    "triangle": 8192,
+    "square": 16384,
+    "plus": 9159,
+    "circle": 12892,
+    "tee": 9074,
+    "rhombus": 8064,
+    "pentagon": 11248,
+    "star": 4273,
+    "fivesquare": 9074,
+    "trapezoid": 11144,
 }
-"""Share of the box, closed forms as in `test_shapes`."""
+"""Pixels of the published shapes in a box of 128 × 128."""
 
 each_canvas = pytest.mark.parametrize("canvas", [32, 64, 112, 224])
 
@@ -227,13 +236,13 @@ def test_the_corners_of_every_rotated_box_lie_on_the_canvas(
 def test_no_part_of_a_shape_is_cut_off(canvas: int) -> None:
     look = RenderSettings.for_canvas(canvas)
     covered = opacity_of(solid_white(look)).sum(axis=(1, 2)) / look.box**2
-    expected = np.repeat([AREAS[name] for name in SHAPES], 4)
-    np.testing.assert_allclose(covered, expected, atol=0.25 / look.box)
+    expected = np.repeat([AREAS[name] / 128**2 for name in SHAPES], 4)
+    np.testing.assert_allclose(covered, expected, atol=0.25 / look.box + 0.005)
 
 
 @each_canvas
 def test_nothing_but_background_lies_outside_the_rotated_box(canvas: int) -> None:
-    """Anti-aliasing lengthens the sharpest tip, the star's of 36°, by ½ px / sin 18° = 1.6 px."""
+    """Anti-aliasing lengthens the star's arms, tips of 23.5°, by ½ px / sin 11.75° = 2.5 px."""
     look = RenderSettings.for_canvas(canvas)
     images = render(EVERY_LOOK, 0, seed=1, settings=look).permute(0, 2, 3, 1).numpy()
     poses = draw_poses(EVERY_LOOK, np.zeros(100, np.int64), seed=1, settings=look)
@@ -242,7 +251,7 @@ def test_nothing_but_background_lies_outside_the_rotated_box(canvas: int) -> Non
         dx, dy = np.meshgrid(ticks - center[0], ticks - center[1])
         right = np.cos(angle) * dx + np.sin(angle) * dy
         down = -np.sin(angle) * dx + np.cos(angle) * dy
-        outside = np.maximum(np.abs(right), np.abs(down)) > look.box / 2 + 1.65
+        outside = np.maximum(np.abs(right), np.abs(down)) > look.box / 2 + 2.5
         assert (image[outside] == GRAY).all()
         assert (image[~outside] != GRAY).any()
 
@@ -252,15 +261,15 @@ def test_a_positive_angle_turns_shape_and_texture_clockwise() -> None:
     look = RenderSettings(canvas=48, box=30.0, period=10.0)
     table = np.tile([SHAPES.index("square"), TEXTURES.index("stripes"), WHITE], (4, 1))
     poses = draw_poses(table, np.arange(4), seed=4, settings=look)
-    images = rasterize(table, poses, look, torch.device("cpu"))[:, 0].tolist()
+    images = render(table, np.arange(4), seed=4, settings=look)[:, 0].tolist()
     wrong = 0
     for n, (x, y) in itertools.product(range(4), itertools.product(range(48), repeat=2)):
         dx, dy = x + 0.5 - poses.center[n, 0], y + 0.5 - poses.center[n, 1]
         a, b = poses.angle[n], poses.texture_angle[n]
         right, down = math.cos(a) * dx + math.sin(a) * dy, math.cos(a) * dy - math.sin(a) * dx
         depth = 15 - max(abs(right), abs(down))
-        phase = (math.cos(b) * dx + math.sin(b) * dy) / 10 + poses.phase[n, 0]
-        on = depth > 0.5 and phase - math.floor(phase) < 1 / 3
+        phase = (math.cos(b) * dy - math.sin(b) * dx) / 10 + 2 * poses.phase[n, 1]
+        on = depth > 0.5 and phase - math.floor(phase) < 0.3
         if abs(depth) > 0.5:
             wrong += images[n][y][x] != (255 if on else GRAY)
     assert wrong <= 4
@@ -299,7 +308,7 @@ def test_oversampling_is_the_mean_of_a_finer_picture(factor: int) -> None:
 @pytest.mark.parametrize("texture", TEXTURES)
 def test_a_textured_square_shows_the_textures_share_of_its_color(texture: str) -> None:
     shares = dict(
-        zip(TEXTURES, (1, 1 / 3, 5 / 9, 0.5, 0.577, 0.5, 0.5, 0.5, 0.265, 0.51), strict=True)
+        zip(TEXTURES, (1, 0.3, 0.51, 0.488, 0.45, 0.5, 0.32, 0.4, 0.302, 0.465), strict=True)
     )
     table = np.tile([SHAPES.index("square"), TEXTURES.index(texture), WHITE], (8, 1))
     images = render(table, np.arange(8), seed=7)
@@ -310,8 +319,8 @@ def test_a_textured_square_shows_the_textures_share_of_its_color(texture: str) -
 
 
 def rounded(value: Fraction) -> int:
-    """A brightness from 0 to 1 in 255 steps, halves up."""
-    return math.floor(value * 255 + Fraction(1, 2))
+    """A brightness from 0 to 1 in 255 steps, rounded down."""
+    return math.floor(value * 255)
 
 
 @each_canvas
@@ -323,22 +332,22 @@ def test_the_color_inside_a_solid_circle_is_exact(canvas: int, color: str) -> No
     x, y = draw_poses(row, np.zeros(1, np.int64), seed=1, settings=look).center[0]
     ticks = np.arange(canvas) + 0.5
     distance = np.hypot(*np.meshgrid(ticks - x, ticks - y))
-    expected = [rounded(Fraction(str(c))) for c in COLOR_RGB[COLORS.index(color)]]
+    expected = [rounded(Fraction(str(c))) for c in COLOR_RGB[color]]
     assert (image[distance < look.box / 2 - 1] == expected).all()
     assert (image[distance > look.box / 2 + 1] == GRAY).all()
 
 
 def test_every_pixel_is_a_blend_of_background_and_color(small: Tensor) -> None:
     for (_, _, color), image in zip(EVERY_LOOK, small.double(), strict=True):
-        contrast = 255 * torch.tensor(COLOR_RGB[color]).double() - 127.5
+        contrast = 255 * torch.tensor(COLOR_RGB[COLORS[color]]).double() - 127.5
         opacity = ((image - 127.5) / contrast[:, None, None])[contrast.abs() > 1]
-        error = 0.51 / contrast.abs()[contrast.abs() > 1].min()
+        error = 1.01 / contrast.abs()[contrast.abs() > 1].min()
         assert opacity.min() > -error
         assert opacity.max() < 1 + error
         assert (opacity.amax(dim=0) - opacity.amin(dim=0)).max() < 2 * error
 
 
-@pytest.mark.parametrize(("background", "gray"), [(0.0, 0), (0.25, 64), (0.5, 128), (1.0, 255)])
+@pytest.mark.parametrize(("background", "gray"), [(0.0, 0), (0.25, 63), (0.5, 127), (1.0, 255)])
 def test_the_background_has_the_gray_level_asked_for(background: float, gray: int) -> None:
     image = render([[3, 0, 0]], 0, seed=1, settings=replace(SMALL, background=background))[0]
     corners = image[:, [0, 0, -1, -1], [0, -1, 0, -1]]
@@ -349,6 +358,175 @@ def test_edges_are_smooth() -> None:
     opacity = opacity_of(solid_white(RenderSettings()))
     partly = ((opacity > 0.05) & (opacity < 0.95)).mean()
     assert 0.001 < partly < 0.02
+
+
+# --------------------------------------------------------------------------- old drawings
+
+
+@pytest.mark.parametrize(
+    ("canvas", "checksum"),
+    [
+        (32, "a17261b119540fc18dbeb1e1f7bc6904ce44fa12229894ce6525a5e8860e5eff"),
+        (56, "cef29e2ec8dc67439e73f154cc49fdf229aa395988bda59eba7048485fecce72"),
+        (112, "5170819c3e0baa506b8d3819bf8f4f22d980a9cc96f3188659f7fef3f39685d8"),
+        (224, "99f1f546ddf9a92efd1d8ae623db7a08c6cf98964dabfd74f3ea66296556924f"),
+    ],
+)
+def test_old_drawings_keep_every_bit(canvas: int, checksum: str) -> None:
+    """The checksums are of images that the package drew before it knew the published drawings."""
+    look = replace(RenderSettings.for_canvas(canvas), drawings="old")
+    table = [[k, k, k] for k in range(10)] + [[k, (k + 3) % 10, (k + 6) % 10] for k in range(10)]
+    images = render(table, np.arange(20) % 4, seed=11, settings=look)
+    assert hashlib.sha256(images.numpy().tobytes()).hexdigest() == checksum
+
+
+# --------------------------------------------------------------------------- other values
+
+HEART: Final = {"shape": ("square", "heart"), "texture": ("dots", "solid"), "color": ("red", "tan")}
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIGNED_DISTANCES, "heart", SIGNED_DISTANCES["circle"])
+    monkeypatch.setitem(COLOR_RGB, "tan", (0.8, 0.6, 0.2))
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize("drawings", ["published", "old"])
+def test_a_registered_value_is_drawn_beside_the_packages_own(drawings: str) -> None:
+    look = replace(SMALL, drawings=drawings)
+    images = render([[1, 1, 1], [0, 0, 0]], 0, seed=1, settings=look, values=HEART)
+    assert {204, 153, 51} <= set(images[0].unique().tolist())
+    own = [[SHAPES.index("square"), TEXTURES.index("dots"), COLORS.index("red")]]
+    assert torch.equal(images[1], render(own, 0, seed=1, settings=look)[0])
+
+
+@pytest.mark.usefixtures("registered")
+def test_the_pose_of_a_registered_value_hangs_on_its_name_alone() -> None:
+    row = np.array([[1, 0, 0]])
+    others = {**HEART, "shape": ("heart", "square")}
+    expected = draw_poses(row, np.zeros(1, int), seed=1, settings=SMALL, values=HEART)
+    moved = draw_poses(row * 0, np.zeros(1, int), seed=1, settings=SMALL, values=others)
+    renamed = {**HEART, "shape": ("square", "leaf")}
+    other = draw_poses(row, np.zeros(1, int), seed=1, settings=SMALL, values=renamed)
+    assert expected.key == moved.key
+    assert expected.key != other.key
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [([1, 0, 0], "shape 'heart' has no drawing"), ([0, 0, 1], "color 'tan' has no drawing")],
+)
+def test_a_value_without_a_drawing_is_refused(row: list[int], message: str) -> None:
+    with pytest.raises(InputError, match=f"{message} here: load what registers it, as in --plugin"):
+        render([row], 0, seed=1, settings=SMALL, values=HEART)
+    assert render([[0, 0, 0]], 0, seed=1, settings=SMALL, values=HEART).shape == (1, 3, 32, 32)
+
+
+# --------------------------------------------------------------------------- looks
+
+
+def looked(look: str, settings: RenderSettings = SMALL) -> npt.NDArray[np.int64]:
+    """Red squares, half of them with dots, in a look."""
+    table = [[SHAPES.index("square"), TEXTURES.index(name), 0] for name in ("solid", "dots")]
+    images = render(table, 3, seed=5, settings=settings, look=look)
+    assert images.shape == (2, 3, settings.canvas, settings.canvas)
+    return images.numpy().astype(np.int64)
+
+
+@each_canvas
+def test_a_gray_image_is_the_white_one_in_the_pose_of_its_color(canvas: int) -> None:
+    look = RenderSettings.for_canvas(canvas)
+    gray, color = looked("gray", look), looked("color", look)
+    assert (gray == gray[:, :1]).all()
+    # Red is 0 in green, so its opacity there is (127.5 − pixel) / 127.5; white rises as far.
+    assert np.abs((gray[:, 0] - 127.5) + (color[:, 1] - 127.5)).max() <= 1
+
+
+def test_a_silhouette_is_the_solid_shape_whatever_the_texture() -> None:
+    solid, dotted = looked("silhouette")
+    assert (solid == looked("gray")[0]).all()
+    inside = looked("gray")[1] > GRAY
+    assert (dotted[inside] > GRAY).all()
+    assert set(np.unique(dotted)) >= {GRAY, 255}
+    assert dotted.sum() > looked("gray")[1].sum()
+
+
+@pytest.mark.parametrize(("canvas", "width"), [(112, 1), (224, 1), (448, 2)])
+def test_edges_are_a_thin_line_around_the_drawing(canvas: int, width: int) -> None:
+    look = replace(RenderSettings.for_canvas(canvas), max_angle=0)
+    solid, dotted = looked("edges", look)[:, 0] > 191
+    side = round(solid.sum() / 4 / width) + width
+    assert side == pytest.approx(look.box, abs=2)
+    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
+    assert np.ptp(rows) + 1 == pytest.approx(look.box, abs=2)
+    middle = solid[rows[0] + width : rows[-1] + 1 - width, columns[0] + width : -1]
+    assert not middle[:, : np.ptp(columns) - 2 * width].any()
+    filled = looked("gray", look)[1, 0] > 191
+    assert (filled | ~dotted).all()
+    assert 0.2 * filled.sum() < dotted.sum() < filled.sum()
+
+
+@pytest.mark.parametrize("look", ["gray", "edges", "silhouette"])
+def test_only_the_look_color_shows_the_color(look: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = render(EVERY_LOOK, 0, seed=1, settings=SMALL, look=look)
+    for name in COLORS:
+        monkeypatch.setitem(COLOR_RGB, name, (0.1, 0.9, 0.3))
+    assert torch.equal(render(EVERY_LOOK, 0, seed=1, settings=SMALL, look=look), before)
+
+
+@pytest.mark.parametrize("look", ["caption", "colour"])
+def test_a_look_that_is_no_picture_is_refused(look: str) -> None:
+    with pytest.raises(InputError, match="unknown look"):
+        render([[0, 0, 0]], 0, seed=1, settings=SMALL, look=look)
+
+
+# --------------------------------------------------------------------------- nuisances
+
+
+def levels_of(nuisance: str, count: int) -> tuple[npt.NDArray[np.int64], RenderSettings]:
+    look = replace(SMALL, nuisance=nuisance)
+    levels = nuisance_levels(np.zeros((count, 3)), np.arange(count), seed=2, settings=look)
+    return levels, look
+
+
+@pytest.mark.parametrize("nuisance", ["background", "position", "rotation"])
+def test_the_four_levels_of_a_nuisance_are_equally_frequent(nuisance: str) -> None:
+    levels, _ = levels_of(nuisance, 8000)
+    assert stats.chisquare(np.bincount(levels, minlength=4)).pvalue > 1e-3
+    assert set(levels) == {0, 1, 2, 3}
+
+
+def test_without_a_nuisance_every_level_is_0() -> None:
+    assert not levels_of("none", 10)[0].any()
+
+
+def test_levels_of_rotation_and_position_are_read_off_the_pose() -> None:
+    turned, look = levels_of("rotation", 500)
+    poses = draw_poses(np.zeros((500, 3), int), np.arange(500), seed=2, settings=look)
+    quarter = math.pi / 8
+    expected = np.digitize(poses.angle, [-quarter, 0, quarter])
+    np.testing.assert_array_equal(turned, expected)
+    placed, _ = levels_of("position", 500)
+    right, lower = (poses.center > look.canvas / 2).T
+    np.testing.assert_array_equal(placed, 2 * lower + right)
+
+
+@pytest.mark.parametrize("nuisance", ["position", "rotation"])
+def test_a_nuisance_of_the_pose_changes_no_pixel(small: Tensor, nuisance: str) -> None:
+    again = render(EVERY_LOOK, 0, seed=1, settings=replace(SMALL, nuisance=nuisance))
+    assert torch.equal(again, small)
+
+
+def test_the_background_has_the_gray_of_its_level_and_the_pose_stays() -> None:
+    look = replace(SMALL, nuisance="background")
+    images = render(EVERY_LOOK, 0, seed=1, settings=look, look="silhouette")
+    levels = nuisance_levels(EVERY_LOOK, 0, seed=1, settings=look)
+    assert GRAY_LEVELS == (0.2, 0.4, 0.6, 0.8)
+    darkest = images.flatten(1).amin(dim=1)
+    assert darkest.tolist() == [(51, 102, 153, 204)[level] for level in levels]
+    plain = render(EVERY_LOOK, 0, seed=1, settings=SMALL, look="silhouette")
+    assert torch.equal(images == 255, plain == 255)
 
 
 # --------------------------------------------------------------------------- arguments
@@ -373,8 +551,9 @@ def test_no_images_are_an_empty_batch() -> None:
 
 def test_progress_counts_up_to_the_number_of_images() -> None:
     done: list[int] = []
-    render(EVERY_LOOK, 0, seed=1, settings=SMALL, progress=done.append)
-    assert done == [16, 32, 48, 64, 80, 96, 100]
+    table = [[shape, 0, color] for color in range(10) for shape in range(2)]
+    render(table, 0, seed=1, settings=SMALL, progress=done.append)
+    assert done == [8, 10, 18, 20]
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,8 @@ def _methods(data: Dataset) -> Part:
         run = run_preset(name)
         rates = [learning_rate(run, step, 40) / run.learning_rate for step in range(0, 40, 3)]
         yield f"protocol: {name} rates", [1e4 * run.learning_rate, *rates]
+        own = run_preset(name, method="factorcl")
+        yield f"protocol: {name} factorcl", [1e4 * own.learning_rate, own.weight_decay, own.epochs]
 
 
 def _probes() -> Part:
@@ -206,7 +208,8 @@ def _probes() -> Part:
 def _scores(result: ProbeResult) -> list[float]:
     own = [np.log10(result.cost or 1.0), result.macro_accuracy, result.cross_entropy]
     auc = [] if result.roc_auc is None else [result.roc_auc]
-    return [*own, *auc, *(_scores(result.balanced) if result.balanced else [])]
+    beside = [one for one in (result.balanced, result.converged) if one is not None]
+    return [*own, *auc, *(number for one in beside for number in _scores(one))]
 
 
 def main() -> None:

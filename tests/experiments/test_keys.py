@@ -26,18 +26,19 @@ from trifeature.views.vectors import VectorViews
 
 FIGURES = Path(__file__).parents[2] / "figures"
 RECORDED = 120
-"""How many plans of the quick preset have rows in `figures/`, by the code that recorded them."""
+"""How many plans of the quick preset with old drawings have rows in `figures/`, by the code that
+recorded them."""
 
 
 def every_plan() -> dict[str, Plan]:
-    """The plans of every experiment on the quick preset by key."""
-    every = [p for e in EXPERIMENTS.values() for p in e.plans(Setup("quick"))]
+    """The plans of every experiment on the quick preset with old drawings by key."""
+    every = [p for e in EXPERIMENTS.values() for p in e.plans(Setup("quick-old"))]
     return {plan.key: plan for plan in every}
 
 
 def found() -> int:
     """How many plans find their last row."""
-    rows = [row for name in ("quick", "demo") for row in result_rows(FIGURES / f"{name}.jsonl")]
+    rows = [row for name in ("quick-old", "demo") for row in result_rows(FIGURES / f"{name}.jsonl")]
     return sum(
         any(row["epoch"] == plan.run.epochs for row in rows_of(plan, rows))
         for plan in every_plan().values()
@@ -46,7 +47,7 @@ def found() -> int:
 
 def test_every_recorded_plan_finds_its_rows() -> None:
     assert found() == RECORDED
-    rows = result_rows(FIGURES / "quick.jsonl")
+    rows = result_rows(FIGURES / "quick-old.jsonl")
     recorded = [plan for plan in every_plan().values() if rows_of(plan, rows)]
     assert missing(recorded, rows) == []
     for plan in recorded:
@@ -64,10 +65,34 @@ def test_an_earlier_key_stands_for_one_plan() -> None:
     assert all(re.fullmatch("[0-9a-f]{16}", key) for pair in aliases.items() for key in pair)
     assert len(set(aliases.values())) == len(aliases)
     assert not aliases.keys() & set(aliases.values())
-    every = [
-        p for e in EXPERIMENTS.values() for name in ("quick", "fast") for p in e.plans(Setup(name))
-    ]
-    assert {plan.key for plan in every} <= set(aliases.values())
+    fast = [old(plan) for e in EXPERIMENTS.values() for plan in e.plans(Setup("fast"))]
+    assert {plan.key for plan in fast} | every_plan().keys() <= set(aliases.values())
+
+
+def old(plan: Plan) -> Plan:
+    """The same plan with old drawings."""
+    render = replace(plan.data.render, drawings="old")
+    return replace(plan, data=replace(plan.data, render=render))
+
+
+def test_rows_of_the_published_drawings_have_a_format_and_keys_of_their_own() -> None:
+    new = EXPERIMENTS["fig4"].plans(Setup("quick", seeds=1))
+    assert {plan.format for plan in new} == {2}
+    assert {plan.format for plan in every_plan().values()} == {1}
+    assert not {plan.key for plan in new} & every_plan().keys()
+    comm = [plan for plan in new if plan.run.method != "factorcl"]
+    assert {old(plan).key for plan in comm} < every_plan().keys()
+
+
+def test_a_row_of_format_1_says_that_its_drawings_are_old(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [{"key": "k", "epoch": 1, "preset": name, "format": f} for name, f in NAMES]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    presets = [row["preset"] for row in result_rows(path)]
+    assert presets == ["quick-old", "quick-old", "quick", "mine"]
+
+
+NAMES = [("quick", 1), ("quick-old", 1), ("quick", 2), ("mine", 1)]
 
 
 # --------------------------------------------------------------------------- settings that come

@@ -136,6 +136,6 @@ def test_rows_of_other_runs_are_named_as_such(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_figure_and_table_is_drawn_from_the_recorded_rows(name: str) -> None:
-    results = recorded_results(name, Setup(), ROOT / rows_file("quick"))
+    results = recorded_results(name, Setup("quick-old"), ROOT / rows_file("quick-old"))
     assert results.draw().get_suptitle().startswith(results.experiment.title)
     assert len(results.table()) == len(results) + 1

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import hashlib
 import itertools
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -211,7 +212,8 @@ def test_the_last_epoch_is_probed_as_the_authors_do_where_asked(
     assert "official" not in untrained
     data = rendered(many)
     expected = probe(load_run(tmp_path / "run", data), data, probing="paper").row()
-    assert set(last["official"]) == {"R", "U1", "U2", "U", "S"}
+    columns = {"R", "U1", "U2", "U", "S"}
+    assert set(last["official"]) == columns | {f"{column}_converged" for column in columns}
     assert last["official"] == {name: expected[name] for name in last["official"]}
 
 
@@ -438,6 +440,19 @@ def test_a_data_set_on_disk_that_is_another_is_refused(tmp_path: Path) -> None:
 def test_another_plans_folder_is_refused(finished: Path) -> None:
     with pytest.raises(InputError, match="other settings"):
         carry_out(make(run=replace(RUN, epochs=4)), finished)
+
+
+@pytest.mark.usefixtures("probed")
+def test_a_run_of_before_there_were_other_drawings_is_of_the_old_ones(finished: Path) -> None:
+    config = finished / CONFIG
+    content = json.loads(config.read_text(encoding="utf-8"))
+    del content["data"]["render"]["drawings"]
+    config.write_text(json.dumps(content), encoding="utf-8")
+    run, data = runs.read_settings(finished)
+    plan = Plan("quick-old", data, run, ())
+    assert data.render.drawings == "old"
+    assert plan.format == 1
+    assert make().format == 2
 
 
 # --------------------------------------------------------------------------- finding rows

@@ -22,7 +22,10 @@ from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.methods import METHODS
 from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, RunSettings, run_preset
 from trifeature.comm.training import load_run, train
+from trifeature.data import own_values
+from trifeature.data.attributes import SHAPES
 from trifeature.data.dataset import Dataset
+from trifeature.data.storage import load
 from trifeature.errors import InputError
 from trifeature.experiments.catalog import EXPERIMENTS
 from trifeature.experiments.reproduction import draw_figure
@@ -43,6 +46,7 @@ TABLES: list[dict[str, Any]] = [
     MEASURES,
     CLASSIFIERS,
     EXPERIMENTS,
+    *own_values.TABLES,
 ]
 """Where parts are registered."""
 
@@ -174,3 +178,27 @@ def test_a_classifier_reads_what_the_linear_probe_reads(
     assert near.row()["R"] > 0.25  # above chance, as the linear probe
     with pytest.raises(InputError, match="did you mean 'neighbours'"):
         probe(method, tiny_data, classifier="neighbors")
+
+
+def test_an_eleventh_shape_is_generated_with_an_own_texture_and_color(
+    plugin: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    plugin("drawings")
+    own = f"--shapes {','.join(SHAPES)},ring --textures solid,checks --colors red,teal"
+    sizes = "--held-out 8 --copies 1 --test-copies 1 --train-pairs 9 --probe-pairs 9 --test-pairs 9"
+    line = f"generate {tmp_path}/own --preset quick {own} {sizes}".split()
+    said = CliRunner().invoke(app, line)
+    assert said.exit_code == 0, said.output
+    data = load(tmp_path / "own")
+    assert data.settings.counts == {"shape": 11, "texture": 2, "color": 2}
+    assert sum(len(table.copies) for table in data.tables.values()) == 11 * 2 * 2
+    ring = [10, 0, 1]  # solid and teal
+    split, row = next(
+        (split, row)
+        for split, table in data.tables.items()
+        for row in np.flatnonzero((table.attributes == ring).all(axis=1))
+    )
+    # Red falls from the background's 127 to teal's 0 where the ring covers a pixel.
+    covered = 1 - data.images[split][row, 0].double().mean() / 127
+    area = np.pi * (0.5**2 - 0.3**2) * (data.settings.render.box / 32) ** 2
+    assert float(covered) == pytest.approx(area, rel=0.01)

@@ -12,6 +12,7 @@ from trifeature import plugins
 from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.settings import ENCODER_NAMES
+from trifeature.data.own_values import TABLES, digests, register_own
 from trifeature.errors import InputError
 from trifeature.experiments.execute import Queue, Runner, execute
 from trifeature.extra import pool
@@ -75,6 +76,19 @@ def test_a_plugin_is_loaded_in_every_worker(
         ENCODERS.pop("plugged", None)
         ENCODER_NAMES.remove("plugged")
         sys.modules.pop("plugin_encoder", None)
+
+
+@pytest.mark.processes
+def test_own_values_of_the_command_line_are_registered_in_every_worker() -> None:
+    before = [dict(table) for table in TABLES]
+    try:
+        names = register_own(color=["sand=#c2b280"])
+        with pool._workers(1) as (workers, _):
+            assert workers.submit(digests, names).result() == digests(names)
+    finally:
+        for table, old in zip(TABLES, before, strict=True):
+            table.clear()
+            table.update(old)
 
 
 @pytest.mark.processes

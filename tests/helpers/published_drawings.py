@@ -8,10 +8,14 @@ Rows y go downwards and columns x to the right; lists are [rows][columns].
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections.abc import Callable
 from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 Plane = list[list[float]]
 
@@ -206,3 +210,66 @@ def blend(opacity: Plane, color: str) -> list[list[list[int]]]:
         [[math.floor(255 * (part * o + (1 - o) / 2) + 1e-9) for o in row] for row in opacity]
         for part in RGB[color]
     ]
+
+
+# --------------------------------------------------------------------------- many images
+
+Array = npt.NDArray[np.float64]
+
+
+@functools.cache
+def _shape_array(name: str) -> Array:
+    return np.array(shape_plane(name))
+
+
+@functools.cache
+def _law_array(name: str) -> Array:
+    side = range(TEXTURE_SIDE + PERIOD)
+    return np.array([[float(TEXTURE_LAWS[name](x, y)) for x in side] for y in side])
+
+
+def texture_array(name: str, rng: np.random.Generator) -> Array:
+    """`texture_plane` as an array; the periodic ones are cut from one plane drawn by the loops."""
+    side = TEXTURE_SIDE
+    if name == "noise":
+        return (rng.random((side, side)) < 0.5).astype(np.float64)
+    if name == "rain":
+        starts = rng.random((side + RAIN_HEIGHT - 1, side)) < 0.05
+        wet = [starts[drop : drop + side] for drop in range(RAIN_HEIGHT)]
+        return np.asarray(np.any(wet, axis=0), dtype=np.float64)
+    right, down = rng.integers(PERIOD, size=2)
+    return np.asarray(_law_array(name)[down : down + side, right : right + side])
+
+
+def rotated_array(plane: Array, degrees: int, side: int, *, smooth: bool) -> Array:
+    """`rotated` of an array, bilinear if `smooth` and else nearest; checked against the loops."""
+    turn = math.radians(degrees)
+    offsets = np.arange(side) + 0.5 - side / 2
+    dx, dy = np.meshgrid(offsets, offsets)
+    x = len(plane) / 2 + (math.cos(turn) * dx + math.sin(turn) * dy)
+    y = len(plane) / 2 + (-math.sin(turn) * dx + math.cos(turn) * dy)
+    padded = np.pad(plane, 2)
+
+    def pixel(i: Array, j: Array) -> Array:
+        rows, columns = (np.clip(part + 2, 0, len(padded) - 1).astype(np.int64) for part in (j, i))
+        return np.asarray(padded[rows, columns])
+
+    if not smooth:
+        return pixel(np.floor(x), np.floor(y))
+    left, top = np.floor(x - 0.5), np.floor(y - 0.5)
+    right_share, lower_share = x - 0.5 - left, y - 0.5 - top
+    upper = (1 - right_share) * pixel(left, top) + right_share * pixel(left + 1, top)
+    lower = (1 - right_share) * pixel(left, top + 1) + right_share * pixel(left + 1, top + 1)
+    return np.asarray((1 - lower_share) * upper + lower_share * lower)
+
+
+def opacity_array(shape: str, texture: str, rng: np.random.Generator) -> Array:
+    """`opacity_plane` as an array, from another generator."""
+    shape_turn, texture_turn = (int(turn) for turn in rng.integers(-45, 45, size=2))
+    side = grown_side(shape_turn)
+    left, top = rng.integers(CANVAS - side + 1, size=2)
+    place = np.s_[top : top + side, left : left + side]
+    ink = rotated_array(texture_array(texture, rng), texture_turn, CANVAS, smooth=False)
+    opacity = np.zeros((CANVAS, CANVAS))
+    opacity[place] = rotated_array(_shape_array(shape), shape_turn, side, smooth=True) * ink[place]
+    return opacity

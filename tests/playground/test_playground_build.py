@@ -117,6 +117,16 @@ def test_rows_that_do_not_belong_are_left_out() -> None:
     assert learned([], "a") is None
 
 
+def test_rows_of_format_1_are_labeled_as_of_the_old_drawings() -> None:
+    rows = recorded_rows(seeds=1)
+    words = {form: learned([row | {"format": form} for row in rows], "a") for form in (1, 2)}
+    assert words[1] is not None
+    assert words[2] is not None
+    assert words[1]["preset"] == "quick preset, old drawings"
+    assert words[2]["preset"] == "quick preset"
+    assert words[1] | {"preset": ""} == words[2] | {"preset": ""}
+
+
 def test_the_command_writes_a_file_or_a_folder(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(json.dumps(row) + "\n" for row in recorded_rows()), "utf-8")

@@ -1,15 +1,17 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from probe_problems import FloatArray, Sets, known_sets, objective, one_hot, problem
+from probe_problems import FloatArray, IntArray, Sets, known_sets, objective, one_hot, problem
 from scipy.optimize import minimize
 from sklearn.preprocessing import StandardScaler
 
 from trifeature.errors import InputError
-from trifeature.probes.authors import fit_authors
-from trifeature.probes.logistic import Design, Problem, fit_problems
+from trifeature.probes.authors import fit_authors, fit_published
+from trifeature.probes.logistic import Design, LinearModels, Problem, fit_problems
+from trifeature.probes.metrics import macro_accuracy
 from trifeature.probes.protocol import probe_features
 
 
@@ -36,6 +38,71 @@ def test_the_authors_objective_reaches_the_minimum_of_a_general_optimizer() -> N
     reference = minimize(published, start, method="BFGS", options={"gtol": 1e-6})
     found = np.r_[models.weights[0].numpy().ravel(), models.biases[0].numpy()]
     assert published(found) == pytest.approx(reference.fun, abs=1e-5)
+
+
+def unconverged() -> tuple[torch.Tensor, IntArray]:
+    """Raw features of very different scales, float32 [400, 40], and labels of three classes."""
+    X, y = problem(3, samples=400, features=40)
+    return torch.as_tensor(X, dtype=torch.float32), y
+
+
+def published_loss(layer: torch.nn.Linear, points: torch.Tensor, y: IntArray, cost: float) -> Any:
+    loss = torch.nn.CrossEntropyLoss()(layer(points), torch.as_tensor(y))
+    return loss + 0.5 * layer.weight.norm() / cost
+
+
+@pytest.mark.parametrize("cost", [1e-2, 10.0, 1e4])
+def test_a_published_fit_ends_where_torchs_optimizer_does(cost: float) -> None:
+    X, y = unconverged()
+    layer = torch.nn.Linear(40, 3)
+    for parameter in layer.parameters():
+        torch.nn.init.zeros_(parameter)
+    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss = published_loss(layer, X, y, cost)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    with torch.inference_mode():
+        model = fit_published(X.clone(), y, cost, 3)
+    torch.testing.assert_close(model.weights[0].float(), layer.weight.detach(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(model.biases[0].float(), layer.bias.detach(), rtol=0, atol=1e-6)
+
+
+def test_a_published_fit_stops_above_the_minimum() -> None:
+    X, y = unconverged()
+    stopped = fit_published(X, y, 1e4, 3)
+    problems = [Problem.of(y, 1e4)]
+    converged = fit_problems([Design.of(X.double(), standardize=False)], problems, squared=False)
+
+    def loss(models: LinearModels) -> float:
+        layer = torch.nn.Linear(40, 3).double()
+        layer.weight.data, layer.bias.data = models.weights[0], models.biases[0]
+        return float(published_loss(layer, X.double(), y, 1e4).detach())
+
+    assert loss(stopped) > loss(converged) + 1e-3
+    assert float(stopped.gradients[0]) > 100 * float(converged.gradients[0])
+
+
+def test_a_reading_by_the_authors_has_the_converged_probe_beside_each_number() -> None:
+    X, y = unconverged()
+    labels = {"three": y, "first": y == 0}
+    halves = [(X[k::2], {name: label[k::2] for name, label in labels.items()}) for k in (0, 1)]
+    reading = probe_features(*halves[0], *halves[1], probing="authors")
+    row = reading.row()
+    beside = [name for name in row if name.endswith("_converged")]
+    assert sorted(beside) == ["first_auc_converged", "first_converged", "three_converged"]
+    cost = row["costs"]["three"]
+    problems = [Problem.of(halves[0][1]["three"], cost)]
+    model = fit_problems([Design.of(halves[0][0], standardize=False)], problems, squared=False)
+    guess = model.log_probabilities(halves[1][0])[0].argmax(1).numpy()
+    expected = macro_accuracy(labels=halves[1][1]["three"], predictions=guess, classes=3)
+    assert row["three_converged"] == expected
+    ours = probe_features(*halves[0], *halves[1]).row()
+    assert not [name for name in ours if name.endswith("_converged")]
 
 
 def test_the_authors_probe_reads_ideal_codes_and_not_constants(sets: Sets) -> None:

@@ -116,7 +116,13 @@ def constant(attributes: Tensor, subset: Sequence[int]) -> Tensor:
 
 @pytest.mark.parametrize("probing", PROBINGS)
 def test_ideal_codes_score_100_percent(data: Dataset, probing: Probing) -> None:
-    row = probe(Fake(match_of(data)), data, probing=probing).row()
+    code = match_of(data)
+
+    def larger(attributes: Tensor, subset: Sequence[int]) -> Tensor:
+        """At length 1, cost 1 of the authors' search lies where weights just become nonzero."""
+        return 10 * code(attributes, subset)
+
+    row = probe(Fake(larger), data, probing=probing).row()
     assert {name: row[name] for name in ("R", "U1", "U2", "U", "S")} == dict.fromkeys(
         ("R", "U1", "U2", "U", "S"), 1.0
     )

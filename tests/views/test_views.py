@@ -8,18 +8,20 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageFilter
 from scipy import stats
 from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as reference
-from torchvision_views import one_by_one, random_images, seeded
+from torchvision_views import blurred, one_by_one, random_images, seeded
 from view_sets import BARE, PRESETS
 
 from trifeature.errors import InputError
-from trifeature.views.images import apply, augment, draw
+from trifeature.views.images import apply, augment, blur_matrix, draw
 from trifeature.views.sets import (
     ALL,
     ALL_WITHOUT_CROP,
@@ -92,13 +94,53 @@ def test_hue_at_the_corners_edges_and_grays_of_the_color_cube(shift: float) -> N
     torch.testing.assert_close(result[0, :, 0, :6], (images / 255)[0, :, 0, :6])  # grays stay
 
 
-@pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 2.0, 6.0])
-def test_the_blur_is_torchvisions_with_the_widest_kernel(sigma: float) -> None:
-    images = random_images(3, 32)
+@pytest.mark.parametrize("sigma", [0.01, 0.1, 0.5, 1.0, 2.0, 6.0])
+def test_the_blur_is_the_discrete_gaussian_mirrored_with_its_last_pixels(sigma: float) -> None:
+    images = random_images(3, (32, 20))
     views = replace(BARE, blur_sigma=(sigma, sigma), blur_probability=1)
     result = augment(images, views, seeded())
-    expected = reference.gaussian_blur(images / 255, [63, 63], [sigma, sigma])
-    torch.testing.assert_close(result, expected, rtol=0, atol=1e-5)
+    expected = torch.stack([blurred(image / 255, sigma) for image in images])
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-6)
+
+
+def test_the_blur_of_a_line_keeps_its_variance_and_its_sum() -> None:
+    sigma = torch.tensor([0.01, 0.2, 0.3, 0.4, 1.0, 2.0])
+    matrix, place = blur_matrix(sigma, 33).double(), torch.arange(33)
+    variance = (matrix[:, 16] * (place - 16).square()).sum(1)
+    torch.testing.assert_close(variance.sqrt().float(), sigma, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(matrix.sum(2), torch.ones(6, 33).double(), rtol=0, atol=1e-6)
+    assert torch.equal(matrix, matrix.mT)
+    assert torch.equal(blur_matrix(torch.zeros(1), 33)[0], torch.eye(33))
+
+
+def pillow(image: Tensor, sigma: float) -> Tensor:
+    """Pillow's blur of gray levels [H, W] in [0, 1], which it rounds to 256."""
+    levels = Image.fromarray((255 * image).round().to(torch.uint8).numpy())
+    return torch.from_numpy(np.asarray(levels.filter(ImageFilter.GaussianBlur(sigma))) / 255)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "tolerance"),
+    # Pillow takes three moving averages for a Gaussian, which around 1 pixel is coarse.
+    [(0.2, 0.005), (0.3, 0.005), (0.4, 0.005), (1.0, 0.032), (2.0, 0.015), (4.0, 0.015)],
+)
+def test_the_blur_of_a_white_half_is_pillows(sigma: float, tolerance: float) -> None:
+    half = torch.zeros(64, 64).double()
+    half[:, :32] = 1
+    matrix = blur_matrix(torch.tensor([sigma]), 64)[0].double()
+    expected = pillow(half, sigma)
+    torch.testing.assert_close(matrix @ half @ matrix, expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.4])
+def test_the_blur_of_the_first_pixel_is_pillows(sigma: float) -> None:
+    line = torch.zeros(16, 16).double()
+    line[:, 0] = 1
+    matrix = blur_matrix(torch.tensor([sigma]), 16)[0].double()
+    ours, theirs = (line @ matrix)[8, 0], pillow(line, sigma)[8, 0]
+    assert float(ours) == pytest.approx(float(theirs), abs=0.005)
+    without_itself = 1 - 2 * (1 - ours)  # mirrored so that the first pixel has no mirror image
+    assert abs(float(without_itself - theirs)) > 0.02
 
 
 def test_what_was_not_drawn_leaves_a_sample_exactly_as_it_was() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
@@ -29,9 +29,15 @@ from trifeature.cli.pid import app as pid_app
 from trifeature.cli.playground import playground
 from trifeature.cli.program import App
 from trifeature.data.attributes import ATTRIBUTES, VALUES
-from trifeature.data.gates import Gate
+from trifeature.data.gates import SCENARIOS, Gate
 from trifeature.data.pairs import PairRule
-from trifeature.data.settings import CaptionSettings, DatasetSettings, RenderSettings, preset
+from trifeature.data.settings import (
+    CaptionSettings,
+    DatasetSettings,
+    RenderSettings,
+    preset,
+    value_names,
+)
 from trifeature.errors import InputError
 
 app = App("Trifeature pairs with known redundancy, uniqueness and synergy.")
@@ -69,6 +75,16 @@ def generate(
     synergy: Annotated[
         str, typer.Option(help="Attributes that the map links: of image 1, of the others.")
     ] = "texture,color",
+    own_shape: Annotated[
+        list[str] | None,
+        typer.Option(help="A shape of your own: a mask file, as in heart.png or heart=FILE."),
+    ] = None,
+    own_texture: Annotated[
+        list[str] | None, typer.Option(help="A texture: a mask file of one period.")
+    ] = None,
+    own_color: Annotated[
+        list[str] | None, typer.Option(help="A color, as in teal=#008080.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a data set that is there.")] = False,
     **changes: Any,
@@ -76,8 +92,11 @@ def generate(
     """Render a data set into a folder: images, pairs, labels, settings, checksums.
 
     With --synergy-map the training pairs are biased: they keep the map. Probe and test pairs
-    never are.
+    never are. The dials (--share-rate, --dependence, --gate, --label-noise, --nuisance, --looks)
+    have exact atoms in bits: `trifeature info` shows them, `trifeature gallery --dials` draws them.
     """
+    own = {"shape": own_shape, "texture": own_texture, "color": own_color}
+    changes |= _with_own_values(preset_name, own, changes)
     uses_map = Gate.read(changes.get("gate", "match")).uses_map
     if uses_map and synergy_map is None and match_rate is not None:
         raise InputError("--match-rate says how often the map is kept: add --synergy-map")
@@ -108,6 +127,23 @@ def generate(
         say(f"{escape(str(made.path))} already holds exactly this data set")
     _print_summary(settings, dict(made.summary))
     say(bold(made.path))
+
+
+def _with_own_values(
+    preset_name: str, own: Mapping[str, list[str] | None], changes: Mapping[str, Any]
+) -> dict[str, str]:
+    """Register values of one's own and add their names to those that were asked for."""
+    if not any(own.values()):
+        return {}
+    from trifeature.data.own_values import register_own
+
+    added = register_own(**{attribute: texts or [] for attribute, texts in own.items()})
+    found = {}
+    for attribute, names in added.items():
+        given = changes.get(f"{attribute}s", preset(preset_name).counts[attribute])
+        every = dict.fromkeys((*value_names(attribute, given), *names))
+        found[f"{attribute}s"] = ",".join(every)
+    return found
 
 
 def _render_settings(name: str, canvas: int | None = None, **changes: Any) -> RenderSettings:
@@ -160,31 +196,118 @@ def verify(path: Annotated[Path, typer.Argument(help="A data set's folder.")]) -
 @app.command()
 def info(
     path: Annotated[Path, typer.Argument(help="A data set's folder.")],
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the atoms into this file.", dir_okay=False)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a data set's settings, its map, what was drawn, and what there is to learn in bits."""
+    """Show a data set's settings, its map, what was drawn, and what there is to learn in bits.
+
+    The law is what the pairs are drawn from; below it stand the atoms of the pairs as drawn.
+    """
     from trifeature.data import storage
+    from trifeature.data.law import target_of
 
     manifest = storage.read_manifest(path)
     truth = storage.read_truth(path)
+    if picture is not None:
+        from trifeature import plots, sheets
+
+        storage.require_outside(picture)
+        plots.write_figure(sheets.law_figure(truth), picture)
     if as_json:
         shown = {key: manifest[key] for key in manifest if key not in ("files", "checksum")}
         print_json(shown | {"truth": truth})
         return
     settings = DatasetSettings.from_json(manifest["settings"])
     content = settings.to_json()
+    words = f"data set of format {manifest['format_version']}, {settings.render.drawings} drawings"
+    say(words + (": not the published ones" if settings.render.drawings == "old" else ""))
+    if "caption" not in settings.looks:
+        content.pop("caption")
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     plain.pop("synergy_map")
     for name, part in {
         "data set": plain,
         "pairs": content["rule"],
         "pixels": content["render"],
+        "captions": content.get("caption", {}),
     }.items():
+        if not part:
+            continue
         words = ", ".join(f"{key} {value}" for key, value in part.items())
         say(f"[bold]{name}:[/bold] {escape(words)}")
     _print_summary(settings, manifest["summary"])
+    if scenario := SCENARIOS.get(settings.rule.scenario):
+        target = target_of(settings.rule, scenario.task)
+        say(f"scenario {settings.rule.scenario}: {scenario.words}, about {target}")
+    _print_law(truth)
     _print_truth(truth)
+    if picture is not None:
+        say(bold(picture))
     say("read from its description alone; `trifeature verify` checks the files")
+
+
+BAR: Final = 20
+"""Letters of the longest bar of atoms."""
+
+
+def _print_law(truth: Mapping[str, Any]) -> None:
+    """The atoms of the law that the pairs are drawn from, each with a bar, and the facts."""
+    from trifeature.pid import ATOM_NAMES
+
+    longest = max((row["total"] for row in truth["law"]), default=0.0)
+    bits = longest / BAR or 1.0
+    for name, words in {"train": "training pairs", "test": "probe and test pairs"}.items():
+        rows = [row for row in truth["law"] if row["set"] == name]
+        if not rows:
+            say(f"the law of {words} has no closed form here")
+        elif "union" in rows[0]:
+            _print_union(words, rows)
+        else:
+            print_table(
+                f"the law of {words}: exact atoms, bits",
+                ["about", "R", "U1", "U2", "S", "sources", ""],
+                [
+                    [
+                        row["target"],
+                        *(f"{abs(row[atom]):.3f}" for atom in ATOM_NAMES),
+                        " | ".join(" ".join(source) for source in row["sources"]),
+                        _bar([row[atom] for atom in ATOM_NAMES], "R12S", bits),
+                    ]
+                    for row in rows
+                ],
+                text=["sources", ""],
+            )
+    if longest and "union" not in truth["law"][0]:
+        say(f"a letter of a bar is {bits:.2g} bits: R redundant, 1 and 2 unique, S synergy")
+    for name, value in truth["facts"].items():
+        say(f"{escape(name)}: {value:.3f} bits")
+
+
+def _print_union(words: str, rows: list[Mapping[str, Any]]) -> None:
+    """Union information, unique parts and total synergy of more than two modalities."""
+    names = [f"unique {m + 1}" for m in range(len(rows[0]["unique"]))]
+    print_table(
+        f"the law of {words}: closed forms, bits",
+        ["about", "union", *names, "synergy"],
+        [
+            [
+                row["target"],
+                *(f"{bits:.3f}" for bits in (row["union"], *row["unique"], row["synergy"])),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _bar(values: Sequence[float], letters: str, bits: float) -> str:
+    """A letter for every so many bits; ends are rounded, so that the length is the total's."""
+    bar, total = "", 0.0
+    for value, letter in zip(values, letters, strict=True):
+        total += max(value, 0.0)
+        bar += letter * (round(total / bits) - len(bar))
+    return bar
 
 
 def _print_truth(truth: Mapping[str, Any]) -> None:

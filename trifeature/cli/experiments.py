@@ -190,7 +190,7 @@ def _show(found: Results, out: Path) -> None:
     from trifeature.plots import save
 
     lines, preset_name = found.table(), found.setup.preset
-    say(f"[bold]{escape(found.experiment.title)}, {preset_name} preset, %[/bold]")
+    say(f"[bold]{escape(found.experiment.title)}, {get_preset(preset_name).words}, %[/bold]")
     echo(as_text(lines))  # wider than most terminals: wrapped lines beat squeezed columns
     stem = out / f"{found.experiment.name}-{preset_name}"
     name_files(save(found.draw(), stem.with_suffix(".png")))

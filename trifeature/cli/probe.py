@@ -47,6 +47,7 @@ from trifeature.cli.program import App
 from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, RunSettings, run_preset
 from trifeature.data.settings import preset
 from trifeature.errors import InputError, check_name
+from trifeature.presets import get_preset
 from trifeature.report import columns_for
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
 
@@ -241,7 +242,8 @@ def ablate(
             backend=ChooseBackend(),
             callback=callback,
         )
-    name_files(show_ablation(found, f"{preset_name} preset, epoch {last}", out / "ablation.png"))
+    title = f"{get_preset(preset_name).words}, epoch {last}"
+    name_files(show_ablation(found, title, out / "ablation.png"))
 
 
 @app.command("probe")

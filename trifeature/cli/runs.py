@@ -36,7 +36,7 @@ from trifeature.extra.pool import Pool
 from trifeature.plots import save
 from trifeature.presets import get_preset
 from trifeature.probes.names import Probing, read_protocol
-from trifeature.report import columns_for, table_row
+from trifeature.report import columns_for, table_row, with_converged
 
 
 def open_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> tuple[Path, Dataset]:
@@ -140,7 +140,8 @@ def measured(rows: Sequence[Row]) -> str:
 
 def print_groups(title: str, groups: Mapping[str, Sequence[Row]], data: DatasetSettings) -> None:
     """A table with a line for each group of rows."""
-    columns = columns_for(data.rule.modalities)
+    every = (row for rows in groups.values() for row in rows)
+    columns = with_converged(columns_for(data.rule.modalities), every)
     lines = [table_row(label, rows, columns) for label, rows in groups.items()]
     print_table(title, ["macro accuracy, %", *columns, "n"], lines)
 

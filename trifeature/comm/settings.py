@@ -7,6 +7,7 @@ quickly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Final, Literal, get_args
@@ -44,9 +45,13 @@ class Options:
     """Base class of a method's options: a frozen dataclass whose fields all have defaults.
 
     Numbers must be positive. `choices` lists the allowed values of other fields, by field.
+    `training` holds settings of a run that the method is trained with on every preset, and
+    `longer` its epochs as a multiple of a preset's; see `run_preset`.
     """
 
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    training: ClassVar[Mapping[str, Any]] = {}
+    longer: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -146,7 +151,7 @@ class CrossSelfOptions(Options):
 
 @dataclass(frozen=True)
 class FactorCLOptions(Options):
-    """Options of FactorCL.
+    """Options of FactorCL, which its authors train half as long again, by plain Adam.
 
     Attributes:
         width: Length of the encoders' vectors and of each head's output.
@@ -155,6 +160,9 @@ class FactorCLOptions(Options):
 
     width: int = 512
     hidden: int = 512
+
+    training: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-4, "weight_decay": 0.0}
+    longer: ClassVar[float] = 1.5
 
 
 OPTIONS: Final[dict[str, type[Options]]] = {
@@ -328,12 +336,21 @@ class RunSettings:
 def run_preset(name: str, **changes: Any) -> RunSettings:
     """The settings of a preset, with some settings or options of the method changed.
 
+    A method that its authors train otherwise keeps its own rate, decay and share of the epochs
+    (`Options.training`, `Options.longer`), unless they are among the changes.
+
     Raises:
         InputError: there is no such preset, or a change is unknown or out of range.
 
     >>> run_preset("quick", width=64).options.width
     64
+    >>> run_preset("paper", method="factorcl").epochs
+    150
     """
     chosen = get_preset(name)
     views = {"views": (chosen.augmentations.all,), "light": chosen.augmentations.light}
-    return RunSettings().change(**{**views, **chosen.run}).change(**changes)
+    usual = RunSettings().change(**{**views, **chosen.run})
+    method = changes.get("method", usual.method)
+    kind = OPTIONS[check_name("method", method, OPTIONS)]
+    own = {**kind.training, "epochs": math.ceil(kind.longer * usual.epochs)}
+    return usual.change(**{**own, **chosen.methods.get(method, {}), **changes})

@@ -134,7 +134,7 @@ class Dataset:
             )
         return Samples(
             modalities_of(self.settings),
-            dict(self.items),
+            {str(name): tables for name, tables in self.items.items()},
             {
                 name: SampleSet(
                     SPLIT_OF[name], pairs.images, pairs.labels, self.combinations_of(name)

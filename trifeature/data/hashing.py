@@ -29,7 +29,7 @@ def mix64(values: Keys) -> Keys:
 def word_keys(words: Iterable[str]) -> Keys:
     """A hash of each word: the first 64 bits of its SHA-256."""
     first = [hashlib.sha256(word.encode()).digest()[:8] for word in words]
-    return np.array([int.from_bytes(eight, "little") for eight in first], dtype=np.uint64)
+    return np.array([int.from_bytes(eight, "big") for eight in first], dtype=np.uint64)
 
 
 def stream_keys(columns: Keys, start: int) -> Keys:

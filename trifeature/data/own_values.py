@@ -52,10 +52,14 @@ DIGESTS: Final[dict[str, dict[str, str]]] = {attribute: {} for attribute in ATTR
 """For each attribute the digest of what is drawn under each registered name."""
 
 
+GIVEN: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(ATTRIBUTES, ())
+"""What `register_own` has registered, as arguments with which a worker process repeats it."""
+
 TABLES: Final[tuple[dict[str, Any], ...]] = (
     SIGNED_DISTANCES,
     PATTERNS,
     COLOR_RGB,
+    GIVEN,
     *DIGESTS.values(),
 )
 """Everything that registration changes."""
@@ -160,6 +164,8 @@ def register_own(
             name, drawing = _split(attribute, text)
             REGISTER[attribute](name, drawing)
             names[attribute].append(name)
+            place = drawing if attribute == "color" else Path(drawing).expanduser().resolve()
+            GIVEN[attribute] = tuple(dict.fromkeys((*GIVEN[attribute], f"{name}={place}")))
     return names
 
 

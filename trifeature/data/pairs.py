@@ -84,7 +84,7 @@ class PairRule:
         flag = require_flag("distinct_unique", self.distinct_unique)
         object.__setattr__(self, "distinct_unique", flag)
         object.__setattr__(self, "gate", Gate.read(self.gate).text)
-        if self.scenario != "":
+        if require_text("scenario", self.scenario):
             check_name("scenario", self.scenario, SCENARIOS)
             if self.modalities not in (2, 3):  # 2 is the default of what was not said
                 raise InputError(f"scenarios have three modalities, not {self.modalities}")

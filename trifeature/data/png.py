@@ -36,7 +36,7 @@ def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     for channel, plane in enumerate(pixels):
         rows[:, 1 + channel :: 3] = plane
     header = struct.pack(">IIBBBBB", width, height, DEPTH, RGB, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, LEVEL)), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), LEVEL)), (b"IEND", b""))
     return SIGNATURE + b"".join(_chunk(name, content) for name, content in chunks)
 
 

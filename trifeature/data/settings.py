@@ -294,10 +294,7 @@ class DatasetSettings:
     def values(self) -> dict[str, tuple[str, ...]]:
         """The names of the values of each attribute, in the order of their labels."""
         given = (self.shapes, self.textures, self.colors)
-        return {
-            name: VALUES[name][:one] if isinstance(one, int) else tuple(one.split(","))
-            for name, one in zip(ATTRIBUTES, given, strict=True)
-        }
+        return {name: value_names(name, x) for name, x in zip(ATTRIBUTES, given, strict=True)}
 
     @property
     def looks_of(self) -> tuple[str, ...]:
@@ -398,6 +395,19 @@ def _read_values(attribute: str, given: Any) -> int | str:
     return len(names) if tuple(names) == known[: len(names)] else ",".join(names)
 
 
+def value_names(attribute: str, given: int | str) -> tuple[str, ...]:
+    """The names of an attribute's values, from their number or their names.
+
+    Raises:
+        InputError: too few or too many, or not names.
+
+    >>> value_names("shape", "square,heart")
+    ('square', 'heart')
+    """
+    read = _read_values(attribute, given)
+    return VALUES[attribute][:read] if isinstance(read, int) else tuple(read.split(","))
+
+
 def _read_looks(given: Any, modalities: int) -> str:
     """The looks of the modalities, one word where all have the same."""
     looks = [
@@ -425,5 +435,5 @@ def preset(name: str, **changes: Any) -> DatasetSettings:
     3
     """
     chosen = get_preset(name)
-    render = RenderSettings.for_canvas(chosen.canvas)
+    render = replace(RenderSettings.for_canvas(chosen.canvas), drawings=chosen.drawings)
     return DatasetSettings(**{"render": render, **chosen.data, **changes})

@@ -8,10 +8,10 @@ it is a lower bound.
 Only additions, multiplications, comparisons and square roots are used. IEEE arithmetic rounds them
 identically on every device and in every batch, so a picture does not depend on either.
 
-The outlines are those of the published generator (Hermann & Lampinen 2020), which draws on 128 × 128
-whole pixels, here with straight edges through the middle of its steps. A docstring gives them in
-these pixels, (0, 0) the upper left corner of the box. Most lie about x = 64.5, the middle of the
-generator's column 64. `trifeature.data.old_drawings` has the outlines of earlier versions.
+The outlines are those of the published generator (Hermann & Lampinen 2020), which draws on whole
+pixels in a box of 128 × 128, here with straight edges through the middle of its steps. A docstring
+gives them in these pixels, (0, 0) the upper left corner of the box. Most lie about x = 64.5, the
+middle of the generator's column 64. `trifeature.data.old_drawings` has those of earlier versions.
 """
 
 from __future__ import annotations

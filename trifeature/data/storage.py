@@ -52,7 +52,7 @@ from trifeature.data.dataset import (
 from trifeature.data.pairs import Pairs
 from trifeature.data.png import encode_png
 from trifeature.data.render import require_image_memory
-from trifeature.data.truth import ground_truth
+from trifeature.data.truth import ground_truth, law
 from trifeature.errors import InputError, check_name
 from trifeature.files import locked, read_json
 from trifeature.threads import one_thread
@@ -570,8 +570,8 @@ def read_truth(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The exact atoms of every task on the pairs of a data set, without reading its images.
 
     Returns:
-        What `trifeature.data.truth.ground_truth` gives, in bits: as the manifest states it or,
-        where its format is older than that, computed now.
+        What `trifeature.data.truth.ground_truth` gives, in bits: as the manifest states it;
+        what older formats do not state is computed now.
 
     Raises:
         InputError: the folder is not a data set, or a file that is needed is missing or damaged.
@@ -579,7 +579,8 @@ def read_truth(path: str | os.PathLike[str]) -> dict[str, Any]:
     folder = Path(path).expanduser()
     manifest = read_manifest(folder)
     if isinstance(manifest.get("truth"), dict):
-        return dict(manifest["truth"])
+        stated = dict(manifest["truth"])
+        return stated if "law" in stated else stated | law(_settings(folder, manifest))
     stored = _open(folder, manifest)
     return ground_truth(stored.settings, stored.tables, stored.pairs)
 

@@ -26,6 +26,8 @@ from torch import Tensor
 Texture = Callable[[Tensor, Tensor, "Grain"], Tensor]
 
 HEXGRID_SLOPE: Final = 1.73
+HEXGRID_SHIFT: Final = 0.1365
+"""Shift of the hexgrid's diagonals in u, such that they cross where the published ones do."""
 RAIN_HEIGHT: Final = 0.7
 """Height of a streak of rain, in periods."""
 
@@ -114,9 +116,9 @@ def grid(u: Tensor, v: Tensor, grain: Grain) -> Tensor:
 def hexgrid(u: Tensor, v: Tensor, grain: Grain) -> Tensor:  # noqa: ARG001
     """Fine hatching: lines 0.2 high along the rows, and two diagonals that are 0.2 wide in u.
 
-    The diagonals rise and fall by 1 where u changes by 1.73: 30° to the horizontal.
+    The diagonals move by 1.73 in u over a period of v: they lie at ±30° to the horizontal.
     """
-    slant = v * HEXGRID_SLOPE
+    slant = (v * HEXGRID_SLOPE).sub_(HEXGRID_SHIFT)
     on = phase(v) < 0.2
     return on.logical_or_(phase(u + slant) < 0.2).logical_or_(phase(u - slant) < 0.2)
 

@@ -32,8 +32,9 @@ from trifeature.experiments.execute import (
 )
 from trifeature.experiments.experiment import Arm, Experiment, Lines, Results, Setup
 from trifeature.experiments.plan import Row, result_rows
+from trifeature.presets import get_preset
 from trifeature.probes.names import Probing
-from trifeature.report import compare, table_row
+from trifeature.report import compare, table_row, with_converged
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,9 +114,9 @@ def draw(results: Results) -> Figure:
     setup, seeds = results.setup, results.experiment.seeds_of(results.setup)
     data = setup.data_of(seeds[0])
     caption = (
-        f"{setup.preset} preset, {data.render.canvas} px, {len(data.partners)} textures, "
-        f"{data.train_pairs:,} training pairs, n = {len(seeds)}; solid: pairs keep the map, "
-        "dashed: unbiased"
+        f"{get_preset(setup.preset).words}, {data.render.canvas} px, "
+        f"{len(data.partners)} textures, {data.train_pairs:,} training pairs, n = {len(seeds)}; "
+        "solid: pairs keep the map, dashed: unbiased"
     )
     return draw_curves(results, caption)
 
@@ -123,6 +124,7 @@ def draw(results: Results) -> Figure:
 def table(results: Results) -> Lines:
     """The last epoch, each loss beside its control, and the untrained network."""
     columns = [*results.experiment.columns, *results.experiment.details]
+    columns = with_converged(columns, results.rows)
     lines = [["macro accuracy, %", *columns, "n"]]
     for result in results:
         lines.append(table_row(result.arm.label, result.biased, columns))

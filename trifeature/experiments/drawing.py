@@ -80,14 +80,18 @@ def comparison(results: Results) -> Lines:
 
     Each line has the arm, ours (mean ± spread) and the paper's value for each column; of the
     columns with a control what the unbiased trainings and the untrained network reach; the
-    experiment's further columns, the authors' probe where it was taken, and n of the biased and
-    the unbiased trainings.
+    experiment's further columns, the authors' probe where it was taken, as they stop it and
+    converged, and n of the biased and the unbiased trainings.
     """
     experiment = results.experiment
-    authors = [c for c in results.controlled if any(result.authors(c) for result in results)]
+    ends = [f"{c}_converged" for c in results.controlled]
+    own = [c for c in ends if any(result.summary(c) for result in results)]
+    beside = [c for one in zip(results.controlled, ends, strict=True) for c in one]
+    authors = [c for c in beside if any(result.authors(c) for result in results)]
     heading = ["", *(f"{c} {who}" for c in experiment.columns for who in ("ours", "paper"))]
     heading += [f"{c} {what}" for c in results.controlled for what in ("unbiased", "untrained")]
-    heading += [*experiment.details.values(), *(f"{c} authors' probe" for c in authors), "n"]
+    heading += [*experiment.details.values(), *(c.replace("_", " ") for c in own)]
+    heading += [*(_authors_words(c) for c in authors), "n"]
     lines = [heading]
     for result in results:
         cells = [result.arm.label]
@@ -97,10 +101,16 @@ def comparison(results: Results) -> Lines:
             untrained = result.mean_untrained(column)
             cells.append(_text(result.control(column)))
             cells.append(NOT_MEASURED if untrained is None else f"{untrained:.1f}")
-        cells += [_text(result.summary(column)) for column in experiment.details]
+        cells += [_text(result.summary(column)) for column in (*experiment.details, *own)]
         cells += [_text(result.authors(column)) for column in authors]
         lines.append([*cells, f"{len(result.biased)} + {len(result.unbiased)}"])
     return lines
+
+
+def _authors_words(column: str) -> str:
+    """The heading of a column by the authors' probe."""
+    name, *converged = column.split("_")
+    return ", ".join([f"{name} authors' probe", *converged])
 
 
 def _text(summary: Summary | None) -> str:

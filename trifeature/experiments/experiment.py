@@ -22,7 +22,7 @@ from trifeature.data.settings import preset as data_preset
 from trifeature.experiments.plan import Plan, Row, control_of, rows_of
 from trifeature.presets import Preset, get_preset
 from trifeature.probes.names import Probing
-from trifeature.report import Summary, summarize
+from trifeature.report import CONVERGED, Summary, summarize
 from trifeature.samples import Task
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Arm:
 
     def from_biased(self, column: str) -> bool:
         """True if a column is taken from the biased trainings."""
-        return self.biased is None or column in self.biased
+        return self.biased is None or column.removesuffix(CONVERGED) in self.biased
 
 
 @dataclass(frozen=True)
@@ -312,7 +312,7 @@ class Results:
     @property
     def caption(self) -> str:
         """The experiment, the preset and the number of seeds, in words."""
-        return f"{self.experiment.title}; {self.setup.preset} preset, {self.counts}"
+        return f"{self.experiment.title}; {get_preset(self.setup.preset).words}, {self.counts}"
 
     def draw(self) -> Figure:
         """The figure."""

@@ -18,12 +18,13 @@ from typing import Any, Final
 from trifeature.comm.settings import Options, RunSettings, run_preset
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
-from trifeature.experiments.rows import check_row
+from trifeature.experiments.rows import OLD_FORMAT, check_row, preset_of
 from trifeature.files import append_row, locked, read_json, read_rows
 from trifeature.probes.names import Probing, read_protocol
 from trifeature.views import Views
 
-ROW_FORMAT: Final = 1
+ROW_FORMAT: Final = 2
+"""Format of rows of the published drawings; it changes when the numbers of a plan would."""
 KEYS: Final = Path(__file__).with_name("keys.json")
 """Reference values of settings, and aliases of earlier keys; written by scripts/keys.py."""
 RECORDED_PROBING: Final = {"ours": "fixed", "authors": "paper"}
@@ -67,6 +68,11 @@ class Plan:
         """True if the training pairs keep the map more often than chance."""
         return self.data.match_rate is not None
 
+    @property
+    def format(self) -> int:
+        """Format of its rows, which tells apart rows of the old and of the published drawings."""
+        return OLD_FORMAT if self.data.render.drawings == "old" else ROW_FORMAT
+
     @cached_property
     def key(self) -> str:
         """Digest of the settings of data, training and probing that are not at their reference.
@@ -74,7 +80,7 @@ class Plan:
         A setting that is added later, with a default, changes no key; see `differences`.
         """
         content = {
-            "format": ROW_FORMAT,
+            "format": self.format,
             "method": self.run.method,
             "probing": RECORDED_PROBING[self.probing],
             **differences(self.data, self.run),
@@ -247,7 +253,8 @@ def result_rows(path: Path) -> list[Row]:
 
 def _today(row: Row) -> Row:
     """The values of a row that are written in other words today."""
-    return {"probing": read_protocol(row["probing"])} if "probing" in row else {}
+    found = {"probing": read_protocol(row["probing"])} if "probing" in row else {}
+    return found | {"preset": preset_of(row)}
 
 
 def missing(plans: Iterable[Plan], rows: Iterable[Row]) -> list[Plan]:

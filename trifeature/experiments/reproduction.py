@@ -170,7 +170,7 @@ def draw_figure(
         InputError: there is no such experiment, or no row that it can draw.
 
     Example:
-        >>> draw_figure("fig4", "figures/quick.jsonl").savefig("fig4.png")  # doctest: +SKIP
+        >>> draw_figure("fig4", preset="quick-old").savefig("fig4.png")  # doctest: +SKIP
     """
     check_name("experiment", name, [*EXPERIMENTS, CURVES])
     chosen = Setup(**setup)

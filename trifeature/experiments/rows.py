@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from trifeature.errors import InputError
+from trifeature.presets import OLD, PRESETS
 
 _WORD, _COUNT, _FLAG = ("text", str), ("a whole number", int), ("true or false", bool)
 _NUMBER = ("a number", int | float)
@@ -35,6 +36,20 @@ KINDS: Final[Mapping[str, tuple[str, Any]]] = {
 
 REQUIRED: Final = ("key", "epoch", "preset")
 """Keys of every row."""
+
+
+OLD_FORMAT: Final = 1
+"""Format of rows of the old drawings."""
+
+
+def preset_of(row: Mapping[str, Any]) -> str:
+    """The preset of a row by its name today: that of the old drawings where it has them.
+
+    >>> preset_of({"format": 1, "preset": "quick"})
+    'quick-old'
+    """
+    old = f"{row['preset']}{OLD}"
+    return old if row.get("format") == OLD_FORMAT and old in PRESETS else row["preset"]
 
 
 class RecordedRow(dict[str, Any]):

@@ -20,7 +20,7 @@ from trifeature.comm.training import Backend, Report, new_method, train
 from trifeature.data.dataset import Dataset, DatasetSettings, build, with_match_rate
 from trifeature.data.storage import load
 from trifeature.errors import InputError, NotFiniteError
-from trifeature.experiments.plan import ROW_FORMAT, Plan, Row
+from trifeature.experiments.plan import Plan, Row
 from trifeature.files import append_row, read_rows
 from trifeature.probes.i_nce import i_nce
 from trifeature.probes.protocol import probe
@@ -156,7 +156,7 @@ class _Work:
                 measured["i_nce"] = i_nce(method, self.data)
             if last and self.plan.official:
                 official = probe(method, self.data, probing="authors")
-                measured["official"] = official.accuracies()
+                measured["official"] = official.accuracies() | official.converged()
         except NotFiniteError as problem:
             raise TrainingError(
                 f"{self.plan.describe()} has diverged by epoch {epoch} ({problem}): a smaller "
@@ -191,7 +191,7 @@ def _provenance(plan: Plan, device: torch.device, processes: int) -> Row:
     if processes > 1:
         origin["device"] = f"{processes} × {origin['device']}"
     return {
-        "format": ROW_FORMAT,
+        "format": plan.format,
         **plan.columns(),
         "data_seed": plan.data.seed,
         "precision": plan.run.precision,

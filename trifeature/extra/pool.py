@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -23,6 +23,7 @@ import torch
 
 from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.training import Progress
+from trifeature.data.own_values import GIVEN, register_own
 from trifeature.experiments.execute import Callback, Queue, Runner, Tell, serial
 from trifeature.experiments.plan import Plan, Row
 from trifeature.plugins import load_plugins, loaded_plugins
@@ -124,7 +125,7 @@ def _workers(jobs: int) -> Iterator[tuple[ProcessPoolExecutor, SimpleQueue[_Mess
     threads = max(1, (os.cpu_count() or 1) // jobs)
     theirs, ours = context.Pipe(duplex=False)
     messages: SimpleQueue[_Message] = context.SimpleQueue()
-    start = (theirs, messages, threads, loaded_plugins())
+    start = (theirs, messages, threads, loaded_plugins(), GIVEN)
     pool = ProcessPoolExecutor(jobs, context, initializer=_start, initargs=start)
     try:
         yield pool, messages
@@ -141,13 +142,18 @@ _send: Callable[[_Message], None] | None = None
 
 
 def _start(
-    parent: Connection, messages: SimpleQueue[_Message], threads: int, plugins: tuple[str, ...]
+    parent: Connection,
+    messages: SimpleQueue[_Message],
+    threads: int,
+    plugins: tuple[str, ...],
+    own: Mapping[str, tuple[str, ...]],
 ) -> None:
     """Prepare a worker process."""
     global _send  # noqa: PLW0603 - the pool gives its tasks nothing else
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     torch.set_num_threads(threads)
     load_plugins(plugins)
+    register_own(**own)
     _send = messages.put
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

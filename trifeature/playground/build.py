@@ -28,6 +28,7 @@ from trifeature.data.dataset import preset as data_preset
 from trifeature.data.render import RenderSettings, render
 from trifeature.data.storage import MANIFEST
 from trifeature.errors import InputError
+from trifeature.experiments.rows import preset_of
 from trifeature.files import read_rows, write_atomically
 from trifeature.presets import PRESETS
 from trifeature.probes.names import read_protocol
@@ -115,7 +116,9 @@ def _data(rows: Sequence[Row], source: str) -> dict[str, Any]:
         "shapes": SHAPES,
         "textures": TEXTURES,
         "colors": COLORS,
-        "rgb": ["#" + "".join(f"{round(255 * part):02x}" for part in rgb) for rgb in COLOR_RGB.values()],
+        "rgb": [
+            "#" + "".join(f"{round(255 * part):02x}" for part in rgb) for rgb in COLOR_RGB.values()
+        ],
         "background": f"rgb({gray}, {gray}, {gray})",
         "sprites": {"tile": SPRITE, "uri": sprite_sheet()},
         "learned": learned(rows, source),
@@ -167,8 +170,8 @@ def learned(rows: Sequence[Row], source: str) -> dict[str, Any] | None:
     fit = [row for row in rows if _usable(row)]
     if not fit:
         return None
-    preset = Counter(row["preset"] for row in fit).most_common(1)[0][0]
-    fit = [row for row in fit if row["preset"] == preset]
+    preset = Counter(map(preset_of, fit)).most_common(1)[0][0]
+    fit = [row for row in fit if preset_of(row) == preset]
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in fit:
         groups.setdefault(_arm(row), []).append(row)
@@ -179,7 +182,7 @@ def learned(rows: Sequence[Row], source: str) -> dict[str, Any] | None:
     pairs = Counter(row.get("test_pairs") or 0 for row in fit).most_common(1)[0][0]
     kept = [_one_configuration(groups[arm]) for arm in arms]
     return {
-        "preset": preset,
+        "preset": PRESETS[preset].words if preset in PRESETS else f"{preset} preset",
         "classes": data_preset(preset).textures if preset in PRESETS else 10,
         "pairs": pairs or 4096,
         "source": source,

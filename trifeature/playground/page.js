@@ -896,7 +896,7 @@
       show("learned-body", false);
       return write("learned-sub", "This page was built without recorded runs. Build it with: trifeature playground OUT.html --rows FILE, where FILE holds rows that comm-probe wrote.");
     }
-    write("learned-sub", `What linear probes read from trained networks, epoch by epoch: the ${runs.preset} preset, ${runs.classes} values an attribute. R and U after training on unbiased pairs; S after training on pairs that keep the map (solid) and, as its control, on pairs that do not (dashed). S counts only above its control. Shaded: from the lowest to the highest seed.`);
+    write("learned-sub", `What linear probes read from trained networks, epoch by epoch: the ${runs.preset}, ${runs.classes} values an attribute. R and U after training on unbiased pairs; S after training on pairs that keep the map (solid) and, as its control, on pairs that do not (dashed). S counts only above its control. Shaded: from the lowest to the highest seed.`);
     $("arms").append(...runs.arms.map((arm, index) => {
       const style = armStyle(index);
       const sample = draw("svg", { width: 28, height: 14, "aria-hidden": "true" }, draw("line", { x1: 0, x2: 28, y1: 7, y2: 7, stroke: style.color, "stroke-width": 2 }), marker(style, 14, 7));

@@ -17,7 +17,7 @@ import inspect
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +57,10 @@ class LinearModels:
     def select(self, problems: slice) -> LinearModels:
         """Some of the models, in order."""
         return LinearModels(self.weights[problems], self.biases[problems], self.gradients[problems])
+
+    def of_classes(self, classes: int) -> LinearModels:
+        """The models of the first classes alone, for problems that have no others."""
+        return replace(self, weights=self.weights[:, :classes], biases=self.biases[:, :classes])
 
     def log_probabilities(self, features: Features) -> Tensor:
         """Natural logarithm of each class's probability [B, N, C] of features [N, D].

@@ -68,7 +68,8 @@ def probe(
         samples: Whose sets `probe` and `test` are used.
         probing: `ours`: clean items, a standardizing logistic regression for each task, its cost
             chosen by cross-validation that keeps groups apart. `authors`: random light views of
-            probe and test items, and the probe of the authors' code.
+            probe and test items, and the probe of the authors' code, which stops early; the same
+            probe converged stands beside it.
         classifier: What reads the features in our protocol, in place of the logistic regression:
             an object with `fit` and `predict_log_proba`, or a name of `register_classifier`. It is
             copied, gets the features as extracted, and keeps its own settings; cross-validation on
@@ -295,6 +296,7 @@ class FittedProbe:
         cost: The chosen C; None for a classifier without one.
         held_out: The same accuracy for every cost tried.
         balanced: The class-balanced probe of a binary task, with a cost of its own, if fitted.
+        converged: Of the authors' probe, which stops early: the same objective at its minimum.
     """
 
     model: LinearModels | FittedClassifier
@@ -302,6 +304,7 @@ class FittedProbe:
     cost: float | None = None
     held_out: Mapping[float, float] = field(default_factory=dict)
     balanced: FittedProbe | None = None
+    converged: FittedProbe | None = None
 
 
 @dataclass(frozen=True)
@@ -391,7 +394,7 @@ def fit_logistic_probes(
     # From the last: a task's balanced variant comes after its plain one and goes into it.
     for b, (task, _) in reversed(list(enumerate(variants))):
         C, one = train.classes[task], models.select(slice(b, b + 1))
-        one = replace(one, weights=one.weights[:, :C], biases=one.biases[:, :C])
+        one = one.of_classes(C)
         held_out = dict(zip(grid, scores[b][0].tolist(), strict=True))
         cost = grid[best[b]]
         probes[task] = FittedProbe(one, held_out[cost], cost, held_out, probes.get(task))
@@ -436,12 +439,19 @@ def _best(accuracy: FloatArray, bits: FloatArray) -> int:
 
 
 def fit_authors_probes(train: Labeled) -> dict[str, FittedProbe]:
-    """The authors' probe for each task, see `fit_authors`."""
-    probes = {}
+    """The authors' probe for each task, see `fit_authors`, and the same one converged."""
+    probes, problems = {}, []
     for task, labels in train.labels.items():
-        found = fit_authors(train.features, labels, train.classes[task], task=task)
+        C = train.classes[task]
+        found = fit_authors(train.features, labels, C, task=task)
         accuracy = found.held_out[found.cost]
         probes[task] = FittedProbe(found.model, accuracy, found.cost, found.held_out)
+        problems.append(Problem.of(labels, found.cost, classes=C))
+    whole = Design.of(train.features, standardize=False)
+    models = fit_problems([whole], problems, squared=False)
+    for b, (task, probe) in enumerate(probes.items()):
+        one = models.select(slice(b, b + 1)).of_classes(train.classes[task])
+        probes[task] = replace(probe, converged=replace(probe, model=one))
     return probes
 
 
@@ -478,7 +488,10 @@ def _score(probe: FittedProbe, features: Tensor, labels: IntArray, classes: int)
     table: FloatArray = found[0].cpu().numpy() if isinstance(found, Tensor) else found
     guess = table.argmax(axis=1)
     auc = roc_auc(labels=labels, scores=table[:, 1] - table[:, 0]) if classes == 2 else None
-    balanced = probe.balanced
+
+    def beside(other: FittedProbe | None) -> ProbeResult | None:
+        return _score(other, features, labels, classes) if other else None
+
     return ProbeResult(
         cost=probe.cost,
         held_out_accuracy=probe.held_out_accuracy,
@@ -487,5 +500,6 @@ def _score(probe: FittedProbe, features: Tensor, labels: IntArray, classes: int)
         roc_auc=auc,
         log_probabilities=table,
         confusion=confusion(labels=labels, predictions=guess, classes=classes),
-        balanced=_score(balanced, features, labels, classes) if balanced else None,
+        balanced=beside(probe.balanced),
+        converged=beside(probe.converged),
     )

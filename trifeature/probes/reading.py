@@ -41,6 +41,7 @@ class ProbeResult:
         confusion: Counts [C, C], true classes in rows.
         balanced: The class-balanced probe of a binary task, if fitted. Its probabilities, and so
             its cross-entropy, assume equally frequent classes.
+        converged: Of the authors' probe, which stops early: the same objective at its minimum.
     """
 
     cost: float | None
@@ -51,6 +52,7 @@ class ProbeResult:
     log_probabilities: FloatArray
     confusion: IntArray
     balanced: ProbeResult | None = None
+    converged: ProbeResult | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,17 @@ class Reading:
             modality: Name of a modality to look at alone; None for all together.
         """
         results = self.results if modality is None else self.alone[modality]
-        values = {task: result.macro_accuracy for task, result in results.items()}
+        return self._by_column({task: result.macro_accuracy for task, result in results.items()})
+
+    def converged(self) -> dict[str, float]:
+        """`R_converged` and so on: accuracies of the authors' probe at its minimum; or nothing."""
+        ends = {task: result.converged for task, result in self.results.items()}
+        values = {task: end.macro_accuracy for task, end in ends.items() if end is not None}
+        named = self._by_column(values) if values else {}
+        return {f"{column}_converged": value for column, value in named.items()}
+
+    def _by_column(self, values: Mapping[str, float]) -> dict[str, float]:
+        """A value of each task by column, then the means of tasks that share a `Task.mean`."""
         own = {self.column(task): value for task, value in values.items()}
         return own | {
             mean: sum(values[task] for task in parts) / len(parts)
@@ -128,6 +140,8 @@ class Reading:
         - U (`Task.mean`): mean of the macro accuracies of its tasks.
         - `S_auc`, of any binary task: area under the ROC curve.
         - `S_balanced`, of any binary task: macro accuracy of the class-balanced probe.
+        - `R_converged`, `S_auc_converged`, …, of the authors' probe alone, which stops early: the
+          same of the probe that minimizes the same objective with the same cost.
         - `bits`, by column: held-out cross-entropy.
         - `costs`, by column: the chosen cost.
         - `confusion`, by column: test samples by true (rows) and predicted class.
@@ -149,6 +163,9 @@ class Reading:
                 row[f"{column}_auc"] = result.roc_auc
                 balanced = result.balanced
                 row[f"{column}_balanced"] = balanced.macro_accuracy if balanced else None
+                if result.converged:
+                    row[f"{column}_auc_converged"] = result.converged.roc_auc
+        row |= self.converged()
         row["bits"] = {column: result.cross_entropy for column, result in named.items()}
         row["costs"] = {column: result.cost for column, result in named.items()}
         row["confusion"] = {column: result.confusion.tolist() for column, result in named.items()}

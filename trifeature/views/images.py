@@ -10,7 +10,7 @@ Every transform is the same few tensor operations for the whole batch, whatever 
 No sample is selected by its parameters, so nothing waits for the device, and a compiled or
 CUDA-graphed training step may contain all of it. Most of the work is matrix products, which are
 fast on CPUs and GPUs. The results differ from those of torchvision's functions, called image by
-image, by rounding only.
+image, by rounding only, but for the blur, which keeps its width where it is small, as Pillow's.
 
 N samples, C channels, H rows and W columns of an image, T and U of a result, P = T · U pixels.
 """
@@ -547,27 +547,28 @@ def _blur(pixels: Tensor, params: ViewParameters) -> Tensor:
 def blur_matrix(sigma: Tensor, size: int) -> Tensor:
     """Weights of the pixels of a line in the pixels of the blurred line, [N, T, T].
 
-    With the kernel k(d) = exp(-d² / 2σ²), pixel j has in pixel i the weight
+    The kernel is Lindeberg's discrete Gaussian, exp(-t) I_d(t) with t = σ² (T. Lindeberg, 1990,
+    "Scale-space for discrete signals"). Its variance is σ² however small σ is, as that of Pillow's
+    blur, where samples of a Gaussian hardly blur below σ = 0.4. A line is mirrored at its ends,
+    which are their own neighbors in the mirror, as in Pillow, which repeats the last pixel. So the
+    line has a period of 2T, and the kernel, summed over the periods, is
 
-        k(i - j) + [j > 0] k(i + j) + [j < T - 1] k(2 (T - 1) - i - j),
+        k(d) = 1/2T Σ_f exp(-t (1 - cos(π f / T))) cos(π f d / T),    f = 0 … 2T - 1.
 
-    divided by the sum over j. The second and third terms mirror the line in its first and last
-    pixels, which are not their own mirror images.
+    Pixel j has in pixel i the weight k(i - j) + k(i + j + 1). The matrix is symmetric, and its rows
+    sum to 1.
 
     Args:
-        sigma: Standard deviation σ in pixels, float32 [N]; below 0.01 the line stays as it is.
+        sigma: Standard deviation σ in pixels, [N]; at 0 the line stays as it is.
         size: Pixels of the line, T.
     """
-    # A sample that is not blurred has σ = 0: clamped, so that 1 / σ² is finite.
-    precision = 1 / sigma.clamp(min=0.01).square()
-    distance = torch.arange(2 * size - 1, device=sigma.device)
-    exponent = -0.5 * precision[:, None] * distance.square()
+    # In float64, because a weight is what is left of terms that nearly cancel.
+    place = torch.arange(2 * size, device=sigma.device, dtype=torch.float64)
+    cosine = (place[:, None] * place * (math.pi / size)).cos()
+    damping = torch.exp(sigma.double().square()[:, None] * (cosine[1] - 1))
     # Weights below 1e-9 become 0: denormal numbers would slow a CPU's products tenfold.
-    kernel = threshold(exponent.clamp(min=-30).exp(), 1e-9, 0.0)  # [N, 2T - 1]
+    kernel = threshold((damping @ cosine / (2 * size)).float(), 1e-9, 0.0)  # [N, 2T]
     both_sides = torch.cat((kernel[:, 1:size].flip(1), kernel[:, :size]), dim=1)
-    direct = both_sides.unfold(1, size, 1).flip(1)  # kernel(|row - column|)
-    in_first = kernel.unfold(1, size, 1)  # kernel(row + column)
-    in_last = in_first.flip(1, 2)  # kernel(2(T - 1) - row - column)
-    pixel = distance[:size]
-    matrix = direct.add_(in_first * (pixel > 0)).add_(in_last.mul_(pixel < size - 1))
-    return matrix.div_(matrix.sum(2, keepdim=True))
+    direct = both_sides.unfold(1, size, 1).flip(1)  # k(|row - column|)
+    mirrored = kernel[:, 1:].unfold(1, size, 1)  # k(row + column + 1)
+    return direct + mirrored
