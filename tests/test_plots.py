@@ -17,8 +17,10 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
+from trifeature.data.captions import caption_text
 from trifeature.data.dataset import Dataset, build, preset
 from trifeature.data.pairs import PairRule
+from trifeature.data.settings import CaptionSettings
 from trifeature.errors import InputError
 from trifeature.plots import (
     CURVE_COLORS,
@@ -414,6 +416,32 @@ def test_example_pairs_show_their_images_labelled_and_in_bold_where_they_keep_th
             assert np.array_equal(pixels(axes), own)
             bold = axes.title.get_fontweight() == "bold"
             assert bold == bool(pairs.labels["synergy"][place])
+
+
+def test_a_gallery_shows_each_modality_in_its_own_look() -> None:
+    dataset = build(replace(FEW, looks="gray,silhouette"))
+    figure = gallery(dataset, examples=2)
+    values, shown = pictures(figure)[:6], pictures(figure)[6:]
+    titles = [axes.get_title() for axes in values]  # of gray, and the shapes of silhouettes
+    assert titles == [*SHAPES[:2], *TEXTURES[:2], *SHAPES[:2]]
+    pairs = dataset.pairs["train"].images
+    for m in range(2):
+        own = dataset.items["train"][m][pairs[0, m]].permute(1, 2, 0).numpy()
+        assert np.array_equal(pixels(shown[2 * m]), own)
+
+
+def test_a_gallery_of_captions_shows_words_and_own_values_by_their_names() -> None:
+    changes: dict[str, Any] = {"colors": "blue,white", "looks": "color,caption"}
+    words = CaptionSettings(caption_names="color", synonyms=2)
+    dataset = build(replace(FEW, caption=words, synergy_map="auto", **changes))
+    figure = gallery(dataset, examples=2)
+    assert len(pictures(figure)) == 6 + 3 * 2  # values in color, and image 1 of each pair
+    said = [(axes.get_title(), annotations(axes)) for axes in figure.get_axes() if axes.texts]
+    assert said[:2] == [("blue", ["blue\ncobalt"]), ("white", ["white\nsnowy"])]
+    pair = dataset.pairs["train"].images[0]
+    caption = caption_text(dataset.items["train"][1][pair[1]], dataset.settings.values, words)
+    assert said[2][1] == [caption.replace(" ", "\n")]
+    assert len(said) == 2 + 3 * 2
 
 
 def test_a_gallery_of_triples_has_a_row_for_each_image() -> None:

@@ -12,17 +12,25 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from trifeature.data.attributes import ATTRIBUTES
-from trifeature.data.dataset import PAIR_SETS, SPLIT_OF, Dataset, PairSet
-from trifeature.data.render import render
+from trifeature.data.captions import SYNONYMS, caption_text
+from trifeature.data.dataset import (
+    PAIR_SETS,
+    SPLIT_OF,
+    Dataset,
+    ImageTable,
+    PairSet,
+    draw_items,
+)
 from trifeature.data.storage import require_outside
 from trifeature.errors import InputError
 from trifeature.files import write_atomically
 from trifeature.pid import ATOM_NAMES, Atoms
 from trifeature.report import Summary
 
-if TYPE_CHECKING:  # Matplotlib is loaded where something is drawn, see `_drawing`
+if TYPE_CHECKING:  # Matplotlib is loaded where something is drawn, see `drawing`
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from torch import Tensor
 
 Row = Mapping[str, Any]
 
@@ -79,7 +87,7 @@ def save(figure: Figure, path: Path, *, svg: bool = True) -> list[Path]:
     """
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file in it, as in {path / 'figure.png'}")
-    from matplotlib import rc_context  # noqa: PLC0415 - see `_drawing`
+    from matplotlib import rc_context  # noqa: PLC0415 - see `drawing`
 
     written = [path.with_suffix(suffix) for suffix in ((".png", ".svg") if svg else (".png",))]
     with rc_context(STYLE | _PLAIN_TEXT):
@@ -111,7 +119,7 @@ def write_figure(figure: Figure, file: Path, **options: Any) -> None:
 
 
 @contextmanager
-def _drawing(width: float, height: float, **style: Any) -> Iterator[Figure]:
+def drawing(width: float, height: float, **style: Any) -> Iterator[Figure]:
     """An empty figure of so many inches, in our style and some changes to it inside the block.
 
     Matplotlib is loaded here and in `save` alone: it takes half a second, and a machine that only
@@ -148,7 +156,7 @@ def interaction_curves(
         deviation; the untrained network is epoch 0.
     """
     informed = _informed(curves) if bits else {}
-    with _drawing(max(9.6, 3.2 * len(curves)), 6.4 if informed else 3.5) as figure:
+    with drawing(max(9.6, 3.2 * len(curves)), 6.4 if informed else 3.5) as figure:
         grid = figure.subplots(2 if informed else 1, len(curves), squeeze=False)
         panels = grid[0]
         for axes, (name, drawn) in zip(panels, curves.items(), strict=True):
@@ -229,63 +237,82 @@ def gallery(dataset: Dataset, examples: int = 8) -> Figure:
     Args:
         dataset: Whose vocabulary, settings and pairs to show.
         examples: Pairs shown of each set.
+
+    Returns:
+        The figure. Each look of the modalities has a line of values for each attribute that it
+        shows; captions are words.
     """
     settings = dataset.settings
-    columns = max(*settings.counts.values(), examples)
-    height = 1.25 * len(ATTRIBUTES) + 2.35 * len(PAIR_SETS)
+    shown = dict(zip(settings.looks_of, map(settings.shown_by, range(8)), strict=False))
+    lines = [(look, name) for look, names in shown.items() for name in names]
+    columns = max(*(settings.counts[name] for _, name in lines), examples)
+    heights = [1.25 * len(lines), (0.25 + 1.05 * settings.rule.modalities) * len(PAIR_SETS)]
     plain = {"axes.grid": False, "font.size": 8.0}
-    with _drawing(1.15 * columns + 0.4, height, **plain) as figure:
-        parts: Any = figure.subfigures(
-            2, 1, height_ratios=[1.25 * len(ATTRIBUTES), 2.35 * len(PAIR_SETS)]
-        )
-        _attribute_rows(parts[0], dataset, columns)
+    with drawing(1.15 * columns + 0.4, sum(heights), **plain) as figure:
+        parts: Any = figure.subfigures(2, 1, height_ratios=heights)
+        panels = parts[0].subplots(len(lines), columns, squeeze=False)
+        parts[0].suptitle("every value of the attributes, in the order of the labels")
+        for line, (look, name) in zip(panels, lines, strict=True):
+            _value_row(line, dataset, look, name)
         rows = parts[1].subfigures(len(PAIR_SETS), 1)
-        for part, name in zip(rows, PAIR_SETS, strict=True):
-            _pair_row(part, dataset, name, columns, examples)
+        for part, pair_set in zip(rows, PAIR_SETS, strict=True):
+            _pair_row(part, dataset, pair_set, columns, examples)
     return figure
 
 
-def _attribute_rows(figure: Any, dataset: Dataset, columns: int) -> None:
+def _value_row(line: Sequence[Axes], dataset: Dataset, look: str, name: str) -> None:
+    """The values of an attribute in a look; of captions the words of each value."""
     settings = dataset.settings
-    panels = figure.subplots(len(ATTRIBUTES), columns, squeeze=False)
-    figure.suptitle("shapes, textures and colors, in the order of their labels")
-    for line, (axis, name) in zip(panels, enumerate(ATTRIBUTES), strict=True):
-        table = np.zeros((settings.counts[name], 3), dtype=np.int64)
-        table[:, axis] = np.arange(settings.counts[name])
+    values = settings.values[name]
+    for axes in line:
+        axes.axis("off")
+    for axes, value in zip(line, values, strict=False):
+        axes.set_title(value, fontsize=8)
+        if look == "caption":
+            words = SYNONYMS[name].get(value, (value.lower(),))[: settings.caption.synonyms]
+            _write(axes, words)
+    if look != "caption":
+        table = np.zeros((len(values), len(ATTRIBUTES)), dtype=np.int64)
         if name == "texture":
-            table[:, 0] = (
-                1 % settings.counts["shape"]
-            )  # a square shows more of a texture than a triangle
-        images = render(
-            table, 0, seed=settings.seed, settings=settings.render, values=settings.values
-        )
-        for place, axes in enumerate(line):
-            axes.axis("off")
-            if place < len(images):
-                axes.imshow(images[place].permute(1, 2, 0).numpy())
-                axes.set_title(settings.values[name][place], fontsize=8)
+            table[:, 0] = 1 % settings.counts["shape"]  # a square shows more of it than a triangle
+        table[:, ATTRIBUTES.index(name)] = np.arange(len(values))
+        copies = np.zeros(len(values), dtype=np.int64)
+        for axes, item in zip(
+            line, draw_items(settings, ImageTable(table, copies), look), strict=False
+        ):
+            _draw_item(axes, item, dataset)
+
+
+def _draw_item(axes: Axes, item: Tensor, dataset: Dataset) -> None:
+    """An image; or a caption, a word a line."""
+    if item.ndim > 1:
+        axes.imshow(item.permute(1, 2, 0).cpu().numpy())
+        return
+    settings = dataset.settings
+    _write(axes, caption_text(item.cpu(), settings.values, settings.caption).split())
+
+
+def _write(axes: Axes, words: Sequence[str]) -> None:
+    axes.text(0.5, 0.5, "\n".join(words), fontsize=8, ha="center", va="center")
 
 
 def _pair_row(figure: Any, dataset: Dataset, name: PairSet, columns: int, examples: int) -> None:
-    pairs, images = dataset.pairs[name], dataset.images[SPLIT_OF[name]]
-    M = pairs.images.shape[1]
-    panels = figure.subplots(M, columns, squeeze=False)
+    settings, pairs, items = dataset.settings, dataset.pairs[name], dataset.items[SPLIT_OF[name]]
+    panels = figure.subplots(settings.rule.modalities, columns, squeeze=False)
+    holds = "keep the map" if settings.rule.parsed_gate.uses_map else "have synergy label 1"
     figure.suptitle(
-        f"{name} pairs: {len(pairs):,} drawn, {100 * pairs.match_rate:.1f} % keep the map (in bold)"
+        f"{name} pairs: {len(pairs):,} drawn, {100 * pairs.match_rate:.1f} % {holds} (in bold)"
     )
     for axes in panels.ravel():
         axes.axis("off")
-    table, values = dataset.tables[SPLIT_OF[name]].attributes, dataset.settings.values
+    table, values = dataset.tables[SPLIT_OF[name]].attributes, settings.values
     for place in range(min(examples, len(pairs))):
-        keeps = bool(pairs.labels["synergy"][place])
-        for m in range(M):
-            row = pairs.images[place, m]
+        weight = "bold" if pairs.labels["synergy"][place] == 1 else "normal"
+        for m, row in enumerate(pairs.images[place]):
             axes = panels[m, place]
-            axes.imshow(images[row].permute(1, 2, 0).cpu().numpy())
+            _draw_item(axes, items[m][row], dataset)
             words = [values[n][v] for n, v in zip(ATTRIBUTES, table[row], strict=True)]
-            axes.set_title(
-                " ".join(words[1:]), fontsize=6.5, fontweight="bold" if keeps else "normal"
-            )
+            axes.set_title(" ".join(words[1:]), fontsize=6.5, fontweight=weight)
 
 
 # --------------------------------------------------------------------------- bars and strengths
@@ -328,7 +355,7 @@ def interaction_bars(
         caption: Small print.
         columns: The panels.
     """
-    with _drawing(max(9.6, 1.9 * len(bars), 3.2 * len(columns)), 3.8) as figure:
+    with drawing(max(9.6, 1.9 * len(bars), 3.2 * len(columns)), 3.8) as figure:
         panels = figure.subplots(1, len(columns), squeeze=False)[0]
         for axes, name in zip(panels, columns, strict=True):
             guess = 100 * chance[name]
@@ -408,7 +435,7 @@ def strength_panels(
         caption: Small print.
         i_nce: For each panel's title I_NCE(X, X′) of each crop, in nats, on an axis of its own.
     """
-    with _drawing(9.6, 3.8) as figure:
+    with drawing(9.6, 3.8) as figure:
         panels = figure.subplots(1, len(series), sharey=True, squeeze=False)[0]
         for axes, (title, lines) in zip(panels, series.items(), strict=True):
             for color, (name, points) in enumerate(lines.items()):
@@ -537,7 +564,7 @@ def atom_bars(panels: Mapping[str, Sequence[Atoms]]) -> Figure:
     """
     if not panels or not all(panels.values()):
         raise InputError("nothing to draw: a panel needs at least one decomposition")
-    from matplotlib.figure import Figure  # noqa: PLC0415 - see `_drawing`
+    from matplotlib.figure import Figure  # noqa: PLC0415 - see `drawing`
 
     figure = Figure(figsize=(max(4.5, 1.0 + 2.3 * len(panels)), 3.3), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]

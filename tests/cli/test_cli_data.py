@@ -21,7 +21,7 @@ from PIL import Image
 from tiny_runs import quick_preset
 
 import trifeature
-from trifeature import files, plots
+from trifeature import files, plots, sheets
 from trifeature.cli import trifeature_main
 from trifeature.data import dataset, storage
 from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
@@ -407,6 +407,20 @@ def test_the_gallery_of_a_preset_generates_it_first(
 def test_a_gallery_that_is_no_png_is_refused(run: Command, made: Path) -> None:
     assert_refused(run("gallery", str(made), "--out", "sheet.svg"), "sheet.png")
     assert not list(Path().glob("sheet.*"))
+
+
+def test_the_sheet_of_dials_needs_no_data_set(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "dial_sheet", lambda: Figure(figsize=(1, 1)))
+    assert run("gallery", "--dials").out == "dials.png\n"
+    assert run("gallery", "--dials", "--out", "pictures/a.png").out == "pictures/a.png\n"
+    assert sorted(path.name for path in Path().iterdir()) == ["dials.png", "pictures"]
+
+
+@pytest.mark.parametrize("other", [["out"], ["--preset", "quick"]])
+def test_the_sheet_of_dials_shows_no_other_data_set(run: Command, other: list[str]) -> None:
+    assert_refused(run("gallery", "--dials", *other), "--dials shows no data set's folder")
 
 
 def test_attributes_are_listed_in_the_order_of_their_labels(run: Command) -> None:

@@ -345,28 +345,42 @@ def gallery(
     path: Annotated[
         Path | None, typer.Argument(help="A data set's folder; the preset when none is named.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Picture to write.", dir_okay=False)] = Path(
-        "gallery.png"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Picture to write. [gallery.png, or dials.png]", dir_okay=False),
+    ] = None,
     preset_name: Annotated[
         str | None, typer.Option("--preset", help="Where no folder is named. [paper]")
     ] = None,
+    dials: Annotated[
+        bool, typer.Option("--dials", help="Instead a sheet of every dial of the data.")
+    ] = False,
 ) -> None:
-    """Draw a labelled contact sheet of all attributes and of example pairs."""
-    from trifeature import plots
+    """Draw a labelled contact sheet of all attributes and of example pairs.
+
+    With --dials an A3 sheet of what each dial of the data does: pairs and their atoms in bits.
+    """
+    from trifeature import plots, sheets
     from trifeature.data import storage
 
+    out = out or Path("dials.png" if dials else "gallery.png")
     if out.suffix != ".png":
         raise InputError(f"the gallery is a PNG: name a file such as {out.with_suffix('.png')}")
+    if dials and (path is not None or preset_name is not None):
+        raise InputError("--dials shows no data set's folder or preset: leave these out")
     if path is not None and preset_name is not None:
         raise InputError("--preset is for the gallery of a preset: leave it out, or the folder")
     storage.require_outside(out)
-    folder = path
-    if folder is None:
-        name = preset_name or "paper"
-        settings = preset(name, match_rate=1.0)
-        folder = make(default_folder(name, settings), settings).path
-    for file in plots.save(plots.gallery(storage.load(folder)), out, svg=False):
+    if dials:
+        figure = sheets.dial_sheet()
+    else:
+        folder = path
+        if folder is None:
+            name = preset_name or "paper"
+            settings = preset(name, match_rate=1.0)
+            folder = make(default_folder(name, settings), settings).path
+        figure = plots.gallery(storage.load(folder))
+    for file in plots.save(figure, out, svg=False):
         say(bold(file))
 
 
