@@ -21,7 +21,7 @@ from PIL import Image
 from tiny_runs import quick_preset
 
 import trifeature
-from trifeature import files, plots
+from trifeature import files, plots, sheets
 from trifeature.cli import trifeature_main
 from trifeature.data import dataset, storage
 from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
