@@ -23,7 +23,7 @@ from trifeature.cli.common import protect_bare_option
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.dataset import DatasetSettings
 from trifeature.data.pairs import PairRule
-from trifeature.data.render import RenderSettings
+from trifeature.data.settings import CaptionSettings, RenderSettings
 
 PAGES = sorted(GUIDE.glob("*.md"))
 NAMES = [page.stem for page in PAGES]
@@ -129,9 +129,9 @@ def test_every_key_of_the_manifest_is_explained(small: Path) -> None:
     text = (GUIDE / "data.md").read_text(encoding="utf-8").partition("### Every key")[2]
     explained = set(re.findall(r"`([a-z_0-9.]+)`", text))
     manifest = json.loads((small / "SMALL" / "dataset.json").read_text(encoding="utf-8"))
-    own = {f.name for f in fields(DatasetSettings)} - {"rule", "render"}
-    nested = {f"rule.{f.name}" for f in fields(PairRule)}
-    nested |= {f"render.{f.name}" for f in fields(RenderSettings)}
+    groups = {"rule": PairRule, "render": RenderSettings, "caption": CaptionSettings}
+    own = {f.name for f in fields(DatasetSettings)} - groups.keys()
+    nested = {f"{name}.{f.name}" for name, kind in groups.items() for f in fields(kind)}
     parts = [
         manifest,
         manifest["summary"]["train"],
@@ -139,8 +139,8 @@ def test_every_key_of_the_manifest_is_explained(small: Path) -> None:
         manifest["truth"]["rows"][0],
         next(iter(manifest["files"].values())),
     ]
-    assert own | nested == set(manifest["settings"]) - {"rule", "render"} | {
-        f"{part}.{key}" for part in ("rule", "render") for key in manifest["settings"][part]
+    assert own | nested == set(manifest["settings"]) - groups.keys() | {
+        f"{part}.{key}" for part in groups for key in manifest["settings"][part]
     }
     assert own | nested | {key for part in parts for key in part} <= explained
 
