@@ -274,7 +274,6 @@ def _write_dial(figure: Figure, dial: Dial, top: float, height: float) -> None:
     y = (top - 0.13) / height
     name = figure.text(ends[0], y, dial.name, fontsize=10, fontweight="bold", va="center")
     training = " Training pairs and their law." if dial.drawn == "train" else ""
-    figure.canvas.get_renderer()  # type: ignore[attr-defined]
     right = name.get_window_extent().x1 / figure.bbox.width
     figure.text(right + 0.012, y, dial.words + training, fontsize=8.5, va="center")
     figure.text(ends[1], y, MARKS[dial.mark], fontsize=7.5, va="center", ha="right", color="0.25")
@@ -315,7 +314,7 @@ class _Cell:
         self.figure.text(
             self.left / WIDTH, s=setting.label, fontsize=7.5, fontweight="bold", **words
         )
-        right = (self.left + self.width() - 0.1) / WIDTH
+        right = (self.left + self.width() - 0.22) / WIDTH
         self.figure.text(
             right, s="; ".join(_facts(found)), fontsize=6.5, ha="right", color="0.25", **words
         )
@@ -345,7 +344,7 @@ def _choose(dial: Dial, settings: DatasetSettings, count: int) -> _Shown:
     marked = _marked(dial.mark, settings, table, pairs)
     chosen = _typical(marked, count)
     words = tuple(_words(dial.mark, settings, table, pairs, p) for p in chosen)
-    strong = marked.all(axis=1) & (dial.mark != "tell")
+    strong = np.asarray(marked.all(axis=1) & (dial.mark != "tell"))
     return _Shown(settings, table, pairs, chosen, marked, words, strong)
 
 

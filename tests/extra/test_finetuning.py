@@ -206,7 +206,10 @@ def plain_images(modalities: int = 2) -> Dataset:
         for split, table in tables.items()
     }
     return Dataset(
-        settings, tables, plan_pairs(settings, tables), {k: (x, x) for k, x in images.items()}
+        settings,
+        tables,
+        plan_pairs(settings, tables),
+        {k: (x,) * modalities for k, x in images.items()},
     )
 
 

@@ -189,7 +189,7 @@ def _dials_of_items(base: DatasetSettings) -> tuple[Dial, ...]:
         ),
         Dial(
             "Captions",
-            "Words in place of image 2.",
+            "Words in place of image 2; what they leave out they do not tell.",
             _at(
                 base,
                 ("all is named", caption()),
