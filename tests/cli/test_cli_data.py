@@ -456,6 +456,65 @@ def test_bench_at_the_papers_size_stands_beside_the_published_generator(
     assert "270 times as much" in out
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--of", "generat"], "unknown bench 'generat': did you mean 'generate'?"),
+        (["--of", "generate", "--canvas", "64"], "--canvas cannot go with --of generate"),
+        (["--of", "stream", "--device", "cpu"], "--device goes with --of rendering"),
+        (["--of", "stream", "--images", "100"], "--images must be at least 2,048 to stream"),
+    ],
+)
+def test_a_bench_of_something_else_takes_its_own_options(
+    words: list[str], message: str, run: Command
+) -> None:
+    assert_refused(run("bench", *words), message)
+
+
+def test_bench_of_a_stream_prints_its_numbers(run: Command) -> None:
+    out = run("bench", "--of", "stream", "--canvas", "32", "--images", "2048").out
+    lines = [line.split() for line in out.splitlines()]
+    assert ["images", "2048"] in lines
+    assert any(line[:1] == ["million_images_s"] for line in lines)
+
+
+# --------------------------------------------------------------------------- export, litter
+
+EIGHT = [
+    *("--preset", "quick", "--shapes", "2", "--textures", "2", "--colors", "2", "--held-out", "2"),
+    *("--copies", "1", "--test-copies", "1", "--train-pairs", "5", "--probe-pairs", "5"),
+]
+"""Settings of eight images."""
+
+
+def test_export_writes_what_it_names(run: Command) -> None:
+    run("generate", "data", *EIGHT)
+    said = run("export", "data", "--as", "npz", "--out", "arrays.npz")
+    assert (said.code, in_bold(said.out)) == (0, "arrays.npz")
+    assert np.load("arrays.npz")["imgs"].shape == (8, 32, 32, 3)
+    again = run("export", "data", "--as", "npz", "--out", "arrays.npz")
+    assert_refused(again, "arrays.npz exists: name something new, or say --overwrite")
+    assert run("export", "data", "--as", "npz", "--out", "arrays.npz", "--overwrite").code == 0
+
+
+def test_what_a_desktop_left_is_ignored_and_said(run: Command) -> None:
+    run("generate", "data", *EIGHT)
+    Path("data/train/.DS_Store").write_bytes(b"")
+    Path("data/__MACOSX").mkdir()
+    for words in (("verify", "data"), ("generate", "data", *EIGHT)):
+        said = run(*words)
+        assert said.code == 0
+        assert said.err == ("data: ignored what a desktop left there: __MACOSX, train/.DS_Store\n")
+
+
+def test_nothing_is_made_in_a_data_set(run: Command) -> None:
+    run("generate", "data", *EIGHT)
+    assert_refused(run("generate", "data/more", *EIGHT), "in a data set: name another folder")
+    assert_refused(run("gallery", "data", "--out", "data/a.png"), "data/a.png is in a data set")
+    assert_refused(run("export", "data", "--out", "data/more"), "data/more is in a data set")
+    assert run("verify", "data").code == 0
+
+
 # --------------------------------------------------------------------------- bad input
 
 CYCLE = "solid=red,stripes=green,grid="

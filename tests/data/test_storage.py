@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 
 from trifeature.data import storage
-from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
+from trifeature.data.attributes import ATTRIBUTES, COLORS, SHAPES, TEXTURES
 from trifeature.data.dataset import (
     PAIR_SETS,
     SPLITS,
@@ -34,11 +34,13 @@ from trifeature.data.dataset import (
     summarize,
 )
 from trifeature.data.pairs import PairRule
+from trifeature.data.settings import CaptionSettings
 from trifeature.data.storage import (
     MANIFEST,
     Generated,
     file_names,
     generate,
+    litter,
     load,
     read_manifest,
     read_truth,
@@ -290,7 +292,7 @@ def fail_after(calls: int, failure: BaseException, real: Callable[..., Any]) -> 
 
 
 FAILURES = [KeyboardInterrupt(), OSError(28, "No space left on device"), MemoryError()]
-MOMENTS = {"draw_items": 0, "file_names": 0, "encode_png": 9, "_pair_table": 2, "_manifest": 0}
+MOMENTS = {"draw_items": 0, "file_names": 0, "encode_png": 9, "_pair_table": 2, "manifest_of": 0}
 """The functions that fail, and how many calls go well before."""
 
 
@@ -611,16 +613,29 @@ def test_loading_uses_the_bytes_it_has_checked(
 
 # --------------------------------------------------------------------------- what others leave
 
-LITTER = [".DS_Store", "train/Thumbs.db", "pairs/._train.csv", "test/desktop.ini"]
+LITTER = [".DS_Store", "train/Thumbs.db", "pairs/._train.csv", "test/desktop.ini", ".directory"]
 
 
 def test_what_desktops_leave_changes_no_data_set(tiny: Dataset, copied: Path) -> None:
     for name in LITTER:
         (copied / name).write_bytes(b"view settings")
+    (copied / "__MACOSX" / "train").mkdir(parents=True)
+    (copied / "__MACOSX" / "train" / "._a.png").write_bytes(b"")
+    (copied / "test" / "@eaDir").mkdir()
     assert verify(copied) == []
+    assert litter(copied) == sorted([*LITTER, "__MACOSX", "test/@eaDir"])
     assert generate(copied, tiny.settings).reused
     assert_same(load(copied), tiny)
     assert not generate(copied, other_settings(tiny), overwrite=True).reused
+
+
+def test_a_folder_of_litter_that_holds_anything_else_is_named(copied: Path) -> None:
+    (copied / "__MACOSX").mkdir()
+    (copied / "__MACOSX" / "thesis.txt").write_text("mine")
+    assert verify(copied) == [
+        f"{name}: does not belong here" for name in ("__MACOSX", "__MACOSX/thesis.txt")
+    ]
+    assert litter(copied) == []
 
 
 def test_a_folder_with_nothing_but_litter_is_empty(tmp_path: Path) -> None:
@@ -683,6 +698,14 @@ def test_the_current_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("never_rendered")
+@pytest.mark.parametrize("place", ["inside", "train/inside", "deep/er/inside"])
+def test_no_data_set_is_made_in_another(copied: Path, place: str) -> None:
+    with pytest.raises(InputError, match="is in a data set: name another folder"):
+        generate(copied / place, MINI)
+    assert verify(copied) == []
+
+
+@pytest.mark.usefixtures("never_rendered")
 def test_a_mount_point_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == tmp_path / "disk")
     (tmp_path / "disk").mkdir()
@@ -736,6 +759,115 @@ def test_the_home_folder_is_meant_by_its_sign(
     assert verify("~/data") == []
     assert load("~/data").settings == MINI
     assert read_truth("~/data") == read_truth(tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    "rate", [np.float32(1), np.float64(1), np.int64(1), 1, torch.tensor(1.0).item()]
+)
+def test_numbers_of_numpy_are_settings_like_any_other(tmp_path: Path, rate: Any) -> None:
+    given: dict[str, Any] = {"seed": np.int64(3), "train_pairs": np.int32(4)}
+    settings = replace(MINI, match_rate=rate, **given)
+    assert load(generate(tmp_path / "data", settings).path).settings == settings
+    assert generate(tmp_path / "data", replace(MINI, match_rate=1.0, seed=3, train_pairs=4)).reused
+
+
+@pytest.mark.parametrize(
+    "changes", [{"match_rate": "1"}, {"match_rate": True}, {"seed": "3"}, {"train_pairs": 2.5}]
+)
+def test_what_is_no_number_is_refused_by_name(changes: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(changes))):
+        replace(MINI, **changes)
+
+
+# --------------------------------------------------------------------------- looks
+
+LOOKS = {
+    "color": ["*.png"],
+    "gray": ["*.png"],
+    "gray,gray": ["*.png"],
+    "color,gray": ["color", "gray"],
+    "edges,color": ["color", "edges"],
+    "color,caption": ["*.png"],
+    "caption,caption": [],
+}
+
+
+@pytest.mark.parametrize("looks", LOOKS)
+def test_modalities_of_any_looks_come_back(tmp_path: Path, looks: str) -> None:
+    settings = replace(MINI, looks=looks)
+    built = build(settings)
+    folder = generate(tmp_path / "data", settings).path
+    loaded = load(folder)
+    for split in SPLITS:
+        for one, other in zip(loaded.items[split], built.items[split], strict=True):
+            assert torch.equal(one, other)
+            assert one.dtype == other.dtype
+        same_look = len(set(settings.looks_of)) == 1
+        assert (loaded.items[split][0] is loaded.items[split][1]) == same_look
+        inside = {path.name for path in (folder / split).iterdir()} - {"metadata.jsonl"}
+        assert {"*.png" if name.endswith(".png") else name for name in inside} == set(LOOKS[looks])
+    assert verify(folder) == []
+    assert generate(folder, settings).reused
+
+
+def test_metadata_names_the_file_of_each_look_and_the_caption(tmp_path: Path) -> None:
+    rule = PairRule(modalities=3)
+    settings = replace(
+        MINI, looks="gray,caption,color", rule=rule, caption=CaptionSettings("color")
+    )
+    folder = generate(tmp_path / "data", settings).path
+    first, *_ = (folder / "train" / "metadata.jsonl").read_text().splitlines()
+    row = json.loads(first)
+    assert list(row) == ["file_name", "color_file_name", *ATTRIBUTES, "copy", "text"]
+    assert row["file_name"].startswith("gray/")
+    assert row["color_file_name"] == row["file_name"].replace("gray/", "color/")
+    assert row["text"] == f"a {row['color']} shape"
+    for key in ("file_name", "color_file_name"):
+        assert (folder / "train" / row[key]).is_file()
+
+
+def test_a_changed_caption_is_refused(tmp_path: Path) -> None:
+    folder = generate(tmp_path / "data", replace(MINI, looks="color,caption")).path
+    craft_file(folder, "test/metadata.jsonl", lambda text: text.replace(b"a solid", b"a striped"))
+    craft_file(folder, "test/metadata.jsonl", lambda text: text.replace(b"a striped", b"a rainy"))
+    with pytest.raises(InputError, match=r"test/metadata\.jsonl is damaged: the caption .*rainy"):
+        load(folder)
+
+
+def test_captions_are_no_samples_to_train_on_yet() -> None:
+    with pytest.raises(InputError, match="training on captions needs an encoder of tokens"):
+        build(replace(MINI, looks="color,caption")).samples()
+
+
+def test_looks_have_a_table_each_in_samples() -> None:
+    data = build(replace(MINI, looks="color,gray"))
+    color, gray = data.samples().items["train"]
+    assert color is data.images["train"]
+    assert not torch.equal(color, gray)
+
+
+def test_names_and_labels_are_those_of_the_settings(tmp_path: Path) -> None:
+    settings = replace(MINI, shapes="star,circle", synergy_map="auto")
+    folder = generate(tmp_path / "data", settings).path
+    data = load(folder)
+    names = file_names(settings, data.tables["train"])
+    for name, (shape, *_) in zip(names, data.tables["train"].attributes, strict=True):
+        assert name.startswith(("star", "circle")[shape])
+    assert "own_values" not in read_manifest(folder)
+
+
+def test_another_drawing_under_a_name_is_not_reused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, drawn = replace(MINI, shapes="star,circle"), {"shape star": "aa"}
+    monkeypatch.setattr(storage, "digests", lambda _: drawn)
+    folder = generate(tmp_path / "data", settings).path
+    assert read_manifest(folder)["own_values"] == drawn
+    assert generate(folder, settings).reused
+    monkeypatch.setattr(storage, "digests", lambda _: {"shape star": "bb"})
+    with pytest.raises(InputError, match="holds another drawing of shape star: name another"):
+        generate(folder, settings)
+    assert not generate(folder, settings, overwrite=True).reused
 
 
 # --------------------------------------------------------------------------- crafted folders

@@ -14,7 +14,17 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import VisionDataset
 
 from trifeature.data.attributes import ATTRIBUTES
-from trifeature.data.dataset import PAIR_SETS, SPLIT_OF, SPLITS, Dataset, PairSet, Split, preset
+from trifeature.data.captions import caption_text
+from trifeature.data.dataset import (
+    PAIR_SETS,
+    SPLIT_OF,
+    SPLITS,
+    Dataset,
+    PairSet,
+    Split,
+    build,
+    preset,
+)
 from trifeature.data.pairs import PairRule
 from trifeature.data.storage import generate
 from trifeature.data.vision import TrifeatureImages, TrifeaturePairs
@@ -123,6 +133,21 @@ def test_triples_have_three_images_and_three_unique_labels(tmp_path: Path) -> No
     images, target = TrifeaturePairs(generate(tmp_path / "triples", settings).path)[0]
     assert len(images) == 3
     assert list(target) == ["share", "unique1", "unique2", "unique3", "synergy"]
+
+
+def test_each_modality_shows_its_own_look(tmp_path: Path) -> None:
+    pairs = dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 5)
+    settings = preset("quick", copies=1, looks="gray,caption", **pairs)
+    built, folder = build(settings), generate(tmp_path / "looks", settings).path
+    (gray, text), _ = TrifeaturePairs(folder)[0]
+    first, second = built.pairs["train"].images[0]
+    assert torch.equal(to_tensor(gray), built.items["train"][0][first])
+    expected = caption_text(built.items["train"][1][second], settings.values, settings.caption)
+    assert text == expected
+    assert TrifeatureImages(folder, look="caption")[second][0] == expected
+    assert torch.equal(to_tensor(TrifeatureImages(folder)[first][0]), to_tensor(gray))
+    with pytest.raises(InputError, match="unknown look 'color'"):
+        TrifeatureImages(folder, look="color")
 
 
 # --------------------------------------------------------------------------- mistakes

@@ -23,8 +23,9 @@ from trifeature.cli.common import (
     show_version_option,
     warn_red,
 )
-from trifeature.cli.datasets import default_folder, make
-from trifeature.cli.options import RowsOption, options_of, pick, with_options
+from trifeature.cli.datasets import default_folder, make, note_litter
+from trifeature.cli.export import export
+from trifeature.cli.options import RowsOption, options_of, pick, refuse_unused, with_options
 from trifeature.cli.pid import app as pid_app
 from trifeature.cli.playground import playground
 from trifeature.cli.program import App
@@ -38,14 +39,16 @@ from trifeature.data.settings import (
     preset,
     value_names,
 )
-from trifeature.errors import InputError
+from trifeature.errors import InputError, check_name
 
 app = App("Trifeature pairs with known redundancy, uniqueness and synergy.")
 app.add_typer(pid_app, name="pid")
 app.command()(playground)
+app.command()(export)
 app.callback()(show_version_option)
 
 BARE: Final = "auto"
+BENCHES: Final = ("rendering", "generate", "stream")
 
 
 @app.command()
@@ -185,6 +188,7 @@ def verify(path: Annotated[Path, typer.Argument(help="A data set's folder.")]) -
     from trifeature.data import storage
 
     problems = storage.verify(path)
+    note_litter(path)
     for problem in problems:
         warn_red(problem)
     if problems:
@@ -366,6 +370,7 @@ def gallery(
         raise InputError("--dials shows no data set's folder or preset: leave these out")
     if path is not None and preset_name is not None:
         raise InputError("--preset is for the gallery of a preset: leave it out, or the folder")
+    storage.require_outside(out)
     if dials:
         figure = sheets.dial_sheet()
     else:
@@ -388,36 +393,67 @@ def attributes() -> None:
 
 @app.command()
 def bench(
-    canvas: Annotated[int, typer.Option(help="Side of an image.")] = 224,
-    images: Annotated[int, typer.Option(help="How many to render.")] = 500,
+    of: Annotated[
+        str, typer.Option(help="rendering, generate (the whole command) or stream (on the fly).")
+    ] = "rendering",
+    canvas: Annotated[int | None, typer.Option(help="Side of an image. [224]")] = None,
+    images: Annotated[int | None, typer.Option(help="How many to render. [500]")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     rows: RowsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Time the renderer on one core, or on a GPU."""
-    from trifeature.data.render import require_image_memory
-    from trifeature.device import pick_device
-    from trifeature.extra.bench.rendering import bench_rendering
+    """Time the renderer on one core or on a GPU, or the whole way from settings to images."""
     from trifeature.files import append_row
 
-    if images < 1:
-        raise InputError(f"--images must be at least 1, not {images}")
-    require_image_memory(images, _for_canvas(canvas))
-    row = bench_rendering(_for_canvas(canvas), images, pick_device(device))
+    check_name("bench", of, BENCHES)
+    given = {"--canvas": canvas is not None, "--images": images is not None}
+    if of != "rendering":
+        refuse_unused({"--device": device is not None}, "goes with --of rendering")
+    if of == "generate":
+        refuse_unused(given, "cannot go with --of generate, which is of the paper's preset")
+    row = _bench(of, 224 if canvas is None else canvas, 500 if images is None else images, device)
     if rows is not None:
         append_row(rows, row)
     if as_json:
         print_json(row)
-        return
+    elif of == "rendering":
+        _print_rendering(row)
+    else:
+        hidden = ("bench", "versions", "commit", "device")
+        cells = [[key, str(value)] for key, value in row.items() if key not in hidden]
+        print_table(f"{of}, {row['device']}", ["", "value"], cells)
+
+
+def _bench(of: str, canvas: int, images: int, device: str | None) -> dict[str, Any]:
+    """The row of a bench."""
+    from trifeature.data.render import require_image_memory
+    from trifeature.device import pick_device
+
+    render = _for_canvas(canvas)
+    if images < 1:
+        raise InputError(f"--images must be at least 1, not {images}")
+    if of == "rendering":
+        from trifeature.extra.bench.rendering import bench_rendering
+
+        require_image_memory(images, render)
+        return bench_rendering(render, images, pick_device(device))
+    from trifeature.extra.bench.generating import bench_generating, bench_streaming
+
+    if of == "stream":
+        return bench_streaming(preset("paper", render=render, match_rate=1.0), images)
+    return bench_generating()
+
+
+def _print_rendering(row: Mapping[str, Any]) -> None:
     print_table(
-        f"rendering at {canvas} px on {row['device']}",
+        f"rendering at {row['canvas']} px on {row['device']}",
         ["", "median", "least", "most"],
         [
             ["ms an image", *(f"{row[key]:.3f}" for key in ("ms", "ms_min", "ms_max"))],
             ["images a second", *(f"{1000 / row[k]:,.0f}" for k in ("ms", "ms_max", "ms_min"))],
         ],
     )
-    if canvas == 224 and row["published_ratio"] is not None:
+    if row["published_ratio"] is not None:
         say(
             f"the published generator needs about 270 ms of CPU an image: "
             f"{row['published_ratio']:.0f} times as much"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.markup import escape
 
-from trifeature.cli.common import say
+from trifeature.cli.common import say, warn
 from trifeature.cli.progress import counting
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def make(
     from trifeature.device import pick_device
 
     with counting("rendering and writing images") as progress:
-        return storage.generate(
+        made = storage.generate(
             folder,
             settings,
             overwrite=overwrite,
@@ -39,3 +39,14 @@ def make(
             progress=progress,
             on_wait=lambda: say(f"waiting for another process that writes {escape(str(folder))}"),
         )
+    if made.reused:
+        note_litter(made.path)
+    return made
+
+
+def note_litter(folder: Path) -> None:
+    """Say what a desktop left in a data set: it is ignored."""
+    from trifeature.data import storage
+
+    if names := storage.litter(folder):
+        warn(f"{folder}: ignored what a desktop left there: {', '.join(names)}")

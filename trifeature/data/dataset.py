@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from trifeature.data.attributes import ATTRIBUTES
+from trifeature.data.captions import caption_tokens
 from trifeature.data.pairs import (
     Pairs,
     all_combinations,
@@ -312,13 +313,6 @@ def _with_noise(pairs: Pairs, settings: DatasetSettings, index: int) -> Pairs:
     return replace(pairs, labels=labels)
 
 
-def has_own_values(settings: DatasetSettings) -> bool:
-    """True if the values are named, because they are not the package's first ones."""
-    return any(
-        isinstance(one, str) for one in (settings.shapes, settings.textures, settings.colors)
-    )
-
-
 def image_looks(settings: DatasetSettings) -> tuple[str, ...]:
     """The different looks of the modalities that are images, in the order of the modalities."""
     return tuple(look for look in dict.fromkeys(settings.looks_of) if look != "caption")
@@ -344,9 +338,7 @@ def draw_items(
         Images, uint8 [N, 3, S, S]; for the look `caption` tokens, int64 [N, L].
     """
     if look == "caption":
-        from trifeature.data.captions import caption_tokens  # noqa: PLC0415 - of captions alone
-
-        tokens: Tensor = caption_tokens(
+        tokens = caption_tokens(
             table.attributes,
             table.copies,
             seed=settings.seed,
@@ -354,7 +346,6 @@ def draw_items(
             values=settings.values,
         )
         return tokens.to(device)
-    drawn: dict[str, Any] = {"look": look, "values": settings.values}
     return render(
         table.attributes,
         table.copies,
@@ -362,7 +353,8 @@ def draw_items(
         settings=settings.render,
         device=device,
         progress=progress,
-        **(drawn if has_own_values(settings) or look != "color" else {}),
+        look=look,
+        values=settings.values,
     )
 
 

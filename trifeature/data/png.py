@@ -1,7 +1,7 @@
 """A minimal PNG encoder for rendered images, several times faster than a general one.
 
 Rendered images repeat themselves byte for byte, so rows are stored without a filter and compressed
-with little effort: the files are no larger than Pillow's. Format: W3C, PNG Specification (2003).
+with little effort. Format: W3C, PNG Specification (2003).
 
 S pixels along the canvas.
 """
@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 DEPTH, RGB, NO_FILTER = 8, 2, 0
-LEVEL: Final = 3
-"""Effort of the compression: 1 takes a sixth less time, and its files are a quarter larger."""
+LEVEL: Final = 1
+"""Effort of the compression, the least. Files are a fifth larger than Pillow's."""
 
 
 def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:

@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -32,6 +32,7 @@ from torch import Tensor
 
 import trifeature
 from trifeature.data.attributes import ATTRIBUTES
+from trifeature.data.captions import caption_text
 from trifeature.data.dataset import (
     PAIR_SETS,
     SPLIT_OF,
@@ -43,12 +44,12 @@ from trifeature.data.dataset import (
     PairSet,
     Split,
     draw_items,
-    has_own_values,
     image_looks,
     plan_images,
     plan_pairs,
     summarize,
 )
+from trifeature.data.own_values import digests
 from trifeature.data.pairs import Pairs
 from trifeature.data.png import encode_png
 from trifeature.data.render import require_image_memory
@@ -64,8 +65,18 @@ READABLE_VERSIONS: Final = (1, 2, 3)
 """Version 1 does not state the atoms; `read_truth` computes them from its pairs. Versions 1 and 2
 have the old drawings, and all their modalities are color images."""
 MANIFEST: Final = "dataset.json"
-LITTER: Final = (".DS_Store", "Thumbs.db", "desktop.ini")
+LITTER: Final = (
+    ".DS_Store",
+    ".directory",
+    ".localized",
+    "Thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "Desktop.ini",
+)
 """Files that desktop systems leave in folders, besides `._NAME`; they are ignored."""
+LITTER_FOLDERS: Final = ("__MACOSX", ".Spotlight-V100", ".Trashes", ".fseventsd", "@eaDir")
+"""Folders of such files; they are ignored where they hold nothing else."""
 PART: Final = 2**23
 """Bytes of pixels that a thread renders before it writes them."""
 
@@ -149,6 +160,7 @@ def generate(
 
 def _require_replaceable(target: Path) -> None:
     """Raise InputError if a finished folder cannot be renamed to this path."""
+    require_outside(target.parent)
     if target.is_symlink():
         raise InputError(f"{target} is a link: name the folder that it leads to")
     if target.exists() and (os.path.ismount(target) or target.samefile(Path.cwd())):
@@ -187,6 +199,11 @@ def _entries(folder: Path) -> set[str]:
 
 
 def _is_litter(entry: Path) -> bool:
+    if entry.is_symlink():
+        return False
+    if entry.is_dir():
+        inside = entry.rglob("*")
+        return entry.name in LITTER_FOLDERS and all(x.is_dir() or _is_litter(x) for x in inside)
     return entry.is_file() and (entry.name in LITTER or entry.name.startswith("._"))
 
 
@@ -216,7 +233,7 @@ def _existing(target: Path, settings: DatasetSettings, overwrite: bool) -> dict[
 
 def _require_same_drawings(target: Path, settings: DatasetSettings, drawn: Any) -> None:
     """Raise InputError if a value of one's own looks otherwise than when a data set was made."""
-    for value, digest in _own_drawings(settings).items():
+    for value, digest in digests(settings.values).items():
         if drawn.get(value) != digest:
             raise InputError(
                 f"{target} holds another drawing of {value}: name another folder, or say "
@@ -238,24 +255,27 @@ def write(
     tables = plan_images(settings)
     dataset = Dataset(settings, tables, plan_pairs(settings, tables), {})
     entries = _write_images(folder, dataset, device, progress)
-
-    def put(name: str, content: bytes) -> None:
-        entries[name] = _write_file(folder / name, content)
-
     (folder / "pairs").mkdir()
-    for split in SPLITS:
-        put(f"{split}/metadata.jsonl", _metadata(settings, tables[split]))
-    for pair_set in PAIR_SETS:
-        names = file_names(settings, tables[SPLIT_OF[pair_set]])
-        put(f"pairs/{pair_set}.csv", _pair_table(dataset.pairs[pair_set], names))
-    (folder / MANIFEST).write_bytes(_manifest(dataset, entries))
+    for name, content in tables_of(dataset).items():
+        entries[name] = write_file(folder / name, content)
+    (folder / MANIFEST).write_bytes(manifest_of(dataset, entries))
     return dataset
 
 
-def _write_file(path: Path, content: bytes) -> Entry:
+def write_file(path: Path, content: bytes) -> Entry:
     """Write a file and return its entry."""
     path.write_bytes(content)
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def tables_of(dataset: Dataset) -> dict[str, bytes]:
+    """The content of each file of a data set that is a table, by name."""
+    settings, tables = dataset.settings, dataset.tables
+    content = {f"{split}/metadata.jsonl": _metadata(settings, tables[split]) for split in SPLITS}
+    for pair_set in PAIR_SETS:
+        names = file_names(settings, tables[SPLIT_OF[pair_set]])
+        content[f"pairs/{pair_set}.csv"] = _pair_table(dataset.pairs[pair_set], names)
+    return content
 
 
 def _write_images(
@@ -273,7 +293,7 @@ def _write_images(
         look, part, names = job
         images = draw_items(settings, part, look, device).cpu().numpy()
         return {
-            name: _write_file(folder / name, encode_png(image))
+            name: write_file(folder / name, encode_png(image))
             for name, image in zip(names, images, strict=True)
         }
 
@@ -333,8 +353,6 @@ def _value_names(settings: DatasetSettings, table: ImageTable) -> list[tuple[str
 
 def captions_of(settings: DatasetSettings, table: ImageTable) -> list[str]:
     """The text of each item's caption."""
-    from trifeature.data.captions import caption_text  # noqa: PLC0415 - of captions alone
-
     tokens = draw_items(settings, table, "caption")
     return [caption_text(row, settings.values, settings.caption) for row in tokens]
 
@@ -366,7 +384,8 @@ def _pair_table(pairs: Pairs, names: list[str]) -> bytes:
     return text.getvalue().encode()
 
 
-def _manifest(dataset: Dataset, entries: Mapping[str, Any]) -> bytes:
+def manifest_of(dataset: Dataset, entries: Mapping[str, Entry]) -> bytes:
+    """The content of `dataset.json`, with the entry of every other file."""
     content = {
         "format_version": FORMAT_VERSION,
         "package_version": trifeature.__version__,
@@ -375,19 +394,10 @@ def _manifest(dataset: Dataset, entries: Mapping[str, Any]) -> bytes:
         "truth": ground_truth(dataset.settings, dataset.tables, dataset.pairs),
         "files": entries,
     }
-    if own := _own_drawings(dataset.settings):
+    if own := digests(dataset.settings.values):
         content["own_values"] = own
     content["checksum"] = _checksum(content)
     return (json.dumps(content, indent=1) + "\n").encode()
-
-
-def _own_drawings(settings: DatasetSettings) -> dict[str, str]:
-    """The digest of the drawing of each value that is not one of the package's."""
-    if not has_own_values(settings):
-        return {}
-    from trifeature.data.own_values import digests  # noqa: PLC0415 - of own values alone
-
-    return digests(settings.values)
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
@@ -441,7 +451,7 @@ def _check_entry(manifest: Path, name: str, entry: Any) -> None:
 def verify(path: str | os.PathLike[str]) -> list[str]:
     """Compare every file of a data set with the size and SHA-256 it was written with.
 
-    Files that desktops leave behind (`.DS_Store`, `Thumbs.db`, `._NAME`) are ignored.
+    Files that desktops leave behind are ignored; `litter` names them.
 
     Returns:
         One line for each file that is missing, truncated, changed or does not belong; empty when
@@ -459,16 +469,47 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
     ]
 
 
+def litter(path: str | os.PathLike[str]) -> list[str]:
+    """The names of what desktops left in a data set, which `verify` and `load` ignore.
+
+    Raises:
+        InputError: the manifest is missing or damaged.
+    """
+    folder = Path(path).expanduser()
+    files = read_manifest(folder)["files"]
+    return sorted(
+        entry.relative_to(folder).as_posix()
+        for entry in _unlisted(folder, {MANIFEST, *files})
+        if _is_litter(entry)
+    )
+
+
 def _strangers(folder: Path, files: set[str]) -> list[str]:
-    """Names of everything below a folder that is neither a listed file nor a folder of one."""
-    folders = {str(parent) for name in files for parent in PurePosixPath(name).parents}
+    """Names of everything below a folder that is not listed, nor a folder of it, nor litter."""
     return [
-        name
-        for entry in folder.rglob("*")
-        if (name := entry.relative_to(folder).as_posix()) not in files
-        and not _is_litter(entry)
-        and (entry.is_symlink() or not entry.is_dir() or name not in folders)
+        entry.relative_to(folder).as_posix()
+        for entry in _unlisted(folder, files)
+        if not _is_litter(entry)
     ]
+
+
+def _unlisted(folder: Path, files: set[str]) -> Iterator[Path]:
+    """Everything below a folder that is neither a listed file nor a folder of one.
+
+    What is in a folder of litter is not named apart from it.
+    """
+    folders = {str(parent) for name in files for parent in PurePosixPath(name).parents}
+
+    def walk(within: Path) -> Iterator[Path]:
+        for entry in within.iterdir():
+            name = entry.relative_to(folder).as_posix()
+            is_folder = name not in files and entry.is_dir() and not entry.is_symlink()
+            if name not in files and not (is_folder and name in folders):
+                yield entry
+            if is_folder and not _is_litter(entry):
+                yield from walk(entry)
+
+    return walk(folder)
 
 
 def _examine(file: Path, entry: Mapping[str, Any]) -> tuple[bytes, str | None]:
@@ -514,8 +555,8 @@ class Stored:
     tables: Mapping[Split, ImageTable]
     pairs: Mapping[PairSet, Pairs]
 
-    def image(self, split: Split, name: str, look: str | None = None) -> Image.Image:
-        """The image of a file; its size is checked before it is decoded.
+    def png(self, split: Split, name: str, look: str | None = None) -> bytes:
+        """The checked content of an image's file.
 
         Args:
             split: The split.
@@ -523,15 +564,25 @@ class Stored:
             look: Its look; None for the first that is an image.
 
         Raises:
-            InputError: the file is missing or damaged, or no PNG of the data set's canvas; or the
-                data set has no such look.
+            InputError: the file is missing or damaged, or the data set has no such look.
         """
+        return _checked_bytes(self.folder, self._place(split, name, look), self.files)
+
+    def _place(self, split: Split, name: str, look: str | None) -> str:
+        """The name of an image's file within the folder."""
         folders = look_folders(self.settings)
         if not folders:
             raise InputError(f"{self.folder} holds captions alone: it has no images")
         chosen = next(iter(folders)) if look is None else check_name("look", look, folders)
-        side, name = self.settings.render.canvas, f"{split}/{folders[chosen]}{name}"
-        content = _checked_bytes(self.folder, name, self.files)
+        return f"{split}/{folders[chosen]}{name}"
+
+    def image(self, split: Split, name: str, look: str | None = None) -> Image.Image:
+        """The image of a file, see `png`; its size is checked before it is decoded.
+
+        Raises:
+            InputError: as `png`; or it is no PNG of the data set's canvas.
+        """
+        side, content = self.settings.render.canvas, self.png(split, name, look)
         try:
             with Image.open(io.BytesIO(content), formats=("png",)) as image:
                 if image.size == (side, side):
@@ -539,7 +590,8 @@ class Stored:
                 found = f"{image.size[0]} × {image.size[1]} px, not {side} × {side}"
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
             found = str(problem)
-        raise InputError(f"{self.folder / name} is not an image of this data set: {found}")
+        file = self.folder / self._place(split, name, look)
+        raise InputError(f"{file} is not an image of this data set: {found}")
 
 
 def open_stored(path: str | os.PathLike[str]) -> Stored:
