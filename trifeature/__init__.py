@@ -25,7 +25,9 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "data.settings": ("DatasetSettings", "preset"),
     "data.dataset": ("Dataset", "build", "with_pairs"),
     "data.own_values": ("register_color", "register_shape", "register_texture"),
+    "data.export": ("export",),
     "data.storage": ("generate", "load"),
+    "data.stream": ("stream",),
     "comm.settings": ("Options", "RunSettings", "run_preset"),
     "comm.methods": ("Method", "register_method"),
     "comm.encoders": ("register_encoder",),
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from trifeature.data.dataset import Dataset as Dataset
     from trifeature.data.dataset import build as build
     from trifeature.data.dataset import with_pairs as with_pairs
+    from trifeature.data.export import export as export
     from trifeature.data.own_values import register_color as register_color
     from trifeature.data.own_values import register_shape as register_shape
     from trifeature.data.own_values import register_texture as register_texture
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from trifeature.data.settings import preset as preset
     from trifeature.data.storage import generate as generate
     from trifeature.data.storage import load as load
+    from trifeature.data.stream import stream as stream
     from trifeature.errors import InputError as InputError
     from trifeature.errors import TrainingError as TrainingError
     from trifeature.experiments.ablation import ablate as ablate

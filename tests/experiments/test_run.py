@@ -34,7 +34,7 @@ from trifeature.experiments import run as runs
 from trifeature.experiments.plan import Plan, Row, control_of, make_plan, missing, record, rows_of
 from trifeature.experiments.run import carry_out
 from trifeature.files import read_rows, write_rows
-from trifeature.probes import protocol
+from trifeature.probes import authors, protocol
 from trifeature.probes.protocol import probe
 from trifeature.views.sets import ViewSet
 
@@ -206,6 +206,7 @@ def test_the_last_epoch_is_probed_as_the_authors_do_where_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(protocol, "COSTS", (0.01,))
+    monkeypatch.setattr(authors, "_coarse_to_fine", lambda accuracies: accuracies([1.0]))
     many = replace(DATA, probe_pairs=200)  # the authors' split needs two pairs of every class
     plan = make(0, data=many, run=replace(RUN, epochs=1), official=True)
     untrained, last = carry_out(plan, tmp_path / "run")
