@@ -19,7 +19,7 @@ from PIL import Image
 from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
 from trifeature.data.captions import caption_text
 from trifeature.data.dataset import Dataset, build, preset
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.data.settings import CaptionSettings
 from trifeature.errors import InputError
 from trifeature.plots import (

@@ -12,8 +12,8 @@ import pytest
 
 from trifeature.comm.settings import OPTIONS, RunSettings
 from trifeature.data.dataset import DatasetSettings
-from trifeature.data.pairs import PairRule
 from trifeature.data.render import RenderSettings
+from trifeature.data.rule import PairRule
 from trifeature.errors import InputError
 from trifeature.extra.finetuning import FineTuning
 from trifeature.files import finite

@@ -18,7 +18,7 @@ from trifeature.data.captions import SYNONYMS
 from trifeature.data.dataset import Dataset, build, preset
 from trifeature.data.dials import Dial, dials
 from trifeature.data.law import equal_information
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.data.truth import ground_truth
 from trifeature.errors import InputError
 from trifeature.sheets import dial_sheet, law_figure, parts_of

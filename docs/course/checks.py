@@ -20,7 +20,7 @@ from torch import Tensor
 
 from trifeature.comm.losses import comm_terms, info_nce
 from trifeature.data.dataset import plan_images, plan_pairs, preset
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.errors import InputError
 from trifeature.pid import Atoms, PairedFeatures, broja, example, gallery_table, samples_needed
 from trifeature.pid.tables import Array, as_table, entropy

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trifeature.comm.losses import info_nce
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.pid import (
     Atoms,
     PairedFeatures,

@@ -26,8 +26,8 @@ from trifeature.cli import trifeature_main
 from trifeature.data import dataset, storage
 from trifeature.data.attributes import COLORS, SHAPES, TEXTURES
 from trifeature.data.dataset import DatasetSettings, preset
-from trifeature.data.pairs import PairRule
 from trifeature.data.render import RenderSettings
+from trifeature.data.rule import PairRule
 from trifeature.data.storage import Generated
 from trifeature.extra.bench import rendering
 from trifeature.files import read_rows

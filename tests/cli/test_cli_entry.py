@@ -15,7 +15,7 @@ from trifeature import cli
 from trifeature.cli import data, probe
 from trifeature.cli.experiments import NAMES
 from trifeature.comm.settings import OPTIONS, RunSettings
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.data.settings import DatasetSettings, RenderSettings
 from trifeature.experiments.catalog import EXPERIMENTS
 from trifeature.extra.settings import FineTuning

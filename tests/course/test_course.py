@@ -24,7 +24,7 @@ import trifeature.comm
 from trifeature.comm.losses import info_nce
 from trifeature.data.dataset import build as build_dataset
 from trifeature.data.dataset import preset, with_match_rate
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.pid import PairedFeatures, gallery_table
 
 REPOSITORY = Path(__file__).parents[2]

@@ -28,8 +28,9 @@ from trifeature.data.dataset import (
     with_match_rate,
     with_pairs,
 )
-from trifeature.data.pairs import PairRule, label
+from trifeature.data.pairs import label
 from trifeature.data.render import RenderSettings, render
+from trifeature.data.rule import PairRule
 from trifeature.errors import InputError
 from trifeature.presets import PRESETS
 

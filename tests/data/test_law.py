@@ -22,19 +22,12 @@ from trifeature.data.dataset import (
     with_copies,
 )
 from trifeature.data.gates import SCENARIOS
-from trifeature.data.law import (
-    NOTHING,
-    Drawn,
-    Ties,
-    closed_forms,
-    equal_information,
-    facts,
-    law_atoms,
-    sources_of,
-)
-from trifeature.data.pairs import PairRule, all_combinations
+from trifeature.data.law import Drawn, closed_forms, equal_information, facts, law_atoms
 from trifeature.data.render import nuisance_levels
+from trifeature.data.rule import PairRule
 from trifeature.data.settings import CaptionSettings, DatasetSettings, RenderSettings
+from trifeature.data.splits import all_combinations
+from trifeature.data.ties import NOTHING, Ties, sources_of
 from trifeature.data.truth import drawn_atoms, ground_truth
 from trifeature.errors import InputError
 from trifeature.pid import Atoms

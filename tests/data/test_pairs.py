@@ -17,17 +17,11 @@ from scipy import stats
 
 from trifeature.data import pairs as pairs_module
 from trifeature.data.attributes import ATTRIBUTES, COLORS, TEXTURES, VALUES
-from trifeature.data.pairs import (
-    PairRule,
-    Pairs,
-    all_combinations,
-    chance_match_rate,
-    draw_pairs,
-    label,
-    make_map,
-    split_combinations,
-)
+from trifeature.data.maps import make_map
+from trifeature.data.pairs import Pairs, chance_match_rate, draw_pairs, label
 from trifeature.data.render import RenderSettings, render
+from trifeature.data.rule import PairRule
+from trifeature.data.splits import all_combinations, split_combinations
 from trifeature.errors import InputError
 
 IntArray = npt.NDArray[np.int64]

@@ -33,7 +33,7 @@ from trifeature.data.dataset import (
     preset,
     summarize,
 )
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.data.settings import CaptionSettings
 from trifeature.data.storage import (
     MANIFEST,

@@ -33,17 +33,13 @@ from trifeature.data.dataset import (
     preset,
     tasks_of,
 )
-from trifeature.data.pairs import PairRule, Pairs, all_combinations, draw_pairs, make_map
+from trifeature.data.maps import make_map
+from trifeature.data.pairs import Pairs, draw_pairs
+from trifeature.data.rule import PairRule
+from trifeature.data.splits import all_combinations
 from trifeature.data.storage import generate
-from trifeature.data.truth import (
-    TOLERANCE,
-    atom_of,
-    ground_truth,
-    own_atoms,
-    sources_of,
-    target_of,
-    task_atoms,
-)
+from trifeature.data.ties import sources_of, target_of
+from trifeature.data.truth import TOLERANCE, atom_of, ground_truth, own_atoms, task_atoms
 from trifeature.errors import InputError
 from trifeature.pid import ATOM_NAMES, Atoms
 from trifeature.pid.tables import binary_entropy

@@ -25,7 +25,7 @@ from trifeature.data.dataset import (
     build,
     preset,
 )
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.data.storage import generate
 from trifeature.data.vision import TrifeatureImages, TrifeaturePairs
 from trifeature.errors import InputError

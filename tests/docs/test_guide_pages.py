@@ -22,7 +22,7 @@ from trifeature.cli import data, probe
 from trifeature.cli.common import protect_bare_option
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.dataset import DatasetSettings
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.data.settings import CaptionSettings, RenderSettings
 
 PAGES = sorted(GUIDE.glob("*.md"))

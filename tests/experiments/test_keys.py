@@ -14,8 +14,8 @@ from trifeature.comm import settings as run_settings
 from trifeature.comm.settings import OPTIONS, RunSettings, run_preset
 from trifeature.data import settings as data_settings
 from trifeature.data.dataset import DatasetSettings, preset
-from trifeature.data.pairs import PairRule
 from trifeature.data.render import RenderSettings
+from trifeature.data.rule import PairRule
 from trifeature.experiments import plan as plans
 from trifeature.experiments.catalog import EXPERIMENTS
 from trifeature.experiments.experiment import Setup

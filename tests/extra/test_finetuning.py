@@ -27,7 +27,7 @@ from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import Progress, load_run, new_method, train
 from trifeature.data.dataset import Dataset, plan_images, plan_pairs, preset
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.errors import InputError
 from trifeature.extra.finetuning import (
     FineTuned,

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from trifeature.comm.methods import make_method
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import Dataset, PairSet, plan_images, plan_pairs, preset
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.errors import InputError
 from trifeature.probes.names import PROBINGS, Probing, read_protocol
 from trifeature.probes.protocol import extract, probe

@@ -31,7 +31,7 @@ from trifeature.cli.playground import playground
 from trifeature.cli.program import App
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.gates import SCENARIOS, Gate
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.data.settings import (
     CaptionSettings,
     DatasetSettings,
@@ -210,7 +210,7 @@ def info(
     The law is what the pairs are drawn from; below it stand the atoms of the pairs as drawn.
     """
     from trifeature.data import storage
-    from trifeature.data.law import target_of
+    from trifeature.data.ties import target_of
 
     manifest = storage.read_manifest(path)
     truth = storage.read_truth(path)

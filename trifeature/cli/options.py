@@ -39,7 +39,7 @@ ROWS: Final = "rows.jsonl"
 def descriptions(kind: type) -> dict[str, str]:
     """The text of a dataclass's docstring on each attribute, under `Attributes:`.
 
-    >>> from trifeature.data.pairs import PairRule
+    >>> from trifeature.data.rule import PairRule
     >>> sorted(descriptions(PairRule)) == sorted(f.name for f in fields(PairRule))
     True
     """

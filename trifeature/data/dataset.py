@@ -29,17 +29,11 @@ from torch import Tensor
 
 from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.captions import caption_tokens
-from trifeature.data.pairs import (
-    Pairs,
-    all_combinations,
-    draw_pairs,
-    label,
-    noisy,
-    split_combinations,
-)
+from trifeature.data.pairs import Pairs, draw_pairs, label, noisy
 from trifeature.data.render import nuisance_levels, render, require_image_memory
 from trifeature.data.settings import DatasetSettings as DatasetSettings  # noqa: PLC0414 - re-exported
 from trifeature.data.settings import preset as preset  # noqa: PLC0414 - re-exported
+from trifeature.data.splits import all_combinations, split_combinations
 from trifeature.errors import InputError, check_name
 from trifeature.modality import Modality
 from trifeature.pid import Atoms

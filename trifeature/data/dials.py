@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.data.settings import CaptionSettings, DatasetSettings, RenderSettings
 
 Mark = Literal["share", "follow", "label", "number", "nuisance", "noise", "tell", "none"]

@@ -1,122 +1,35 @@
 """Drawing of pairs and their labels: pure functions of attributes and a seed.
 
 The images of a pair (or of a tuple of M modalities) have one attribute in common, the *shared* one.
-Another is *unique*: independent in each image. The *synergy* label is 1 where a one-to-one map
-takes attribute a of image 1 to attribute b of every other image; no image alone determines it. In
-biased training pairs this label is 1 more often than by chance; in probe and test pairs it is not.
+Another is *unique*: independent in each image. The *synergy* label is what a gate says: by default
+1 where a one-to-one map takes attribute a of image 1 to attribute b of every other image, so that
+no image alone determines it. In biased training pairs this label is 1 more often than by chance; in
+probe and test pairs it is not. `Rates` say how often pairs match, share, or have a nuisance in
+common.
 
 N images, P pairs, M modalities, K values of an attribute.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from trifeature.checks import require_flag, require_text, require_whole
 from trifeature.data.attributes import ATTRIBUTES
-from trifeature.data.gates import SCENARIOS, Gate
-from trifeature.errors import InputError, check_name
+from trifeature.data.rule import PairRule
+from trifeature.errors import InputError
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-
-MAP_STREAM: Final = 0x6D6170
-"""First seed of the map's random stream: makes it independent of the others of the same seed."""
+Stratum = tuple[bool | None, ...]
+"""Whether pairs match, share and have a nuisance in common; None where nothing is asked."""
 
 ENUMERABLE: Final = 20_000_000
 """Largest number of candidate tuples that are permuted as a whole (160 MB of indices)."""
-
-
-@dataclass(frozen=True)
-class PairRule:
-    """The rule by which images are paired, and the attributes that the tasks ask for.
-
-    Attributes:
-        shared: Attribute that all images of a pair have in common: the label of task `share`.
-        unique: Attribute of each single image: the labels of tasks `unique1`, `unique2`, ….
-        synergy: Attributes (a of image 1, b of every other image) linked by the map: task
-            `synergy`.
-        modalities: M, the number of images in a pair, at least 2.
-        distinct_unique: Keep only pairs whose unique attributes all differ (appendix B.5 of
-            Dufumier et al. 2025; the authors' code does not).
-        gate: What task `synergy` asks for: match (whether the pair keeps the map), balanced (the
-            same, and half the probe and test pairs keep it), parity, sum, sum:K or and; see
-            `trifeature.data.gates.Gate`.
-        scenario: One of the named scenarios for three modalities, see
-            `trifeature.data.gates.SCENARIOS`; empty for none.
-
-    Raises:
-        InputError: an unknown attribute, or a choice under which a task would be degenerate.
-    """
-
-    shared: str = "shape"
-    unique: str = "texture"
-    synergy: tuple[str, str] = ("texture", "color")
-    modalities: int = 2
-    distinct_unique: bool = False
-    gate: str = "match"
-    scenario: str = ""
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.synergy, tuple | list) or len(self.synergy) != 2:
-            raise InputError(
-                "synergy needs two attributes: one of image 1 and one of the others, not "
-                f"{self.synergy!r}"
-            )
-        object.__setattr__(self, "synergy", tuple(self.synergy))
-        for name in (self.shared, self.unique, *self.synergy):
-            check_name("attribute", name, ATTRIBUTES)
-        if self.unique == self.shared:
-            raise InputError(f"unique and shared must differ; both are {self.shared!r}")
-        if self.shared in self.synergy:
-            raise InputError(
-                f"synergy must not use the shared attribute {self.shared!r}: one image alone "
-                "would determine the label"
-            )
-        object.__setattr__(self, "modalities", require_whole("modalities", self.modalities, 2, 8))
-        flag = require_flag("distinct_unique", self.distinct_unique)
-        object.__setattr__(self, "distinct_unique", flag)
-        object.__setattr__(self, "gate", Gate.read(self.gate).text)
-        if require_text("scenario", self.scenario):
-            check_name("scenario", self.scenario, SCENARIOS)
-            if self.modalities not in (2, 3):  # 2 is the default of what was not said
-                raise InputError(f"scenarios have three modalities, not {self.modalities}")
-            object.__setattr__(self, "modalities", 3)
-
-    @property
-    def parsed_gate(self) -> Gate:
-        """The gate."""
-        return Gate.read(self.gate)
-
-    @property
-    def sharing(self) -> tuple[int, ...]:
-        """The modalities, from 0, that have the shared attribute in common."""
-        if self.scenario:
-            return SCENARIOS[self.scenario].sharing
-        return tuple(range(self.modalities))
-
-    @property
-    def linked(self) -> tuple[int, ...]:
-        """The modalities, from 0, that the gate links; the first one has attribute a."""
-        if self.scenario:
-            return SCENARIOS[self.scenario].linked
-        return tuple(range(self.modalities))
-
-    def chance_share_rate(self, counts: Mapping[str, int]) -> float:
-        """Probability that independent images have the shared attribute in common."""
-        return float(counts[self.shared]) ** -(max(len(self.sharing), 1) - 1)
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """The names of the tasks: share, unique1 … uniqueM, synergy."""
-        return ("share", *(f"unique{m + 1}" for m in range(self.modalities)), "synergy")
 
 
 @dataclass(frozen=True)
@@ -140,109 +53,6 @@ class Pairs:
     def match_rate(self) -> float:
         """Fraction of the pairs whose synergy label is 1: that keep the map."""
         return float((self.labels["synergy"] == 1).mean())
-
-
-# --------------------------------------------------------------------------- the synergy map
-
-
-def make_map(
-    text: str, rule: PairRule, values: Mapping[str, Sequence[str]], seed: int
-) -> tuple[int, ...]:
-    """Make the synergy map.
-
-    Args:
-        text: `auto` (random, drawn from `seed`), `random:SEED`, `identity`, a list such as
-            `stripes=red,dots=green,…`, or the path of a JSON file with such an object.
-        rule: Rule whose `synergy` attributes the map links.
-        values: Names of the values of each attribute in this data set.
-        seed: Seed of the data set; used by `auto` only.
-
-    Returns:
-        For each value of the first attribute the index of its partner; no partner occurs twice.
-
-    Raises:
-        InputError: the text cannot be read, names are unknown or missing, or the map is not
-            one-to-one.
-
-    >>> names = {"texture": ("solid", "stripes"), "color": ("red", "green")}
-    >>> make_map("identity", PairRule(), names, seed=0)
-    (0, 1)
-    >>> make_map("solid=green,stripes=red", PairRule(), names, seed=0)
-    (1, 0)
-    """
-    sources, targets = (tuple(values[name]) for name in rule.synergy)
-    if len(sources) > len(targets):
-        raise InputError(
-            f"no one-to-one map: {len(sources)} values of {rule.synergy[0]} but only "
-            f"{len(targets)} of {rule.synergy[1]}"
-        )
-    if require_text("synergy_map", text) == "identity":
-        return tuple(range(len(sources)))
-    if text == "auto" or text.startswith("random:"):
-        return _random_map(seed if text == "auto" else _read_seed(text), len(sources), len(targets))
-    return _named_map(_read_names(text), rule, sources, targets)
-
-
-def _read_seed(text: str) -> int:
-    number = text.removeprefix("random:")
-    if not number.isdecimal():
-        raise InputError(f"synergy map {text!r}: random:SEED needs a whole number, as in random:7")
-    return int(number)
-
-
-def _random_map(seed: int, sources: int, targets: int) -> tuple[int, ...]:
-    order = np.random.default_rng([MAP_STREAM, seed]).permutation(targets)
-    return tuple(int(target) for target in order[:sources])
-
-
-def _read_names(text: str) -> list[tuple[str, str]]:
-    """The (source, target) names in the text or the JSON file, in their order."""
-    path = Path(text)
-    if path.suffix == ".json" or _is_file(path):
-        try:
-            # A dictionary would hide repeated keys: objects are read as tuples of entries.
-            content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=tuple)
-        except (OSError, ValueError) as problem:
-            raise InputError(f"cannot read the synergy map {text}: {problem}") from None
-        if not isinstance(content, tuple):
-            raise InputError(f'synergy map {text}: expected an object like {{"solid": "red", …}}')
-        return [(str(key), str(value)) for key, value in content]
-    entries = [entry.split("=") for entry in text.split(",") if entry]
-    if not entries or any(len(entry) != 2 for entry in entries):
-        raise InputError(
-            f"cannot read the synergy map {text!r}: give identity, random:SEED, "
-            "stripes=red,dots=green,… or the path of a JSON file"
-        )
-    return [(source.strip(), target.strip()) for source, target in entries]
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # the text is too long for the name of a file
-        return False
-
-
-def _named_map(
-    names: list[tuple[str, str]], rule: PairRule, sources: Sequence[str], targets: Sequence[str]
-) -> tuple[int, ...]:
-    """Turn names into indices; raise InputError unless they are a complete one-to-one map."""
-    chosen: dict[str, str] = {}
-    for source, target in names:
-        check_name(rule.synergy[0], source, sources)
-        check_name(rule.synergy[1], target, targets)
-        if source in chosen:
-            raise InputError(f"the synergy map is not one-to-one: {source} occurs twice")
-        if target in chosen.values():
-            raise InputError(f"the synergy map is not one-to-one: {target} has two partners")
-        chosen[source] = target
-    missing = [source for source in sources if source not in chosen]
-    if missing:
-        raise InputError(f"the synergy map lacks {', '.join(missing)}")
-    return tuple(targets.index(chosen[source]) for source in sources)
-
-
-# --------------------------------------------------------------------------- labels and drawing
 
 
 def label(
@@ -401,20 +211,20 @@ class Rates:
         known = [f"{name} {rate:g}" for name, rate in given.items() if rate is not None]
         return " and ".join(known) or "this rule"
 
-    def strata(self) -> dict[tuple[bool | None, ...], float]:
+    def strata(self) -> dict[Stratum, float]:
         """The share of each stratum; strata are (match, share, nuisance), None where not asked.
 
         Nothing is asked of sharing if all pairs share: only such pairs are candidates then.
         """
         share = None if self.share == 1 else self.share
-        found: dict[tuple[bool | None, ...], float] = {(): 1.0}
+        found: dict[Stratum, float] = {(): 1.0}
         for rate in (self.match, share, self.nuisance):
             parts = {None: 1.0} if rate is None else {False: 1 - rate, True: rate}
             found = {(*key, hold): p * q for key, p in found.items() for hold, q in parts.items()}
         return found
 
 
-def _quotas(strata: Mapping[tuple[bool | None, ...], float], count: int) -> list[int]:
+def _quotas(strata: Mapping[Stratum, float], count: int) -> list[int]:
     """Whole numbers that add up to `count`, in proportion to the strata.
 
     Each is the difference of two rounded cumulative sums, so every sum over leading strata, such
@@ -466,7 +276,7 @@ def draw_pairs(
     strata = {key: rate for key, rate in rates.strata().items() if rate > 1e-12}
     candidates = _Candidates.of(attributes, rule, shared=rates.share == 1)
     rng = np.random.default_rng(seed)
-    pools: dict[tuple[bool | None, ...], list[IntArray]] = {key: [] for key in strata}
+    pools: dict[Stratum, list[IntArray]] = {key: [] for key in strata}
     quotas = dict(zip(strata, _quotas(strata, count), strict=True))
     for numbers in _random_blocks(candidates.count, rng):
         images = _allowed(attributes, candidates.decode(numbers), rule)
@@ -505,7 +315,7 @@ def _strata_of(
     )
 
 
-def _in_stratum(holds: tuple[BoolArray, ...], key: tuple[bool | None, ...]) -> BoolArray:
+def _in_stratum(holds: tuple[BoolArray, ...], key: Stratum) -> BoolArray:
     inside = np.ones(len(holds[0]), dtype=np.bool_)
     for values, wanted in zip(holds, key, strict=True):
         if wanted is not None:
@@ -515,15 +325,15 @@ def _in_stratum(holds: tuple[BoolArray, ...], key: tuple[bool | None, ...]) -> B
 
 def _affordable(
     rates: Rates,
-    quotas: Mapping[tuple[bool | None, ...], int],
-    found: Mapping[tuple[bool | None, ...], IntArray],
+    quotas: Mapping[Stratum, int],
+    found: Mapping[Stratum, IntArray],
     count: int,
     *,
     fewer: bool,
-) -> dict[tuple[bool | None, ...], int]:
+) -> dict[Stratum, int]:
     """The quotas, or with `fewer` the largest that the tuples suffice for."""
 
-    def enough(wanted: Mapping[tuple[bool | None, ...], int]) -> bool:
+    def enough(wanted: Mapping[Stratum, int]) -> bool:
         return all(len(found[key]) >= quota for key, quota in wanted.items())
 
     if enough(quotas):
@@ -569,82 +379,3 @@ def _allowed(attributes: IntArray, images: IntArray, rule: PairRule) -> IntArray
         return images
     values = np.sort(attributes[images, ATTRIBUTES.index(rule.unique)], axis=1)
     return images[(np.diff(values, axis=1) > 0).all(axis=1)]
-
-
-# --------------------------------------------------------------------------- combinations
-
-
-def all_combinations(counts: Mapping[str, int]) -> IntArray:
-    """Every combination of shape, texture and color: int [K1·K2·K3, 3], in order."""
-    grids = np.meshgrid(*(np.arange(counts[name]) for name in ATTRIBUTES), indexing="ij")
-    return np.stack([grid.ravel() for grid in grids], axis=1)
-
-
-def split_combinations(
-    combinations: IntArray, held_out: int, *, seed: int | Sequence[int], balanced: bool
-) -> tuple[IntArray, IntArray]:
-    """Split combinations at random into training and held-out combinations.
-
-    Args:
-        combinations: int [N, 3], all different.
-        held_out: Number of combinations to hold out.
-        seed: Seed of this split.
-        balanced: Hold out every value of every attribute equally often (to within one). A small
-            random split can lack a value, and scores then depend on which one.
-
-    Returns:
-        The training combinations, int [N − held_out, 3], and the held-out ones, in the given order.
-
-    Raises:
-        InputError: `held_out` leaves nothing on one side.
-    """
-    if not 0 < held_out < len(combinations):
-        raise InputError(
-            f"held-out combinations must be from 1 to {len(combinations) - 1}, not {held_out}"
-        )
-    rng = np.random.default_rng(seed)
-    chosen = np.zeros(len(combinations), dtype=bool)
-    if balanced:
-        chosen[_balanced_choice(combinations, held_out, rng)] = True
-    else:
-        chosen[rng.permutation(len(combinations))[:held_out]] = True
-    return combinations[~chosen], combinations[chosen]
-
-
-def _balanced_choice(combinations: IntArray, count: int, rng: np.random.Generator) -> IntArray:
-    """Indices of `count` combinations in which each attribute's values occur equally often.
-
-    Local search by exchanges from a random start, so it works for any set of combinations,
-    including one that lacks some. A search that ends with counts that differ by more than one is
-    repeated from another start; the result of the 100th is returned whatever its counts.
-    """
-    for _ in range(100):
-        chosen = _exchange_until_even(combinations, count, rng)
-        counts = [np.bincount(c[chosen], minlength=c.max() + 1) for c in combinations.T]
-        if all(np.ptp(values) <= 1 for values in counts):
-            break
-    return chosen
-
-
-def _exchange_until_even(combinations: IntArray, count: int, rng: np.random.Generator) -> IntArray:
-    """One local search: exchange combinations while that makes the counts of values more even.
-
-    Minimizes |e|², where e = counts − goal over all values of all attributes.
-    """
-    order = rng.permutation(len(combinations))
-    inside, outside = order[:count], order[count:]
-    sizes = combinations.max(axis=0) + 1
-    one_hot = np.concatenate(
-        [np.eye(size)[column] for size, column in zip(sizes, combinations.T, strict=True)], axis=1
-    )
-    goal = np.concatenate([np.full(size, count / size) for size in sizes])
-    while True:
-        excess = one_hot[inside].sum(axis=0) - goal
-        # Exchanging i (one-hot a_i) for j (one-hot b_j), d = b_j − a_i, changes |e|² by
-        # |e + d|² − |e|² = 2 e·d + |d|².
-        moves = one_hot[outside][None, :, :] - one_hot[inside][:, None, :]
-        change = 2 * (moves @ excess) + (moves**2).sum(axis=2)
-        best = np.unravel_index(change.argmin(), change.shape)
-        if change[best] >= -1e-9:
-            return inside
-        inside[best[0]], outside[best[1]] = outside[best[1]], inside[best[0]]

@@ -25,7 +25,9 @@ from trifeature.checks import (
 )
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.gates import Gate
-from trifeature.data.pairs import IntArray, PairRule, Rates, chance_match_rate, make_map
+from trifeature.data.maps import make_map
+from trifeature.data.pairs import IntArray, Rates, chance_match_rate
+from trifeature.data.rule import PairRule
 from trifeature.errors import InputError, check_name
 from trifeature.presets import get_preset
 
@@ -190,7 +192,7 @@ class DatasetSettings:
             chance to 1; None draws without regard to it.
         looks: How a modality shows an item: color, gray, edges, silhouette or caption; one for all
             or one for each, as in gray,color.
-        synergy_map: The map, see `trifeature.data.pairs.make_map`; stored as the list of its names.
+        synergy_map: The map, see `trifeature.data.maps.make_map`; stored as the list of its names.
         seed: Seed of everything random in the data set.
         rule: Rule by which images are paired.
         render: Settings of the renderer.

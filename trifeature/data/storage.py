@@ -220,10 +220,10 @@ def _existing(target: Path, settings: DatasetSettings, overwrite: bool) -> dict[
             )
         return None
     manifest = read_manifest(target)
-    if _settings(target, manifest) != settings:
+    if (there := _settings(target, manifest)) != settings:
         raise InputError(
-            f"{target} holds a data set with other settings: name another folder, or say "
-            "--overwrite to replace it"
+            f"{target} holds a data set with other settings ({_difference(there, settings)}): name "
+            "another folder, or say --overwrite to replace it"
         )
     _require_same_drawings(target, settings, manifest.get("own_values", {}))
     if problems := verify(target):
@@ -260,6 +260,19 @@ def write(
         entries[name] = write_file(folder / name, content)
     (folder / MANIFEST).write_bytes(manifest_of(dataset, entries))
     return dataset
+
+
+def _difference(there: DatasetSettings, wanted: DatasetSettings) -> str:
+    """The first setting that differs, as in "seed 1, not 2"."""
+
+    def flat(settings: DatasetSettings) -> dict[str, Any]:
+        content = settings.to_json()
+        groups = [part for part in content.values() if isinstance(part, dict)]
+        return {**content, **{key: value for part in groups for key, value in part.items()}}
+
+    one, other = flat(there), flat(wanted)
+    name = next(key for key in one if one[key] != other[key] and not isinstance(one[key], dict))
+    return f"{name} {one[name]}, not {other[name]}"
 
 
 def write_file(path: Path, content: bytes) -> Entry:

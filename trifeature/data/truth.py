@@ -2,9 +2,9 @@
 
 A label is a function of a few attributes, so the images of a pair have exactly the information
 about it that these attributes have. The sources of a task are its *own* attributes: those that its
-label asks for, and those that are tied to them, see `trifeature.data.law.sources_of`. The atoms are
-those of the drawn pairs, and beside them those of the law that they were drawn from; in bits, by
-the definition of Bertschinger et al. (2014), with the width of the certified interval.
+label asks for, and those that are tied to them, see `trifeature.data.ties.sources_of`. The atoms
+are those of the drawn pairs, and beside them those of the law that they were drawn from; in bits,
+by the definition of Bertschinger et al. (2014), with the width of the certified interval.
 
 Atoms are given twice: for the own attributes, and with the shared attribute added to both sources.
 In the population, adding the shared attribute changes no atom. In a finite sample it can: among 200
@@ -28,11 +28,11 @@ import numpy.typing as npt
 from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.captions import caption_tokens, named_values
 from trifeature.data.dataset import SPLIT_OF, ImageTable, PairSet, Split
-from trifeature.data.law import NOTHING, Ties, closed_forms, facts, law_atoms
-from trifeature.data.law import sources_of as sources_of  # noqa: PLC0414 - re-exported
-from trifeature.data.law import target_of as target_of  # noqa: PLC0414 - re-exported
-from trifeature.data.pairs import PairRule, Pairs
+from trifeature.data.law import closed_forms, facts, law_atoms
+from trifeature.data.pairs import Pairs
+from trifeature.data.rule import PairRule
 from trifeature.data.settings import DatasetSettings
+from trifeature.data.ties import NOTHING, Ties, sources_of, target_of
 from trifeature.pid import ATOM_NAMES, Atoms, atoms_of_columns
 from trifeature.threads import one_thread
 

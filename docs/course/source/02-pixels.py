@@ -22,7 +22,7 @@ from trifeature.data.dataset import (
     preset,
     with_match_rate,
 )
-from trifeature.data.pairs import PairRule
+from trifeature.data.rule import PairRule
 from trifeature.data.truth import ground_truth, own_atoms
 from trifeature.pid import example
 from trifeature.plots import CURVE_COLORS, STYLE, atom_bars, gallery
