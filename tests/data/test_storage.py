@@ -209,7 +209,9 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 
 def test_other_settings_are_refused_and_nothing_changes(tiny: Dataset, copied: Path) -> None:
     before = contents(copied)
-    with pytest.raises(InputError, match="other settings: name another folder, or say --overwrite"):
+    with pytest.raises(
+        InputError, match=r"settings \(train_pairs .*, not 150\): name another folder"
+    ):
         generate(copied, other_settings(tiny))
     assert contents(copied) == before
 
