@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.captions import SYNONYMS, caption_text
@@ -276,11 +277,22 @@ def _value_row(line: Sequence[Axes], dataset: Dataset, look: str, name: str) -> 
         if name == "texture":
             table[:, 0] = 1 % settings.counts["shape"]  # a square shows more of it than a triangle
         table[:, ATTRIBUTES.index(name)] = np.arange(len(values))
-        copies = np.zeros(len(values), dtype=np.int64)
-        for axes, item in zip(
-            line, draw_items(settings, ImageTable(table, copies), look), strict=False
-        ):
+        for axes, item in zip(line, _examples(dataset, table, look, name), strict=False):
             _draw_item(axes, item, dataset)
+
+
+def _examples(
+    dataset: Dataset, table: npt.NDArray[np.int64], look: str, name: str
+) -> Sequence[Tensor]:
+    """An image of each row of attributes; one of the data set's where there is no drawing here."""
+    copies = np.zeros(len(table), dtype=np.int64)
+    try:
+        return list(draw_items(dataset.settings, ImageTable(table, copies), look))
+    except InputError:  # a value of one's own, of a data set that was made elsewhere
+        column, m = ATTRIBUTES.index(name), dataset.settings.looks_of.index(look)
+        shown = dataset.tables["train"].attributes[:, column]
+        items = dataset.items["train"][m]
+        return [items[int(np.argmax(shown == value))] for value in table[:, column]]
 
 
 def _draw_item(axes: Axes, item: Tensor, dataset: Dataset) -> None:
@@ -306,13 +318,14 @@ def _pair_row(figure: Any, dataset: Dataset, name: PairSet, columns: int, exampl
     for axes in panels.ravel():
         axes.axis("off")
     table, values = dataset.tables[SPLIT_OF[name]].attributes, settings.values
+    plain = settings.share_rate == 1 and not settings.rule.scenario  # both show the same shape
     for place in range(min(examples, len(pairs))):
         weight = "bold" if pairs.labels["synergy"][place] == 1 else "normal"
         for m, row in enumerate(pairs.images[place]):
             axes = panels[m, place]
             _draw_item(axes, items[m][row], dataset)
             words = [values[n][v] for n, v in zip(ATTRIBUTES, table[row], strict=True)]
-            axes.set_title(" ".join(words[1:]), fontsize=6.5, fontweight=weight)
+            axes.set_title(" ".join(words[plain:]), fontsize=6.5, fontweight=weight)
 
 
 # --------------------------------------------------------------------------- bars and strengths

@@ -57,7 +57,7 @@ def parts_of(row: Row) -> dict[str, float]:
     """The parts of a bar in bits, which add up to all that the modalities tell about a label.
 
     Of two modalities the four atoms. Of more the unique parts, R, which is the union information
-    without them, and the total synergy S: see `trifeature.data.law.closed_forms`.
+    without them, and the total synergy S: see `trifeature.data.union.closed_forms`.
 
     Args:
         row: A row of `trifeature.data.truth.ground_truth`.

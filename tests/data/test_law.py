@@ -22,13 +22,14 @@ from trifeature.data.dataset import (
     with_copies,
 )
 from trifeature.data.gates import SCENARIOS
-from trifeature.data.law import Drawn, closed_forms, equal_information, facts, law_atoms
+from trifeature.data.law import Drawn, equal_information, facts, law_atoms
 from trifeature.data.render import nuisance_levels
 from trifeature.data.rule import PairRule
 from trifeature.data.settings import CaptionSettings, DatasetSettings, RenderSettings
 from trifeature.data.splits import all_combinations
 from trifeature.data.ties import NOTHING, Ties, sources_of
 from trifeature.data.truth import drawn_atoms, ground_truth
+from trifeature.data.union import closed_forms
 from trifeature.errors import InputError
 from trifeature.pid import Atoms
 from trifeature.pid.tables import binary_entropy
@@ -317,7 +318,7 @@ def test_a_scenario_of_three_modalities_has_its_information_where_it_says(scenar
     tables = whole(chosen)
     pairs = plan_pairs(chosen, tables)["train"]
     task = SCENARIOS[scenario].task
-    (row,) = [row for row in closed_forms(chosen, "train") or [] if row["task"] == task]
+    (row,) = [row for row in closed_forms(chosen, "train") if row["task"] == task]
     label = pairs.labels[task]
     triples = tables["train"].attributes[pairs.images] @ np.array([9, 3, 1])  # [P, M]
     alone = [information(x, label) for x in triples.T]
@@ -348,7 +349,34 @@ def test_closed_forms_are_left_out_where_they_do_not_hold() -> None:
     )
     for changes in cases:
         rule = changes.pop("rule", PairRule(modalities=3))
-        assert closed_forms(DatasetSettings(rule=rule, **changes), "test") is None
+        assert closed_forms(DatasetSettings(rule=rule, **changes), "test") == []
+
+
+def forms(drawn: Any, **changes: Any) -> dict[str, dict[str, Any]]:
+    few: dict[str, Any] = {"shapes": 4, "textures": 4, "colors": 4, "held_out": 4}
+    rows = closed_forms(DatasetSettings(**few, **changes), drawn)
+    return {row["task"]: row for row in rows}
+
+
+def test_a_match_rate_ties_the_texture_of_one_modality_to_the_color_of_another() -> None:
+    """Of two linked modalities the other tells log2 4 − h(ρ) − (1 − ρ) log2 3 of texture 1."""
+    rule = PairRule(scenario="synergy12")
+    for rate in (0.25, 0.5, 1.0):
+        row = forms("train", rule=rule, match_rate=rate)["unique1"]
+        told = equal_information(4, rate)
+        assert row["unique"] == pytest.approx([2 - told, 0, 0], abs=1e-9)
+    assert forms("test", rule=rule)["unique1"]["unique"] == pytest.approx([2, 0, 0])
+    odd = forms("train", rule=PairRule(scenario="synergy12", gate="parity"), match_rate=1.0)
+    assert odd["unique1"]["unique"] == pytest.approx([1, 0, 0])  # image 2 tells the odd bit
+
+
+def test_where_two_modalities_tell_something_the_closed_form_is_left_out() -> None:
+    three = PairRule(modalities=3)
+    assert "unique1" not in forms("train", rule=three, match_rate=0.5)
+    assert "unique2" in forms("train", rule=three, match_rate=0.5)
+    assert "unique1" not in forms("test", rule=PairRule(modalities=3, gate="balanced"))
+    parity = forms("train", rule=PairRule(modalities=3, gate="parity"), match_rate=1.0)
+    assert parity["unique1"]["unique"] == pytest.approx([2, 0, 0])  # any two bits are independent
 
 
 # --------------------------------------------------------------------------- as JSON, refusals
@@ -382,6 +410,11 @@ def test_the_truth_of_a_data_set_states_its_law() -> None:
         ({"shapes": "square"}, "shapes must be at least 2"),
         ({"shapes": "square,square"}, "name 'square' twice"),
         ({"rule": PairRule(gate="parity"), "synergy_map": "identity"}, "has no map"),
+        ({"rule": PairRule(gate="sum:20")}, "these sums are at most 18: sum:19"),
+        (
+            {"render": RenderSettings.for_canvas(64), "nuisance_rate": 0.5},
+            "nuisance_rate needs a nuisance",
+        ),
     ],
 )
 def test_a_dial_that_makes_no_sense_is_refused_in_one_line(
@@ -393,6 +426,37 @@ def test_a_dial_that_makes_no_sense_is_refused_in_one_line(
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_dependence_needs_a_held_out_combination_that_does_not_follow_it() -> None:
+    with pytest.raises(InputError, match="needs more combinations held out than 1"):
+        plan_images(DatasetSettings(dependence=0.5, held_out=1))
+
+
+def test_a_nuisance_of_rotation_needs_angles() -> None:
+    with pytest.raises(InputError, match="rotation needs angles"):
+        RenderSettings(nuisance="rotation", max_angle=0)
+
+
+def test_values_and_looks_may_be_lists() -> None:
+    names: Any = ["star", "circle"]
+    looks: Any = ("gray", "color")
+    chosen = DatasetSettings(shapes=names, looks=looks, held_out=20)
+    assert chosen.values["shape"] == ("star", "circle")
+    assert DatasetSettings(looks=looks).looks_of == ("gray", "color")
+
+
+def test_rates_that_no_pair_allows_are_refused_without_advice_that_cannot_help() -> None:
+    rule = PairRule(synergy=("texture", "texture"), distinct_unique=True)
+    chosen = DatasetSettings(**SMALL, rule=rule, synergy_map="identity", match_rate=1.0)
+    with pytest.raises(InputError, match="no pair of these images allows match_rate 1 by"):
+        plan_pairs(chosen, plan_images(chosen))
+
+
+def test_an_unknown_law_is_refused() -> None:
+    for ask in (lambda name: law_atoms(DatasetSettings(), "share", name), forms):
+        with pytest.raises(InputError, match=r"unknown law 'trian': did you mean 'train'\?"):
+            ask("trian")
+
+
 @pytest.mark.parametrize("text", ["sums", "sum:1", "sum:x", "", 3])
 def test_an_unknown_gate_is_refused(text: Any) -> None:
     with pytest.raises(InputError):
@@ -401,5 +465,5 @@ def test_an_unknown_gate_is_refused(text: Any) -> None:
 
 def test_a_dependence_that_a_split_cannot_hold_is_refused() -> None:
     chosen = DatasetSettings(dependence=0.5, held_out=20)
-    with pytest.raises(InputError, match="a split lacks combinations of every shape"):
+    with pytest.raises(InputError, match=r"no combination that follows it .* such as 200"):
         plan_images(chosen)

@@ -259,7 +259,7 @@ def test_a_name_of_the_package_is_taken(
         (lambda x, _: x.numpy(), "not numpy.ndarray"),
         (lambda x, y: disc(x, y) / (x > 0), "not finite"),
         (lambda x, y: disc(x, y) + torch.rand_like(x) / 8, "the same for the same coordinates"),
-        (3, "tilt: a drawing is a function or the path of a mask, not 3"),
+        (3, "tilt: a drawing is a function or the path of a mask, not of type int"),
     ],
 )
 def test_a_function_that_is_no_shape_is_refused(drawing: Any, message: str) -> None:
@@ -336,3 +336,34 @@ def test_a_color_out_of_range_or_not_to_be_seen_is_refused(rgb: Any, message: st
     with pytest.raises(InputError, match=message):
         register_color("odd", rgb)
     assert "odd" not in COLOR_RGB
+
+
+def test_a_mask_of_sixteen_bits_is_scaled_not_clipped(tmp_path: Path) -> None:
+    """A gray of 30 % is off and one of 80 % is on, whatever the number of bits."""
+    mask = np.full((64, 64), int(0.3 * 65535), dtype=np.uint16)
+    mask[16:48, 16:48] = int(0.8 * 65535)
+    Image.fromarray(mask).save(tmp_path / "deep.png")
+    register_shape("deep", tmp_path / "deep.png")
+    x = torch.tensor([[[0.0, 0.2, 0.3]]])
+    inside = SIGNED_DISTANCES["deep"](x, torch.zeros_like(x)) < 0
+    assert inside.tolist() == [[[True, True, False]]]
+
+
+def test_a_mask_with_frames_is_refused(tmp_path: Path) -> None:
+    small, large = (save(tmp_path / f"{r}.png", disc_mask(16, r)) for r in (0.2, 0.4))
+    with Image.open(small) as first, Image.open(large) as second:
+        first.save(tmp_path / "move.gif", save_all=True, append_images=[second])
+    with pytest.raises(InputError, match="has 2 frames: give one picture"):
+        register_shape("move", tmp_path / "move.gif")
+
+
+def test_a_function_that_fails_is_one_line() -> None:
+    with pytest.raises(InputError, match="shape bad: the function fails with RuntimeError") as it:
+        register_shape("bad", lambda x, y: x.view(3) + y)
+    assert "\n" not in str(it.value)
+
+
+@pytest.mark.parametrize("text", ["", "=", "x=", "=heart.png"])
+def test_an_own_shape_without_name_or_file_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="FILE or NAME=FILE"):
+        register_own(shape=[text])

@@ -83,7 +83,7 @@ def test_looks_and_captions_stream_too() -> None:
 
 @pytest.mark.parametrize(("count", "batch"), [(0, 4), (3, 0), (-1, 1)])
 def test_a_stream_of_nothing_is_refused(count: int, batch: int) -> None:
-    with pytest.raises(InputError, match="at least one pair"):
+    with pytest.raises(InputError, match="must be a whole number of at least 1"):
         next(stream(small(), count, batch))
 
 

@@ -245,7 +245,7 @@ def info(
     if scenario := SCENARIOS.get(settings.rule.scenario):
         target = target_of(settings.rule, scenario.task)
         say(f"scenario {settings.rule.scenario}: {scenario.words}, about {target}")
-    _print_law(truth)
+    _print_law(truth, [target_of(settings.rule, task) for task in settings.rule.tasks])
     _print_truth(truth)
     if picture is not None:
         say(bold(picture))
@@ -256,7 +256,7 @@ BAR: Final = 20
 """Letters of the longest bar of atoms."""
 
 
-def _print_law(truth: Mapping[str, Any]) -> None:
+def _print_law(truth: Mapping[str, Any], targets: Sequence[str]) -> None:
     """The atoms of the law that the pairs are drawn from, each with a bar, and the facts."""
     from trifeature.pid import ATOM_NAMES
 
@@ -268,6 +268,10 @@ def _print_law(truth: Mapping[str, Any]) -> None:
             say(f"the law of {words} has no closed form here")
         elif "union" in rows[0]:
             _print_union(words, rows)
+            if left_out := ", ".join(
+                t for t in targets if t not in {row["target"] for row in rows}
+            ):
+                say(f"without a closed form, since several modalities tell part of it: {left_out}")
         else:
             print_table(
                 f"the law of {words}: exact atoms, bits",

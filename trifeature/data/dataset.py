@@ -199,6 +199,8 @@ def _split(
     if settings.dependence:
         follows = _follows(combinations, settings)
         some = max(1, round(settings.held_out * follows.mean()))
+        if some >= settings.held_out:
+            raise InputError(f"dependence needs more combinations held out than {some}")
         parts = [
             (combinations[follows], some, True),
             (combinations[~follows], settings.held_out - some, settings.balanced),
@@ -246,13 +248,19 @@ def _dependent_copies(combinations: IntArray, settings: DatasetSettings, copies:
             places = rng.permutation(np.flatnonzero(part))
             if images and not len(places):
                 raise InputError(
-                    "dependence: a split lacks combinations of every "
-                    f"{settings.rule.shared}: hold out more or fewer than {settings.held_out}"
+                    f"dependence: of some {settings.rule.shared} no combination that follows it is "
+                    f"in one of the splits: hold out another number than {settings.held_out}, "
+                    f"such as {_enough_held_out(settings)}"
                 )
             if len(places):
                 counts[places] = images // len(places)
                 counts[places[: images % len(places)]] += 1
     return counts
+
+
+def _enough_held_out(settings: DatasetSettings) -> int:
+    """A number of held-out combinations with two of every shared value that follow it."""
+    return 2 * settings.counts[settings.rule.shared] * settings.counts[settings.rule.unique]
 
 
 def plan_pairs(

@@ -21,14 +21,13 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from trifeature.data.attributes import ATTRIBUTES
-from trifeature.data.pairs import IntArray, chance_match_rate
-from trifeature.data.rule import PairRule
+from trifeature.data.pairs import IntArray
 from trifeature.data.settings import NUISANCE_LEVELS, DatasetSettings
 from trifeature.data.ties import (
     NOTHING,
@@ -40,13 +39,16 @@ from trifeature.data.ties import (
     sources_of,
     target_of,
 )
-from trifeature.errors import InputError
+from trifeature.errors import InputError, check_name
 from trifeature.pid import Atoms, broja
-from trifeature.pid.tables import binary_entropy, entropy
+from trifeature.pid.tables import binary_entropy
 from trifeature.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 Drawn = Literal["train", "test"]
+DRAWN: Final[tuple[Drawn, ...]] = get_args(Drawn)
+"""The laws: of training pairs, and of probe and test pairs."""
+
 MOST_STATES: Final = 20_000_000
 """The largest number of attribute combinations whose law is computed."""
 
@@ -73,11 +75,12 @@ def law_atoms(
         The atoms in bits, with the names of sources and target.
 
     Raises:
-        InputError: more than two modalities, no such task, or too many values to enumerate.
+        InputError: more than two modalities, no such task or law, or too many values to enumerate.
 
     >>> round(law_atoms(DatasetSettings(), "synergy", "test").synergy, 6)
     0.468996
     """
+    check_name("law", drawn, DRAWN)
     ties = Ties.of(settings)
     sources, target = sources_of(ties, task), target_of(settings.rule, task)
     nodes = _connected(ties, task, sources)
@@ -252,82 +255,3 @@ def equal_information(values: int, rate: float) -> float:
     """
     rest = (1 - rate) * math.log2(values - 1) if values > 1 else 0.0
     return math.log2(values) - binary_entropy(rate) - rest
-
-
-# --------------------------------------------------------------------------- three modalities
-
-
-def closed_forms(settings: DatasetSettings, drawn: Drawn) -> list[dict[str, Any]] | None:
-    """Union information, unique parts and total synergy of each task of M modalities, in bits.
-
-    With I∪(…) the least information that any law with the same marginals (X_m, Y) has about Y:
-    the unique part of modality m is I∪(all) − I∪(all but m), the total synergy is
-    I(X1 … XM; Y) − I∪(all). A label that is an attribute of one image, or of several that share
-    it, has I∪ = I(Y; label before noise); a gate of independent attributes of which no single one
-    tells anything has I∪ = 0.
-
-    Returns:
-        A row for each task, or None where these forms do not hold: pairs share less than always,
-        attributes depend on each other, modalities do not show all, or one image tells something
-        about the gate.
-    """
-    rule = settings.rule
-    ordinary = settings.share_rate == 1 and not settings.dependence and settings.looks == "color"
-    if rule.distinct_unique or not ordinary or not _silent_gate(settings):
-        return None
-    rows = []
-    for task in rule.tasks:
-        told_by = _told_by(rule, task)
-        total = _label_information(settings, task, drawn)
-        alone = told_by[0] if len(told_by) == 1 else None
-        rows.append(
-            {
-                "task": task,
-                "target": target_of(rule, task),
-                "union": total if told_by else 0.0,
-                "unique": [total if m == alone else 0.0 for m in range(rule.modalities)],
-                "synergy": 0.0 if told_by else total,
-                "total": total,
-            }
-        )
-    return rows
-
-
-def _told_by(rule: PairRule, task: str) -> tuple[int, ...]:
-    """The modalities each of which tells the label by itself."""
-    if task == "synergy":
-        return ()
-    if task == "share":
-        return rule.sharing or (0,)
-    return (int(task.removeprefix("unique")) - 1,)
-
-
-def _silent_gate(settings: DatasetSettings) -> bool:
-    """True if no single image tells anything about the gate's label."""
-    gate, counts = settings.rule.parsed_gate, settings.counts
-    a, b = (counts[name] for name in settings.rule.synergy)
-    if gate.uses_map:
-        return a == b
-    modulus = {"sum": gate.classes(a), "parity": 2}.get(gate.name)
-    return modulus is not None and a % modulus == b % modulus == 0
-
-
-def _label_information(settings: DatasetSettings, task: str, drawn: Drawn) -> float:
-    """I(Y; label before noise), in bits."""
-    C = settings.classes[task]
-    rate = settings.rates(biased=drawn == "train").match
-    if task != "synergy":
-        before = np.full(C, 1 / C)
-    else:
-        chance = np.full(C, 1 / C)
-        if settings.rule.parsed_gate.uses_map:
-            kept = chance_match_rate(settings.rule, settings.counts)
-            chance = np.array([1 - kept, kept])
-        before = chance
-        if rate is not None:
-            others = chance.copy()
-            others[1] = 0
-            before = (1 - rate) * others / others.sum()
-            before[1] = rate
-    channel = noise_channel(C, settings.label_noise)
-    return float(entropy(before @ channel) - before @ entropy(channel))

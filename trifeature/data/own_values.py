@@ -80,6 +80,7 @@ def register_shape(name: str, drawing: SignedDistance | str | Path) -> None:
 
     >>> register_shape("ring", lambda x, y: ((x * x + y * y).sqrt() - 0.4).abs() - 0.1)
     """
+    _check_new_name("shape", name)
     function = drawing if callable(drawing) else shape_of_mask(_read_mask(name, drawing))
     inside = _try(f"shape {name}", function, REACH * GRID, REACH, torch.float32) < 0
     box = slice((REACH - 1) * GRID // 2, (REACH + 1) * GRID // 2)
@@ -107,6 +108,7 @@ def register_texture(name: str, drawing: OnOff | str | Path) -> None:
 
     >>> register_texture("checks", lambda u, v: (u - u.floor() < 0.5) ^ (v - v.floor() < 0.5))
     """
+    _check_new_name("texture", name)
     function = drawing if callable(drawing) else texture_of_mask(_read_mask(name, drawing))
     on = _try(f"texture {name}", function, GRID, PERIODS, torch.bool)
     if on.all() or not on.any():
@@ -132,6 +134,7 @@ def register_color(name: str, rgb: Sequence[float] | str) -> None:
 
     >>> register_color("teal", "#008080")
     """
+    _check_new_name("color", name)
     values = _read_color(name, rgb)
     if all(abs(value - RenderSettings.background) < 1 / 255 for value in values):
         raise InputError(f"color {name}: it is the gray of the background, and could not be seen")
@@ -262,7 +265,10 @@ def _read_mask(name: str, path: str | Path) -> Mask:
     The size is in the file's head, so a huge image is refused before it is decoded.
     """
     if not isinstance(path, str | Path):
-        raise InputError(f"{name}: a drawing is a function or the path of a mask, not {path!r}")
+        kind = type(path).__name__
+        raise InputError(
+            f"{name}: a drawing is a function or the path of a mask, not of type {kind}"
+        )
     place = Path(path).expanduser()
     try:
         with warnings.catch_warnings():
@@ -274,7 +280,9 @@ def _read_mask(name: str, path: str | Path) -> Mask:
                         f"mask {place}: a side may have {LARGEST_MASK:,} pixels, not "
                         f"{width:,} × {height:,}"
                     )
-                light, opacity = np.moveaxis(np.asarray(image.convert("RGBA").convert("LA")), 2, 0)
+                if (frames := getattr(image, "n_frames", 1)) > 1:
+                    raise InputError(f"mask {place} has {frames} frames: give one picture")
+                light, opacity = _light_and_opacity(image)
     except FileNotFoundError:
         raise InputError(f"mask {place}: there is no such file") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -282,11 +290,20 @@ def _read_mask(name: str, path: str | Path) -> Mask:
     except (OSError, SyntaxError, EOFError) as problem:
         words = " ".join(str(problem).split())
         raise InputError(f"mask {place} cannot be read as an image: {words}") from None
-    mask: Mask = light.astype(np.int64) * opacity * 2 >= 255 * 255
+    mask: Mask = light.astype(np.float64) * opacity * 2 >= 255 * 255
     if mask.all() or not mask.any():
         kind = "on" if mask.all() else "off"
         raise InputError(f"mask {place} is {kind} everywhere: on is light and opaque, off is not")
     return mask
+
+
+def _light_and_opacity(image: Image.Image) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Luminance and opacity of each pixel, from 0 to 255."""
+    if image.mode.startswith("I") or image.mode == "F":  # deeper than 8 bits, which Pillow clips
+        light = np.asarray(image, dtype=np.float64) * (1 if image.mode == "F" else 255 / 65535)
+        return light, np.full_like(light, 255)
+    light, opacity = np.moveaxis(np.asarray(image.convert("RGBA").convert("LA")), 2, 0)
+    return light, opacity
 
 
 def _read_color(name: str, rgb: Any) -> tuple[float, float, float]:
@@ -309,8 +326,12 @@ def _split(attribute: str, text: str) -> tuple[str, str]:
             raise InputError(f"an own color is NAME=#rrggbb, not {text!r}")
         return name, drawing
     if equals and not Path(text).is_file():
-        return name, drawing
-    return Path(text).stem, text
+        file = drawing
+    else:
+        name, file = Path(text).stem, text
+    if not name or not file:
+        raise InputError(f"an own {attribute} is FILE or NAME=FILE, not {text!r}")
+    return name, file
 
 
 def _try(what: str, function: OnOff, count: int, side: float, dtype: torch.dtype) -> Tensor:
@@ -322,7 +343,11 @@ def _try(what: str, function: OnOff, count: int, side: float, dtype: torch.dtype
         InputError: the function returns something else than two finite drawings of this dtype.
     """
     centers = ((torch.arange(count) + 0.5) / count - 0.5) * side
-    drawn = function(centers.repeat(2, count, 1), centers[:, None].repeat(2, 1, count))
+    try:
+        drawn = function(centers.repeat(2, count, 1), centers[:, None].repeat(2, 1, count))
+    except Exception as problem:
+        words = " ".join(f"{type(problem).__name__}: {problem}".split())
+        raise InputError(f"{what}: the function fails with {words}") from problem
     asked = f"torch.Tensor {dtype} [2, {count}, {count}]"
     got = f"{type(drawn).__module__}.{type(drawn).__name__}"
     if isinstance(drawn, Tensor):
@@ -336,6 +361,16 @@ def _try(what: str, function: OnOff, count: int, side: float, dtype: torch.dtype
     return drawn[0]
 
 
+def _check_new_name(attribute: str, name: str) -> None:
+    """Raise InputError unless a value of one's own may have this name."""
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
+        raise InputError(
+            f"{name!r} is no name of a {attribute}: letters, digits and - only, a letter first"
+        )
+    if name in VALUES[attribute]:
+        raise InputError(f"{attribute} {name} is one of the package's: choose another name")
+
+
 def _digest(drawn: npt.NDArray[Any]) -> str:
     """The first 16 digits of the SHA-256 of a mask's bits or of a color's numbers."""
     content = np.packbits(drawn) if drawn.dtype == bool else drawn
@@ -346,15 +381,9 @@ def _add(attribute: str, name: str, digest: str) -> bool:
     """Note a digest under a name; False if the same is there already.
 
     Raises:
-        InputError: it is no name, it is taken, or another value is drawn the same.
+        InputError: it is taken, or another value is drawn the same.
     """
     known = DIGESTS[attribute]
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
-        raise InputError(
-            f"{name!r} is no name of a {attribute}: letters, digits and - only, a letter first"
-        )
-    if name in VALUES[attribute]:
-        raise InputError(f"{attribute} {name} is one of the package's: choose another name")
     if name in known:
         if known[name] != digest:
             raise InputError(f"another {attribute} called {name!r} is registered already")

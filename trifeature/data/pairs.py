@@ -348,6 +348,8 @@ def _affordable(
         smaller, total = {}, 0
     if fewer and total:
         return smaller
+    if not total:
+        raise InputError(f"no pair of these images allows {rates.words} by this rule")
     raise InputError(
         f"only {total:,} pairs of these images allow {rates.words}, not {count:,}: ask for fewer "
         "pairs, or for more copies"

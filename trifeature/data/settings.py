@@ -101,6 +101,8 @@ class RenderSettings:
         for name, least, most in (("canvas", 32, 4096), ("oversample", 1, 8)):
             object.__setattr__(self, name, require_whole(name, getattr(self, name), least, most))
         check("max_angle", 0, 45)
+        if self.nuisance == "rotation" and self.max_angle == 0:
+            raise InputError("nuisance rotation needs angles: a max_angle above 0")
         check("background", 0, 1)
         turn = math.radians(self.max_angle)
         largest = self.canvas / (math.cos(turn) + math.sin(turn))
@@ -246,6 +248,9 @@ class DatasetSettings:
         if "caption" not in self.looks and self.caption != CaptionSettings():
             raise InputError("caption settings need a modality whose look is caption: see looks")
         gate = self.rule.parsed_gate
+        most = sum(self.counts[name] - 1 for name in self.rule.synergy) + 1
+        if gate.modulus > most and len(self.rule.linked) == 2:
+            raise InputError(f"gate {gate.text}: these sums are at most {most - 1}: sum:{most}")
         if gate == Gate("sum"):  # stored with its modulus
             modulus = self.counts[self.rule.synergy[0]]
             object.__setattr__(self, "rule", replace(self.rule, gate=f"sum:{modulus}"))
@@ -382,6 +387,8 @@ def _rate(name: str, value: Any, chance: float) -> float:
 def _read_values(attribute: str, given: Any) -> int | str:
     """How many of the package's values of an attribute, or the names of others."""
     known = VALUES[attribute]
+    if isinstance(given, tuple | list) and all(isinstance(name, str) for name in given):
+        given = ",".join(given)
     if not isinstance(given, str):
         return require_whole(attribute + "s", given, 2, len(known))
     if given.strip().isdecimal():
@@ -412,6 +419,8 @@ def value_names(attribute: str, given: int | str) -> tuple[str, ...]:
 
 def _read_looks(given: Any, modalities: int) -> str:
     """The looks of the modalities, one word where all have the same."""
+    if isinstance(given, tuple | list) and all(isinstance(look, str) for look in given):
+        given = ",".join(given)
     looks = [
         check_name("look", look.strip(), LOOKS) for look in require_text("looks", given).split(",")
     ]

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trifeature.checks import require_settings, require_whole
 from trifeature.data.dataset import SPLITS, ImageTable, IntArray, draw_items, plan_images
 from trifeature.data.pairs import draw_pairs, noisy
 from trifeature.data.settings import DatasetSettings
@@ -51,7 +52,7 @@ class EndlessPairs:
     """The pairs of a split that can be drawn without an end.
 
     Args:
-        settings: Settings of a data set; its numbers of pairs do not matter.
+        settings: Settings of a data set; a block has at most as many pairs as its set.
         split: `train`, whose pairs may be biased, or `test`.
 
     Raises:
@@ -140,8 +141,10 @@ def stream(
     Raises:
         InputError: see `EndlessPairs`; or `batch` or `count` is below 1.
     """
-    if batch < 1 or (count is not None and count < 1):
-        raise InputError(f"a stream needs at least one pair and one in a batch, not {count}")
+    require_settings("settings", settings, DatasetSettings)
+    batch = require_whole("batch", batch, 1)
+    if count is not None:
+        count = require_whole("count", count, 1)
     pairs, start = EndlessPairs(settings, split), 0
     while count is None or start < count:
         stop = start + batch if count is None else min(start + batch, count)

@@ -28,11 +28,12 @@ import numpy.typing as npt
 from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.captions import caption_tokens, named_values
 from trifeature.data.dataset import SPLIT_OF, ImageTable, PairSet, Split
-from trifeature.data.law import closed_forms, facts, law_atoms
+from trifeature.data.law import DRAWN, facts, law_atoms
 from trifeature.data.pairs import Pairs
 from trifeature.data.rule import PairRule
 from trifeature.data.settings import DatasetSettings
 from trifeature.data.ties import NOTHING, Ties, sources_of, target_of
+from trifeature.data.union import closed_forms
 from trifeature.pid import ATOM_NAMES, Atoms, atoms_of_columns
 from trifeature.threads import one_thread
 
@@ -189,11 +190,11 @@ def law(settings: DatasetSettings) -> dict[str, Any]:
     Returns:
         `law`: for two modalities the atoms of each task, for `train` and for `test` (probe and
         test pairs), as the rows of `ground_truth`; for more, rows of union information, unique
-        parts and total synergy where they have closed forms, see `trifeature.data.law`. And
+        parts and total synergy where they have closed forms, see `trifeature.data.union`. And
         `facts`: what the dials tie together beside the tasks, in bits by name.
     """
     rows: list[dict[str, Any]] = []
-    for drawn in ("train", "test"):
+    for drawn in DRAWN:
         if settings.rule.modalities == 2:
             ties = Ties.of(settings)
             for task in settings.rule.tasks:
@@ -201,7 +202,7 @@ def law(settings: DatasetSettings) -> dict[str, Any]:
                 sources = [list(source) for source in sources_of(ties, task)]
                 rows.append({"set": drawn, "task": task, "sources": sources, **_numbers(atoms)})
         else:
-            rows += [{"set": drawn, **row} for row in closed_forms(settings, drawn) or []]
+            rows += [{"set": drawn, **row} for row in closed_forms(settings, drawn)]
     return {"law": rows, "facts": facts(settings)}
 
 
