@@ -444,6 +444,18 @@ def test_a_gallery_of_captions_shows_words_and_own_values_by_their_names() -> No
     assert len(said) == 2 + 3 * 2
 
 
+def test_a_gallery_shows_images_of_the_data_set_where_a_value_has_no_drawing_here() -> None:
+    dataset = build(FEW)
+    elsewhere = replace(FEW, colors="red,neon", synergy_map="auto")
+    shown = pictures(gallery(replace(dataset, settings=elsewhere), examples=1))[:6]
+    assert [axes.get_title() for axes in shown[4:]] == ["red", "neon"]
+    table = dataset.tables["train"].attributes
+    for value, axes in enumerate(shown[4:]):
+        first = int(np.argmax(table[:, 2] == value))
+        own = dataset.images["train"][first].permute(1, 2, 0).numpy()
+        assert np.array_equal(pixels(axes), own)
+
+
 def test_a_gallery_of_triples_has_a_row_for_each_image() -> None:
     dataset = build(replace(FEW, rule=PairRule(modalities=3)))
     assert len(pictures(gallery(dataset, examples=2))) == 6 + 3 * 3 * 2

@@ -78,8 +78,12 @@ def _codes(column: ArrayLike) -> NDArray[np.intp]:
         raise InputError(f"a column is [n] or [n, c] values, got shape {values.shape}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise InputError("a column cannot hold nan or infinity")
-    _, codes = np.unique(values, axis=0, return_inverse=True)
-    return np.asarray(codes.reshape(-1), dtype=np.intp)
+    # Each column is coded by itself: to sort rows takes ten times as long.
+    codes = np.zeros(len(values), dtype=np.intp)
+    for part in values.reshape(len(values), -1).T:
+        found, own = np.unique(part, return_inverse=True)
+        codes = np.unique(codes * len(found) + own.reshape(-1), return_inverse=True)[1].reshape(-1)
+    return np.asarray(codes, dtype=np.intp)
 
 
 def _shape(codes: Sequence[NDArray[np.intp]]) -> tuple[int, int, int]:
