@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from sklearn.preprocessing import StandardScaler
 
 from trifeature.errors import InputError
+from trifeature.probes import authors
 from trifeature.probes.authors import fit_authors, fit_published
 from trifeature.probes.logistic import Design, LinearModels, Problem, fit_problems
 from trifeature.probes.metrics import macro_accuracy
@@ -87,7 +88,10 @@ def test_a_published_fit_stops_above_the_minimum() -> None:
     assert float(stopped.gradients[0]) > 100 * float(converged.gradients[0])
 
 
-def test_a_reading_by_the_authors_has_the_converged_probe_beside_each_number() -> None:
+def test_a_reading_by_the_authors_has_the_converged_probe_beside_each_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(authors, "_coarse_to_fine", lambda accuracies: accuracies([1e-2, 1e4]))
     X, y = unconverged()
     labels = {"three": y, "first": y == 0}
     halves = [(X[k::2], {name: label[k::2] for name, label in labels.items()}) for k in (0, 1)]
