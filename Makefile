@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Tests beside the science: what stands in extra/, and the documents.
+BESIDE := tests/extra tests/docs tests/course tests/playground
 DOCS_READY := $(VENV)/.docs-ready
 
 .PHONY: demo docs test test-extra test-processes test-slow check lint format clean
@@ -21,13 +23,13 @@ docs: $(DOCS_READY)
 # Without pytest's rewriting of assertions, which compiles every test in every process (four of ninety
 # seconds); what failed runs again with it, for its explanation.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/extra \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(BESIDE:%=--ignore %) \
 		--assert=plain || { $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; exit 1; }
 
 # What the science does not need (extra/): compiled steps, several processes, clusters, benchmarks,
-# fine-tuning. Continuous integration runs it too.
+# fine-tuning; and the guide, the course and the playground. Continuous integration runs it too.
 test-extra: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/extra
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(BESIDE)
 
 # What starts processes of its own: too slow for every change, not for every submission.
 test-processes: $(READY)
