@@ -148,7 +148,7 @@ class RenderedPairs(_Pairs):
     `trifeature.data.stream`.
 
     Args:
-        settings: Settings of a data set, as `trifeature.preset` gives them.
+        settings: Settings of a data set, as `trifeature.data.settings.preset` gives them.
         size: Number of pairs.
         split: Whose combinations of attributes are shown: `train` or `test`.
         transform: Applied to each image.

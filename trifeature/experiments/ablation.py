@@ -189,7 +189,7 @@ def ablate(
         probe_at: Epochs to probe at; see `few_epochs`. The untrained network is always probed.
         probing: See `trifeature.probes.protocol.probe`.
         out: Folder for runs and rows.
-        device: Where to train; see `trifeature.comm.training.pick_device`.
+        device: Where to train; see `trifeature.device.pick_device`.
         executor: Carries the runs out; one after the other by default.
         backend: Chooses how steps are taken.
         callback: Called with what happens to each run.

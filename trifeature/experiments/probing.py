@@ -64,7 +64,7 @@ def probe_run(
         data: Folder of its data set; rendered again when not given.
         probing: See `trifeature.probes.protocol.probe`.
         alone: Probe each modality without the others too.
-        device: Where to probe; see `trifeature.comm.training.pick_device`.
+        device: Where to probe; see `trifeature.device.pick_device`.
         options: Others of `trifeature.probes.protocol.probe`.
 
     Raises:

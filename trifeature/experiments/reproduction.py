@@ -100,7 +100,7 @@ def reproduce(
         probing: See `trifeature.probes.protocol.probe`.
         rows: JSON lines to read and to append to; see `rows_file`.
         out: Folder of the runs' folders.
-        device: Where to train; see `trifeature.comm.training.pick_device`.
+        device: Where to train; see `trifeature.device.pick_device`.
         executor: Carries the runs out; one after the other by default.
         time_budget: Seconds. Nothing is started that is not expected to end within it.
         keep_weights: Keep the trained weights.
