@@ -416,7 +416,12 @@ def test_the_cell_that_trains_runs_when_switched_on(
     """On a data set of few pairs and for one epoch, so that it takes a second."""
     cells = ["".join(cell["source"]) for cell in code_cells(notebook(name))]
     (cell,) = (code for code in cells if code.startswith("TRAIN = False\n"))
-    imports = [line for line in cells[0].splitlines() if line.startswith("from trifeature")]
+    code = "\n".join(line for line in cells[0].splitlines() if not line.startswith("%"))
+    imports = [
+        ast.unparse(statement)
+        for statement in ast.parse(code).body
+        if isinstance(statement, ast.ImportFrom) and str(statement.module).startswith("trifeature")
+    ]
     data = build_dataset(
         preset("quick", seed=1, copies=4, train_pairs=64, probe_pairs=300, test_pairs=200)
     )

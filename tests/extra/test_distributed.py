@@ -60,7 +60,8 @@ DATA = replace(TINY_DATA, train_pairs=19)
 
 together = pytest.mark.processes
 
-RUN = tiny_run()
+# Adam turns rounding differences of gradients near 0 into steps of the rate's size: a small rate.
+RUN = tiny_run(learning_rate=1e-4)
 STEPS = 9  # three epochs of batches of 8, 8 and 3
 
 # --------------------------------------------------------------------------- what both sides do
@@ -500,7 +501,7 @@ def metrics(path: Path) -> list[dict[str, float]]:
 
 def assert_metrics_close(path: Path, expected: Path) -> None:
     for row, other in zip(metrics(path), metrics(expected), strict=True):
-        assert row == pytest.approx(other, rel=2e-3)
+        assert row == pytest.approx(other, rel=1e-3)
 
 
 @together
