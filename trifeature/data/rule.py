@@ -29,8 +29,8 @@ class PairRule:
         gate: What task `synergy` asks for: match (whether the pair keeps the map), balanced (the
             same, and half the probe and test pairs keep it), parity, sum, sum:K or and; see
             `trifeature.data.gates.Gate`.
-        scenario: One of the named scenarios for three modalities, see
-            `trifeature.data.gates.SCENARIOS`; empty for none.
+        scenario: A named scenario for three modalities: unique1 to unique3, or redundant or synergy
+            with 12, 13, 23 or 123 behind it, as in synergy13; empty for none.
 
     Raises:
         InputError: an unknown attribute, or a choice under which a task would be degenerate.
