@@ -46,6 +46,7 @@ def descriptions(kind: type) -> dict[str, str]:
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         _, _, block = inspect.cleandoc(base.__doc__ or "").partition("Attributes:\n")
+        block = re.split(r"^\S", block, maxsplit=1, flags=re.MULTILINE)[0]  # to the next section
         entries = re.findall(r"^    (\S.*?): (.*(?:\n {8}.*)*)", block, flags=re.MULTILINE)
         for names, words in entries:
             found |= dict.fromkeys(names.split(", "), " ".join(words.replace("`", "").split()))
