@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -130,6 +131,9 @@ def generate(
         say(f"{escape(str(made.path))} already holds exactly this data set")
     _print_summary(settings, dict(made.summary))
     say(bold(made.path))
+    # The end of the process then collects no garbage among torch's objects: half a second. (Where
+    # Triton is loaded, as in training, it would report what is left as leaks.)
+    gc.freeze()
 
 
 def _with_own_values(

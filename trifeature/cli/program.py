@@ -122,7 +122,6 @@ def _exit(answer: Callable[[], int]) -> NoReturn:
         code = run()
     except typer.Exit as stop:
         code = stop.exit_code
-    gc.freeze()  # the end of a process collects no garbage in torch's hundred thousand objects
     sys.exit(code)
 
 
