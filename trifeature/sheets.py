@@ -15,12 +15,18 @@ import numpy.typing as npt
 from trifeature.checks import require_whole
 from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.captions import caption_text
-from trifeature.data.dataset import SPLIT_OF, ImageTable, draw_items, plan_images, plan_pairs
+from trifeature.data.dataset import (
+    SPLIT_OF,
+    ImageTable,
+    draw_items,
+    levels_of,
+    plan_images,
+    plan_pairs,
+)
 from trifeature.data.dials import MARKS, Dial, Mark, Setting
 from trifeature.data.dials import dials as all_dials
 from trifeature.data.gates import SCENARIOS
 from trifeature.data.pairs import Pairs, label
-from trifeature.data.render import nuisance_levels
 from trifeature.data.settings import DatasetSettings
 from trifeature.data.truth import law
 from trifeature.errors import InputError
@@ -369,7 +375,7 @@ def _marked(mark: Mark, settings: DatasetSettings, table: ImageTable, pairs: Pai
     elif mark == "label":
         found |= (pairs.labels["synergy"] == 1)[:, None]
     elif mark == "nuisance":
-        levels = _levels(settings, table)[pairs.images]
+        levels = levels_of(settings, table)[pairs.images]
         found |= (levels == levels[:, :1]).all(axis=1, keepdims=True)
     elif mark == "noise":
         before = label(table.attributes, pairs.images, rule, settings.partners)
@@ -377,16 +383,6 @@ def _marked(mark: Mark, settings: DatasetSettings, table: ImageTable, pairs: Pai
     elif mark == "tell" and rule.scenario:
         found[:, list(_tellers(settings))] = True
     return found
-
-
-def _levels(settings: DatasetSettings, table: ImageTable) -> npt.NDArray[np.int64]:
-    return nuisance_levels(
-        table.attributes,
-        table.copies,
-        seed=settings.seed,
-        settings=settings.render,
-        values=settings.values,
-    )
 
 
 def _tellers(settings: DatasetSettings) -> tuple[int, ...]:

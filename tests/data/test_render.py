@@ -16,6 +16,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from published_drawings import AREAS
 from scipy import stats
 from torch import Tensor
 
@@ -39,20 +40,6 @@ EVERY_LOOK: Final = np.array(
     [(s, t, (s + t) % 10) for s, t in itertools.product(range(10), repeat=2)], dtype=np.int64
 )
 """100 images: every shape in every texture, every color ten times."""
-
-AREAS: Final = {
-    "triangle": 8192,
-    "square": 16384,
-    "plus": 9159,
-    "circle": 12892,
-    "tee": 9074,
-    "rhombus": 8064,
-    "pentagon": 11248,
-    "star": 4273,
-    "fivesquare": 9074,
-    "trapezoid": 11144,
-}
-"""Pixels of the published shapes in a box of 128 × 128."""
 
 each_canvas = pytest.mark.parametrize("canvas", [32, 64, 112, 224])
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from published_drawings import AREAS
 
 from trifeature.data.attributes import SHAPES
 from trifeature.data.shapes import SIGNED_DISTANCES, SignedDistance
@@ -78,20 +79,6 @@ OUTLINES: Final[dict[str, list[Corners]]] = {
     ],
     "trapezoid": [pixels((1, 0), (128, 0), (88, 128), (41, 128))],
 }
-
-AREAS: Final = {
-    "triangle": 8192,
-    "square": 16384,
-    "plus": 9159,
-    "circle": 12892,
-    "tee": 9074,
-    "rhombus": 8064,
-    "pentagon": 11248,
-    "star": 4273,
-    "fivesquare": 9074,
-    "trapezoid": 11144,
-}
-"""Pixels of the published shapes, of 16,384."""
 
 MIRRORED: Final = {
     name: {"square": 64, "circle": 64, "fivesquare": 63.5}.get(name, 64.5) / 128

@@ -63,7 +63,7 @@ def truth_of(**changes: Any) -> dict[str, Any]:
     """The truth of the paper's preset, or of one with some changes, without its images."""
     settings = preset(changes.pop("name", "paper"), **changes)
     tables = plan_images(settings)
-    return ground_truth(settings.rule, tables, plan_pairs(settings, tables))
+    return ground_truth(settings, tables, plan_pairs(settings, tables))
 
 
 def find(truth: Mapping[str, Any], name: str, task: str, *, shared: bool = False) -> dict[str, Any]:
@@ -308,7 +308,7 @@ def test_atoms_sum_to_the_total_which_is_the_entropy_of_the_label(rate: float | 
     settings = preset("quick", match_rate=rate, held_out=13, **counts)
     tables = plan_images(settings)
     pairs = plan_pairs(settings, tables)
-    for row in ground_truth(settings.rule, tables, pairs)["rows"]:
+    for row in ground_truth(settings, tables, pairs)["rows"]:
         assert sum(row[name] for name in ATOM_NAMES) == pytest.approx(row["total"], abs=1e-12)
         labels = pairs[row["set"]].labels[row["task"]]
         assert row["total"] == pytest.approx(label_entropy(labels), abs=1e-12)
@@ -336,7 +336,7 @@ def test_only_training_pairs_depend_on_the_match_rate(
 
 def test_redundancy_about_the_first_texture_is_what_the_second_color_tells(tiny: Dataset) -> None:
     """I(color 2; texture 1), counted by hand: a target that source 1 holds has no synergy."""
-    truth = ground_truth(tiny.settings.rule, tiny.tables, tiny.pairs)
+    truth = ground_truth(tiny.settings, tiny.tables, tiny.pairs)
     for name in PAIR_SETS:
         attributes = tiny.tables[SPLIT_OF[name]].attributes[tiny.pairs[name].images]
         joint = np.zeros((5, 5))
@@ -363,7 +363,7 @@ def test_a_probe_states_the_truth_of_the_pairs_it_is_scored_on(tiny: Dataset) ->
     run = run_preset("quick", width=8, heads=2, hidden=8, embedding=4)
     measured = probe(make_method(run, image_pair()), tiny)
     information = measured.row()["information"]
-    truth = ground_truth(tiny.settings.rule, tiny.tables, tiny.pairs)
+    truth = ground_truth(tiny.settings, tiny.tables, tiny.pairs)
     for task in tiny.settings.rule.tasks:
         part, row = information[measured.column(task)], find(truth, "test", task)
         assert part["truth"] == row[atom_of(task)]

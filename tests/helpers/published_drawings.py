@@ -40,6 +40,20 @@ RGB: Final = {
 
 # --------------------------------------------------------------------------- shapes
 
+AREAS: Final = {
+    "triangle": 8192,
+    "square": 16384,
+    "plus": 9159,
+    "circle": 12892,
+    "tee": 9074,
+    "rhombus": 8064,
+    "pentagon": 11248,
+    "star": 4273,
+    "fivesquare": 9074,
+    "trapezoid": 11144,
+}
+"""Pixels of the published shapes, of 16,384."""
+
 
 def _pentagon(x: int, y: int) -> bool:
     if y < 51:

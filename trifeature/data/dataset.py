@@ -286,17 +286,15 @@ def plan_pairs(
             settings.partners,
             seed=(PAIR_STREAM, index, settings.seed),
             rates=settings.rates(biased=name == "train"),
-            nuisance=_nuisance(settings, table),
+            nuisance=None if settings.nuisance_rate is None else levels_of(settings, table),
             fewer=name != "train",
         )
         drawn[name] = _with_noise(pairs, settings, index)
     return drawn
 
 
-def _nuisance(settings: DatasetSettings, table: ImageTable) -> IntArray | None:
-    """The nuisance level of each image [N], where pairs are drawn by it."""
-    if settings.nuisance_rate is None:
-        return None
+def levels_of(settings: DatasetSettings, table: ImageTable) -> IntArray:
+    """The nuisance level of each image: int [N]."""
     return nuisance_levels(
         table.attributes,
         table.copies,

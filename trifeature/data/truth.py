@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trifeature.data.attributes import ATTRIBUTES
-from trifeature.data.captions import caption_tokens, named_values
-from trifeature.data.dataset import SPLIT_OF, ImageTable, PairSet, Split
+from trifeature.data.captions import named_values
+from trifeature.data.dataset import SPLIT_OF, ImageTable, PairSet, Split, draw_items
 from trifeature.data.law import DRAWN, facts, law_atoms
 from trifeature.data.pairs import Pairs
 from trifeature.data.rule import PairRule
@@ -100,13 +100,7 @@ def seen_by(settings: DatasetSettings, table: ImageTable) -> list[IntArray]:
     found = []
     for m, look in enumerate(settings.looks_of):
         if look == "caption":
-            tokens = caption_tokens(
-                table.attributes,
-                table.copies,
-                seed=settings.seed,
-                settings=settings.caption,
-                values=settings.values,
-            )
+            tokens = draw_items(settings, table, look)
             found.append(named_values(tokens, settings.values, settings.caption))
         else:
             hidden = [name not in settings.shown_by(m) for name in ATTRIBUTES]
@@ -145,14 +139,14 @@ def drawn_atoms(settings: DatasetSettings, table: ImageTable, pairs: Pairs) -> d
 
 
 def ground_truth(
-    settings: DatasetSettings | PairRule,
+    settings: DatasetSettings,
     tables: Mapping[Split, ImageTable],
     pairs: Mapping[PairSet, Pairs],
 ) -> dict[str, Any]:
     """The exact atoms of every task on every set of pairs and under their law, as JSON data.
 
     Args:
-        settings: Settings of the data set; or a rule alone, which has no law.
+        settings: Settings of the data set.
         tables: Attributes of the images of `train` and of `test`.
         pairs: The sets of pairs.
 
@@ -163,21 +157,21 @@ def ground_truth(
         certified interval. Task `share` has one row for each set, since its sources are the shared
         attribute; every other task has two. What `law` gives is added.
     """
-    rule = settings if isinstance(settings, PairRule) else settings.rule
+    rule = settings.rule
     content: dict[str, Any] = {"measure": "BROJA", "unit": "bits", "left_out": None, "rows": []}
-    if isinstance(settings, DatasetSettings):
-        content |= law(settings)
+    content |= law(settings)
     if rule.modalities != 2:
         reason = f"these atoms are of two sources, and there are {rule.modalities} modalities"
         return {**content, "left_out": reason}
-    ties = Ties(rule) if isinstance(settings, PairRule) else Ties.of(settings)
+    ties, seen = Ties.of(settings), {split: seen_by(settings, x) for split, x in tables.items()}
     cases = [(task, shared) for task in rule.tasks for shared in (False, True)]
     cases.remove(("share", True))  # its sources are the shared attribute already
     for name, drawn in pairs.items():
         table = tables[SPLIT_OF[name]]
-        seen = None if isinstance(settings, PairRule) else seen_by(settings, table)
         for task, shared in cases:
-            atoms = task_atoms(table.attributes, drawn, ties, task, shared=shared, seen=seen)
+            atoms = task_atoms(
+                table.attributes, drawn, ties, task, shared=shared, seen=seen[SPLIT_OF[name]]
+            )
             sources = [list(source) for source in sources_of(ties, task, shared=shared)]
             case = {"set": name, "task": task, "shared": shared, "sources": sources}
             content["rows"].append({**case, **_numbers(atoms)})

@@ -197,7 +197,7 @@ for rate in (0.5, 0.9):
 # %%
 settings = preset("paper", seed=1)
 tables = plan_images(settings)
-truth = ground_truth(settings.rule, tables, plan_pairs(settings, tables))
+truth = ground_truth(settings, tables, plan_pairs(settings, tables))
 for row in truth["rows"]:
     if row["set"] == "test" and row["task"] in ("unique1", "synergy"):
         sources = " | ".join(" + ".join(source) for source in row["sources"])
