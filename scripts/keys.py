@@ -79,7 +79,8 @@ def merge(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
 
 def defaults() -> dict[str, Any]:
     """The present default of every setting."""
-    from trifeature.comm.settings import OPTIONS, RunSettings  # noqa: PLC0415
+    from trifeature.comm.options import OPTIONS  # noqa: PLC0415
+    from trifeature.comm.settings import RunSettings  # noqa: PLC0415
     from trifeature.data.dataset import DatasetSettings  # noqa: PLC0415
     from trifeature.views import VIEW_KINDS  # noqa: PLC0415
 

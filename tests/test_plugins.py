@@ -16,7 +16,7 @@ from trifeature.cli.program import split_plugins
 from trifeature.comm.encoders import register_encoder
 from trifeature.comm.methods import METHODS, register_method
 from trifeature.comm.methods.comm import CoMM
-from trifeature.comm.settings import Options
+from trifeature.comm.options import Options
 from trifeature.errors import InputError
 from trifeature.pid import register_measure
 from trifeature.plugins import load_entry_points, load_plugin, load_plugins, loaded_plugins

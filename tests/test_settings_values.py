@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trifeature.comm.settings import OPTIONS, RunSettings
+from trifeature.comm.options import OPTIONS
+from trifeature.comm.settings import RunSettings
 from trifeature.data.dataset import DatasetSettings
 from trifeature.data.render import RenderSettings
 from trifeature.data.rule import PairRule

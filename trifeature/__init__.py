@@ -28,7 +28,8 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "data.export": ("export",),
     "data.storage": ("generate", "load"),
     "data.stream": ("stream",),
-    "comm.settings": ("Options", "RunSettings", "run_preset"),
+    "comm.options": ("Options",),
+    "comm.settings": ("RunSettings", "run_preset"),
     "comm.methods": ("Method", "register_method"),
     "comm.encoders": ("register_encoder",),
     "comm.training": ("load_run", "new_method", "train"),
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from trifeature.comm.encoders import register_encoder as register_encoder
     from trifeature.comm.methods import Method as Method
     from trifeature.comm.methods import register_method as register_method
-    from trifeature.comm.settings import Options as Options
+    from trifeature.comm.options import Options as Options
     from trifeature.comm.settings import RunSettings as RunSettings
     from trifeature.comm.settings import run_preset as run_preset
     from trifeature.comm.training import load_run as load_run

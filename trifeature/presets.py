@@ -66,7 +66,7 @@ class Preset:
         run: Settings and options of CoMM that are not at their default, all named flat; views
             come from `augmentations`.
         methods: The same for single methods; they replace `run` and a method's own settings, see
-            `trifeature.comm.settings.Options`.
+            `trifeature.comm.options.Options`.
         drawings: See `trifeature.data.settings.RenderSettings`.
         published: Whether its numbers stand beside the published ones: they are then probed by the
             authors' protocol too.

@@ -5,7 +5,7 @@ from torch import nn
 
 import trifeature as tf
 from trifeature.comm.methods.comm import CoMM
-from trifeature.comm.settings import CoMMOptions
+from trifeature.comm.options import CoMMOptions
 
 
 class Closer(CoMM):

@@ -14,7 +14,8 @@ import trifeature
 from trifeature import cli
 from trifeature.cli import data, probe
 from trifeature.cli.experiments import NAMES
-from trifeature.comm.settings import OPTIONS, RunSettings
+from trifeature.comm.options import OPTIONS
+from trifeature.comm.settings import RunSettings
 from trifeature.data.rule import PairRule
 from trifeature.data.settings import DatasetSettings, RenderSettings
 from trifeature.experiments.catalog import EXPERIMENTS

@@ -25,8 +25,9 @@ from trifeature.cli import comm_probe_main, runs
 from trifeature.cli.common import console, errors
 from trifeature.comm import run_folder, training
 from trifeature.comm.methods import METHODS, Loss, Method, Tensors
+from trifeature.comm.options import OPTIONS, CoMMOptions, Options
 from trifeature.comm.run_folder import CHECKPOINT, CONFIG, WEIGHTS
-from trifeature.comm.settings import OPTIONS, CoMMOptions, Options, RunSettings, run_preset
+from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import Progress
 from trifeature.data import storage
 from trifeature.data.dataset import preset

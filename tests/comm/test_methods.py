@@ -13,7 +13,8 @@ from torch import Tensor
 from trifeature.comm.losses import info_nce, loss_names, terms_of
 from trifeature.comm.methods import METHODS, Loss, Method, make_method
 from trifeature.comm.methods.comm import CoMM
-from trifeature.comm.settings import CoMMOptions, RunSettings, run_preset
+from trifeature.comm.options import CoMMOptions
+from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import Progress, new_method, train
 from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError

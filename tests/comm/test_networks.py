@@ -28,7 +28,7 @@ from trifeature.comm.networks import (
     decayed,
     sine_cosine_positions,
 )
-from trifeature.comm.settings import CoMMOptions, Masking
+from trifeature.comm.options import CoMMOptions, Masking
 from trifeature.errors import InputError
 from trifeature.modality import Modality
 

@@ -7,12 +7,8 @@ from typing import Any
 
 import pytest
 
-from trifeature.comm.settings import (
-    CoMMOptions,
-    CrossOptions,
-    RunSettings,
-    run_preset,
-)
+from trifeature.comm.options import CoMMOptions, CrossOptions
+from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.errors import InputError
 from trifeature.presets import PRESETS
 from trifeature.views.sets import ALL, LIGHT

@@ -13,7 +13,8 @@ from guide_tools import DOCS
 
 from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.methods import METHODS
-from trifeature.comm.settings import ENCODER_NAMES, OPTIONS
+from trifeature.comm.options import OPTIONS
+from trifeature.comm.settings import ENCODER_NAMES
 from trifeature.data.own_values import TABLES
 
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))

@@ -24,7 +24,8 @@ from torch import Tensor
 
 from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.methods import METHODS
-from trifeature.comm.settings import OPTIONS, RunSettings, run_preset
+from trifeature.comm.options import OPTIONS
+from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import (
     Progress,
     learning_rate,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from tiny_runs import tiny_run
 
-from trifeature.comm import settings as run_settings
-from trifeature.comm.settings import OPTIONS, RunSettings, run_preset
+from trifeature.comm.options import OPTIONS
+from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data import settings as data_settings
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.data.render import RenderSettings
@@ -123,7 +123,7 @@ class Future:
         self.rule, self.render = grown(PairRule), grown(RenderSettings)
         self.options = {name: grown(options) for name, options in OPTIONS.items()}
         for name in OPTIONS:
-            patch.setitem(run_settings.OPTIONS, name, self.options[name])
+            patch.setitem(OPTIONS, name, self.options[name])
         for kind, views in self.views.items():
             patch.setitem(VIEW_KINDS, kind, views)
         patch.setattr(plans, "RunSettings", lambda *given: self.of_run(RunSettings(*given)))

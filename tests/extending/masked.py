@@ -6,7 +6,7 @@ from trifeature.comm.encoders import token_count
 from trifeature.comm.losses import info_nce
 from trifeature.comm.methods import Loss, register_method
 from trifeature.comm.methods.comm import CoMM
-from trifeature.comm.settings import CoMMOptions
+from trifeature.comm.options import CoMMOptions
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from trifeature.cli import probe as comm_probe
 from trifeature.cli.data import app
 from trifeature.comm.encoders import ENCODERS
 from trifeature.comm.methods import METHODS
-from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, RunSettings, run_preset
+from trifeature.comm.options import OPTIONS
+from trifeature.comm.settings import ENCODER_NAMES, RunSettings, run_preset
 from trifeature.comm.training import load_run, train
 from trifeature.data import own_values
 from trifeature.data.attributes import SHAPES

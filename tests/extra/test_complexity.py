@@ -16,7 +16,8 @@ from trifeature.cli.probe import app
 from trifeature.comm.encoders import alexnet_maps
 from trifeature.comm.methods import METHODS, make_method
 from trifeature.comm.networks import count_parameters
-from trifeature.comm.settings import CrossOptions, RunSettings, run_preset
+from trifeature.comm.options import CrossOptions
+from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.errors import InputError
 from trifeature.extra.complexity import (
     COLUMNS,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from trifeature.comm.settings import OPTIONS, RunSettings, run_preset
+from trifeature.comm.options import OPTIONS
+from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.modality import Modality
 from trifeature.presets import QUICK, Preset

@@ -18,7 +18,8 @@ from trifeature.cli.common import (
     say,
 )
 from trifeature.cli.options import RowsOption, refuse_unused
-from trifeature.comm.settings import OPTIONS, run_preset
+from trifeature.comm.options import OPTIONS
+from trifeature.comm.settings import run_preset
 from trifeature.errors import check_name
 from trifeature.extra.settings import FEWEST_SEEDS, STEPS
 from trifeature.presets import get_preset

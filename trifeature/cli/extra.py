@@ -16,7 +16,8 @@ from trifeature.cli.options import (
     with_options,
 )
 from trifeature.cli.progress import counting
-from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, run_preset
+from trifeature.comm.options import OPTIONS
+from trifeature.comm.settings import ENCODER_NAMES, run_preset
 from trifeature.errors import InputError, check_name
 from trifeature.extra.settings import REPETITIONS, SUPERVISED_LOSSES, FineTuning
 from trifeature.presets import get_preset

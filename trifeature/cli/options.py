@@ -23,7 +23,8 @@ from typing import (
 
 import typer
 
-from trifeature.comm.settings import OPTIONS, PRECISIONS, Precision
+from trifeature.comm.options import OPTIONS
+from trifeature.comm.settings import PRECISIONS, Precision
 from trifeature.errors import InputError, check_name
 
 R = TypeVar("R")

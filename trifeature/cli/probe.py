@@ -44,7 +44,8 @@ from trifeature.cli.options import (
     with_options,
 )
 from trifeature.cli.program import App
-from trifeature.comm.settings import ENCODER_NAMES, OPTIONS, RunSettings, run_preset
+from trifeature.comm.options import OPTIONS
+from trifeature.comm.settings import ENCODER_NAMES, RunSettings, run_preset
 from trifeature.data.settings import preset
 from trifeature.errors import InputError, check_name
 from trifeature.presets import get_preset

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trifeature.comm.options import NEGATIVES, Negatives
 from trifeature.errors import InputError, check_name
-
-Negatives = Literal["both", "cross", "algorithm1"]
-NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
 
 
 def info_nce(

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trifeature.comm.settings import Masking
+from trifeature.comm.options import Masking
 from trifeature.errors import InputError
 
 # --------------------------------------------------------------------------- latent converters

@@ -1,7 +1,7 @@
 """The settings of a training run: frozen dataclasses, validated, saved as JSON with every run.
 
-Every method has a class of options. `RunSettings` holds the options of its method and the settings
-common to all runs. Nothing here imports torch, so the command line can be built from these classes
+`RunSettings` holds the options of its method (`trifeature.comm.options`) and the settings common to
+all runs. Nothing here imports torch, so the command line can be built from these classes
 quickly.
 """
 
@@ -10,16 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, ClassVar, Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from trifeature.checks import (
     require_choice,
-    require_flag,
     require_number,
-    require_text,
     require_whole,
     settings_from,
 )
+from trifeature.comm.options import OPTIONS, Options
 from trifeature.errors import InputError, check_name
 from trifeature.presets import get_preset
 from trifeature.views import VIEW_KINDS, Views, views_from_json
@@ -27,151 +26,9 @@ from trifeature.views.sets import ALL, LIGHT
 
 Schedule = Literal["constant", "cosine"]
 Precision = Literal["float32", "bfloat16"]
-Negatives = Literal["both", "cross", "algorithm1"]
-Fusion = Literal["attention", "linear"]
-Masking = Literal["remove", "learned"]
-Unimodal = Literal["augmented", "plain"]
-CrossSelfVariant = Literal["code", "paper"]
 
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
-NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
 
-
-# --------------------------------------------------------------------------- options of methods
-
-
-@dataclass(frozen=True)
-class Options:
-    """Base class of a method's options: a frozen dataclass whose fields all have defaults.
-
-    Numbers must be positive. `choices` lists the allowed values of other fields, by field.
-    `training` holds settings of a run that the method is trained with on every preset, and
-    `longer` its epochs as a multiple of a preset's; see `run_preset`.
-    """
-
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    training: ClassVar[Mapping[str, Any]] = {}
-    longer: ClassVar[float] = 1.0
-
-    def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if one.name in self.choices:
-                require_choice(one.name, value, self.choices[one.name])
-            elif type(one.default) is int:
-                object.__setattr__(self, one.name, require_whole(one.name, value, 1))
-            elif type(one.default) is float:
-                object.__setattr__(self, one.name, require_number(one.name, value, above=0.0))
-            elif type(one.default) is bool:
-                object.__setattr__(self, one.name, require_flag(one.name, value))
-            elif type(one.default) is str:
-                require_text(one.name, value)
-
-
-@dataclass(frozen=True)
-class CoMMOptions(Options):
-    """Options of CoMM. The defaults produced the published numbers.
-
-    Attributes:
-        loss: Loss to minimize: L_CoMM, L, L_i or a single L_1, L_2, …; see
-            `trifeature.comm.losses.loss_names`.
-        width: D, width of tokens and fused embedding.
-        heads: Number of attention heads.
-        hidden: Width of the projection head's hidden layers.
-        embedding: Length of the head's output.
-        temperature: τ of the loss.
-        fusion: `attention`, or `linear` as in Table 4.
-        vector: Length of each modality's vector before linear fusion.
-        masking: Treatment of absent modalities in the attention: `remove` drops their tokens (the
-            authors' code), `learned` replaces each by a learned mask token (the paper's text).
-        head_norm: BatchNorm in the projection head.
-        unimodal: Input of z_i: an `augmented` view (the authors' code) or the `plain` item (the
-            paper's Algorithm 1).
-        negatives: Negatives of InfoNCE, see `trifeature.comm.losses.info_nce`.
-    """
-
-    loss: str = "L_CoMM"
-    width: int = 512
-    heads: int = 8
-    hidden: int = 512
-    embedding: int = 256
-    temperature: float = 0.1
-    fusion: Fusion = "attention"
-    vector: int = 256
-    masking: Masking = "remove"
-    head_norm: bool = True
-    unimodal: Unimodal = "augmented"
-    negatives: Negatives = "both"
-
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "fusion": get_args(Fusion),
-        "masking": get_args(Masking),
-        "unimodal": get_args(Unimodal),
-        "negatives": NEGATIVES,
-    }
-
-
-@dataclass(frozen=True)
-class CrossOptions(Options):
-    """Options of Cross.
-
-    Attributes:
-        width: Length of the projections.
-        vector: Length of the encoders' vectors.
-    """
-
-    width: int = 512
-    vector: int = 256
-
-
-@dataclass(frozen=True)
-class CrossSelfOptions(Options):
-    """Options of Cross+Self.
-
-    Attributes:
-        cross_self: Variant, the published `code`'s or the `paper`'s.
-        width: Length of the `paper` variant's projections.
-        vector: Length of the encoders' vectors.
-        hidden: Half the width of the heads' hidden layers.
-        embedding: Length of the heads' output.
-        temperature: τ of the loss.
-        head_norm: BatchNorm in the heads.
-    """
-
-    cross_self: CrossSelfVariant = "code"
-    width: int = 512
-    vector: int = 256
-    hidden: int = 512
-    embedding: int = 256
-    temperature: float = 0.1
-    head_norm: bool = True
-
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"cross_self": get_args(CrossSelfVariant)}
-
-
-@dataclass(frozen=True)
-class FactorCLOptions(Options):
-    """Options of FactorCL, which its authors train half as long again, by plain Adam.
-
-    Attributes:
-        width: Length of the encoders' vectors and of each head's output.
-        hidden: Width of the critics' hidden layers.
-    """
-
-    width: int = 512
-    hidden: int = 512
-
-    training: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-4, "weight_decay": 0.0}
-    longer: ClassVar[float] = 1.5
-
-
-OPTIONS: Final[dict[str, type[Options]]] = {
-    "comm": CoMMOptions,
-    "cross": CrossOptions,
-    "cross+self": CrossSelfOptions,
-    "factorcl": FactorCLOptions,
-}
-"""The class of options of every method, by the method's name; `register_method` adds to it."""
 
 ENCODER_NAMES: Final = ["alexnet", "alexnet-unpooled", "resnet50", "small", "mlp", "identity"]
 """The names of all encoders; `trifeature.comm.encoders.register_encoder` adds to it."""

@@ -320,6 +320,7 @@ def _train_epoch(
     """
     learner, settings = state.learner, state.learner.method.settings
     learner.method.train()
+    learner.method.progress.fill_((state.epoch + 1) / settings.epochs)
     order = list(batches(samples, settings.batch_size, settings.seed, state.epoch))
     indices = torch.as_tensor(np.concatenate(order), device=learner.generator.device)
     per_epoch, first = len(order), state.epoch * len(order)

@@ -15,7 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from trifeature.comm.settings import Options, RunSettings, run_preset
+from trifeature.comm.options import Options
+from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
 from trifeature.experiments.rows import OLD_FORMAT, check_row, preset_of

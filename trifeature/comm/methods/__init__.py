@@ -11,7 +11,8 @@ from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.methods.cross_self import CrossSelf
 from trifeature.comm.methods.factorcl import FactorCL
-from trifeature.comm.settings import OPTIONS, Options, RunSettings
+from trifeature.comm.options import OPTIONS, Options
+from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError, check_name
 from trifeature.modality import Modality
 

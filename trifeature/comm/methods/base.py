@@ -78,6 +78,8 @@ class Method(nn.Module, ABC):
         modalities: Modalities in the order of a batch.
         apply_views: Applies drawn augmentations; a backend may set a faster implementation.
         exchange: Set by a backend if several processes train together, else None.
+        progress: Scalar, (e + 1) / E in the epoch e = 0, 1, … of E: for losses that change over
+            training. A tensor, so that a compiled step sees its changes; it is not saved.
 
     Raises:
         InputError: the numbers of views or encoders do not fit the modalities.
@@ -95,6 +97,8 @@ class Method(nn.Module, ABC):
         self.modalities = tuple(modalities)
         self.apply_views: Callable[[Views, Tensor, Parameters], Tensor] = apply_views
         self.exchange: Exchange | None = None
+        self.progress: Tensor
+        self.register_buffer("progress", torch.ones(()), persistent=False)
 
     # ----------------------------------------------------------------- training
 

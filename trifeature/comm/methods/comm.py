@@ -18,7 +18,8 @@ from trifeature.comm.encoders import latent_converter
 from trifeature.comm.losses import combine, comm_terms, loss_names, terms_of
 from trifeature.comm.methods.base import Loss, Method, Tensors
 from trifeature.comm.networks import AttentionFusion, LinearFusion, ProjectionHead
-from trifeature.comm.settings import CoMMOptions, RunSettings
+from trifeature.comm.options import CoMMOptions
+from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError, check_name
 from trifeature.modality import Modality
 from trifeature.samples import Batch

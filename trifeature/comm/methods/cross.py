@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from trifeature.comm.losses import info_nce
 from trifeature.comm.methods.base import Loss, Method, Tensors
-from trifeature.comm.settings import CrossOptions, RunSettings
+from trifeature.comm.options import CrossOptions
+from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
 from trifeature.modality import Modality
 from trifeature.samples import Batch

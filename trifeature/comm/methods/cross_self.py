@@ -20,7 +20,8 @@ from trifeature.comm.losses import info_nce
 from trifeature.comm.methods.base import Loss, Method, Tensors
 from trifeature.comm.methods.cross import ClipLoss, Projector, concatenated
 from trifeature.comm.networks import ProjectionHead
-from trifeature.comm.settings import CrossSelfOptions, RunSettings
+from trifeature.comm.options import CrossSelfOptions
+from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
 from trifeature.modality import Modality
 from trifeature.samples import Batch

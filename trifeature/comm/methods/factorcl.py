@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from trifeature.comm.methods.base import Loss, Method, Objective, Tensors
 from trifeature.comm.methods.cross import concatenated
-from trifeature.comm.settings import FactorCLOptions, RunSettings
+from trifeature.comm.options import FactorCLOptions
+from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
 from trifeature.modality import Modality
 from trifeature.samples import Batch
