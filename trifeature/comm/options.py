@@ -22,6 +22,8 @@ Fusion = Literal["attention", "linear"]
 Masking = Literal["remove", "learned"]
 Unimodal = Literal["augmented", "plain"]
 CrossSelfVariant = Literal["code", "paper"]
+SecondHead = Literal["own", "shared"]
+Weights = Literal["constant", "falling", "rising"]
 
 NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
 
@@ -98,6 +100,32 @@ class CoMMOptions(Options):
 
 
 @dataclass(frozen=True)
+class TwoTemperaturesOptions(CoMMOptions):
+    """Options of CoMM at two temperatures. `temperature` and `loss` are those of the first loss.
+
+    Attributes:
+        second_temperature: τ of the second loss.
+        second_loss: Terms of the second loss, as of `loss`.
+        second_weight: Weight of the second loss; the first has one less it.
+        second_head: `own` projects for the second loss by a head of its own, `shared` by the same.
+        weights: `constant`; or `falling` and `rising`, in which the weight of the second loss goes
+            from 1 to 0 and from 0 to 1 over training, whatever `second_weight` is.
+    """
+
+    second_temperature: float = 0.4
+    second_loss: str = "L_CoMM"
+    second_weight: float = 0.5
+    second_head: SecondHead = "own"
+    weights: Weights = "constant"
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **CoMMOptions.choices,
+        "second_head": get_args(SecondHead),
+        "weights": get_args(Weights),
+    }
+
+
+@dataclass(frozen=True)
 class CrossOptions(Options):
     """Options of Cross.
 
@@ -153,6 +181,7 @@ class FactorCLOptions(Options):
 
 OPTIONS: Final[dict[str, type[Options]]] = {
     "comm": CoMMOptions,
+    "two-temperatures": TwoTemperaturesOptions,
     "cross": CrossOptions,
     "cross+self": CrossSelfOptions,
     "factorcl": FactorCLOptions,

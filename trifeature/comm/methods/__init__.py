@@ -11,6 +11,7 @@ from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.methods.cross_self import CrossSelf
 from trifeature.comm.methods.factorcl import FactorCL
+from trifeature.comm.methods.two_temperatures import TwoTemperatures
 from trifeature.comm.options import OPTIONS, Options
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError, check_name
@@ -18,6 +19,7 @@ from trifeature.modality import Modality
 
 METHODS: Final[dict[str, type[Method]]] = {
     "comm": CoMM,
+    "two-temperatures": TwoTemperatures,
     "cross": Cross,
     "cross+self": CrossSelf,
     "factorcl": FactorCL,

@@ -88,17 +88,21 @@ class CoMM(Method):
 
     def loss_of(self, codes: Tensors) -> Loss:
         """The mean of the terms that the option `loss` names."""
-        z = torch.cat([self.project(one) for one in codes])
+        named = self.terms_by(self.head, codes, self.options.temperature)
+        return Loss(combine(named, self.terms), named)
+
+    def terms_by(self, head: nn.Module, codes: Tensors, temperature: float) -> dict[str, Tensor]:
+        """`L` and each L_i whose modality is in `alone`, of the codes projected by a head."""
+        z = torch.cat([self.project(one, head) for one in codes])
         terms = comm_terms(
             (z[0, 0], z[0, 1]),
             [(one[0], one[1]) for one in z[1:]],
-            self.options.temperature,
+            temperature,
             self.options.negatives,
         )
-        named = {"L": terms["L"]} | {
+        return {"L": terms["L"]} | {
             f"L_{m + 1}": terms[f"L_{index + 1}"] for index, (m,) in enumerate(self.alone)
         }
-        return Loss(combine(named, self.terms), named)
 
     def fuse(
         self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]], view_count: int
@@ -108,13 +112,14 @@ class CoMM(Method):
         by_view: Tensor = fused.unflatten(1, (view_count, -1))
         return by_view.permute(2, 0, 1, 3)
 
-    def project(self, fused: Tensor) -> Tensor:
+    def project(self, fused: Tensor, head: nn.Module | None = None) -> Tensor:
         """Project [N, G, V, D] to [G, 2, N, embedding]; a single view is used as both.
 
-        The head normalizes each of the G · V batches by its own statistics.
+        The head (the method's own by default) normalizes each of the G · V batches by its own
+        statistics.
         """
         N, G, V, D = fused.shape
-        projected: Tensor = self.head(fused.permute(1, 2, 0, 3).reshape(G * V, N, D))
+        projected: Tensor = (head or self.head)(fused.permute(1, 2, 0, 3).reshape(G * V, N, D))
         return projected.view(G, V, N, -1).expand(-1, 2, -1, -1)
 
     def encode(self, items: Tensor, modality: int) -> Tensor:
