@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from trifeature.report import COLUMNS, Row, Summary, compare, summarize, table_row
+from trifeature.report import (
+    COLUMNS,
+    Difference,
+    Row,
+    Summary,
+    compare,
+    holm,
+    paired,
+    summarize,
+    table_row,
+)
 
 VALUES = [0.703, 0.688, 0.741, 0.719, 0.752]
 
@@ -75,46 +85,57 @@ def test_what_was_not_measured_is_a_dash_in_the_table() -> None:
     ]
 
 
-def test_a_difference_stands_with_its_standard_error() -> None:
-    # Spreads of 1.414 each, so errors of 1 each and of √2 for the difference: 10 / √2 = 7.07.
-    assert compare(rows(0.70, 0.72), rows(0.60, 0.62)) == (
-        "+10.0 ± 1.4 points (7.1 standard errors, n = 2 and 2)"
+def seeded(*values: float, column: str = "S", first: int = 0) -> list[dict[str, float]]:
+    return [{column: value, "seed": first + place} for place, value in enumerate(values)]
+
+
+def difference(treated: list[dict[str, float]], control: list[dict[str, float]]) -> Difference:
+    found = paired(treated, control)
+    assert found is not None
+    return found
+
+
+def test_a_difference_is_paired_by_seed_with_the_interval_of_students_t() -> None:
+    control = [0.64, 0.66, 0.61, 0.70, 0.55]
+    expected = stats.ttest_rel(VALUES, control)
+    interval = expected.confidence_interval(0.95)
+    shuffled = [seeded(*control)[place] for place in (3, 0, 4, 1, 2)]
+    found = difference(seeded(*VALUES), shuffled)
+    assert found.n == 5
+    assert found.mean == pytest.approx(100 * (np.mean(VALUES) - np.mean(control)))
+    assert (found.low, found.high) == pytest.approx((100 * interval.low, 100 * interval.high))
+    assert found.p_value == pytest.approx(expected.pvalue)
+
+
+def test_only_seeds_of_both_sides_are_compared() -> None:
+    found = difference(seeded(0.5, 0.9), seeded(0.4, 0.1, first=1))
+    assert (found.mean, found.low, found.n) == (pytest.approx(50.0), None, 1)
+    assert paired(seeded(0.5), seeded(0.5, first=1)) is None
+    assert paired([], seeded(0.5)) is None
+    assert paired(seeded(0.5), seeded(0.5), column="R") is None
+
+
+def test_equal_differences_have_an_interval_without_width() -> None:
+    same, other = seeded(0.5, 0.75), seeded(0.25, 0.5)
+    assert difference(same, same).p_value == 1.0
+    assert difference(same, other).p_value == 0.0
+    assert str(difference(same, same)) == "+0.0 [+0.0, +0.0]"
+
+
+def test_a_difference_in_words() -> None:
+    # 10 and 12 points: mean 11, error 1, and the quantile of one degree of freedom is 12.706.
+    assert compare(seeded(0.70, 0.74), seeded(0.60, 0.62)) == (
+        "+11.0 points (95 % interval -1.7 to +23.7, paired by seed, n = 2)"
+    )
+    assert compare(seeded(0.5), seeded(0.7)) == "-20.0 points (n = 1: no interval)"
+    assert compare(seeded(0.5), []) is None
+    assert compare(seeded(0.9, column="R"), seeded(0.5, column="R"), column="R") == (
+        "+40.0 points (n = 1: no interval)"
     )
 
 
-def test_the_number_of_standard_errors_is_welchs_t() -> None:
-    control = [0.64, 0.66, 0.61]
-    t = stats.ttest_ind(VALUES, control, equal_var=False).statistic
-    words = compare(rows(*VALUES), rows(*control))
-    assert words is not None
-    assert f"({t:.1f} standard errors, n = 5 and 3)" in words
-
-
-def test_a_difference_downwards_is_negative() -> None:
-    words = compare(rows(0.5, 0.6), rows(0.7, 0.8))
-    assert words == "-20.0 ± 7.1 points (-2.8 standard errors, n = 2 and 2)"
-
-
-@pytest.mark.parametrize(("treated", "control"), [((0.7,), (0.6, 0.62)), ((0.7, 0.7), (0.6,))])
-def test_a_single_seed_is_no_spread_to_judge_by(
-    treated: tuple[float, ...], control: tuple[float, ...]
-) -> None:
-    words = compare(rows(*treated), rows(*control))
-    assert words is not None
-    assert words.endswith(f"(n = {len(treated)} and {len(control)}: no spread to judge it by)")
-    assert "standard error" not in words
-
-
-def test_equal_seeds_are_not_divided_by_their_spread_of_zero() -> None:
-    assert compare(rows(0.5, 0.5), rows(0.5, 0.5)) == "+0.0 ± 0.0 points (n = 2 and 2)"
-
-
-def test_without_both_sides_there_is_no_comparison() -> None:
-    assert compare([], rows(0.5)) is None
-    assert compare(rows(0.5), []) is None
-    assert compare(rows(0.5), rows(0.5), column="R") is None
-
-
-def test_another_column_can_be_compared() -> None:
-    words = compare(rows(0.9, column="R"), rows(0.5, column="R"), column="R")
-    assert words == "+40.0 points (n = 1 and 1: no spread to judge it by)"
+def test_holms_adjustment_by_hand() -> None:
+    # Sorted .01, .02, .03, .9: times 4, 3, 2, 1, and never below the one before.
+    assert holm([0.9, 0.01, 0.03, 0.02]) == pytest.approx([0.9, 0.04, 0.06, 0.06])
+    assert holm([]) == []
+    assert holm([0.6, 0.7]) == [1.0, 1.0]

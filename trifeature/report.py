@@ -89,21 +89,90 @@ def table_row(label: str, rows: Sequence[Row], columns: Sequence[str] = COLUMNS)
     return [label, *cells, str(len(rows))]
 
 
-def compare(treated: Sequence[Row], control: Sequence[Row], column: str = "S") -> str | None:
-    """The difference of two means with its standard error, in words; None without both.
+@dataclass(frozen=True)
+class Difference:
+    """Mean difference of a column between two lists of rows, paired by seed.
 
-    >>> compare([{"S": 0.7}, {"S": 0.72}], [{"S": 0.6}, {"S": 0.62}])
-    '+10.0 ± 1.4 points (7.1 standard errors, n = 2 and 2)'
+    Attributes:
+        mean: In points of percent.
+        low, high: Ends of its 95 % interval, by Student's t; None for n = 1.
+        p_value: Two-sided, of the t-test that the mean is zero; None for n = 1.
+        n: Seeds that both lists have.
     """
-    a, b = summarize(treated, column), summarize(control, column)
-    if a is None or b is None:
+
+    mean: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    n: int
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"{self.mean:+.1f}"
+        return f"{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
+
+
+def paired(treated: Sequence[Row], control: Sequence[Row], column: str = "S") -> Difference | None:
+    """The difference of treated to control rows, seed by seed; None without a common seed.
+
+    Args:
+        treated: Rows with `seed`; of rows of the same seed the last one counts.
+        control: The same.
+        column: In [0, 1]; rows without it are left out.
+    """
+    first, second = (
+        {row["seed"]: 100 * row[column] for row in rows if row.get(column) is not None}
+        for rows in (treated, control)
+    )
+    return difference_of([first[seed] - second[seed] for seed in first if seed in second])
+
+
+def difference_of(values: Sequence[float]) -> Difference | None:
+    """Mean, interval and t-test of differences; None if there are none.
+
+    With mean d and standard deviation s of n differences, the interval is d ± t s / √n, with the
+    97.5 % quantile t of Student's distribution of n − 1 degrees of freedom.
+    """
+    n = len(values)
+    if n < 2:
+        return Difference(values[0], None, None, None, 1) if values else None
+    from scipy.stats import t as student  # noqa: PLC0415 - takes half a second to import
+
+    mean, error = statistics.fmean(values), statistics.stdev(values) / n**0.5
+    reach = float(student.ppf(0.975, n - 1)) * error
+    p_value = 2 * float(student.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
+    return Difference(mean, mean - reach, mean + reach, p_value, n)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values of several tests (Holm 1979), each at most 1.
+
+    Sorted upwards, the k-th of m is multiplied by m − k + 1, and none is less than the one before.
+
+    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, (len(p_values) - rank) * p_values[place])
+        adjusted[place] = min(1.0, largest)
+    return adjusted
+
+
+def compare(treated: Sequence[Row], control: Sequence[Row], column: str = "S") -> str | None:
+    """The difference of two means, paired by seed, in words; None without a common seed.
+
+    >>> compare([{"S": 0.7, "seed": 0}], [{"S": 0.6, "seed": 0}])
+    '+10.0 points (n = 1: no interval)'
+    """
+    found = paired(treated, control, column)
+    if found is None:
         return None
-    difference = a.mean - b.mean
-    if a.standard_error is None or b.standard_error is None:
-        return f"{difference:+.1f} points (n = {a.n} and {b.n}: no spread to judge it by)"
-    error = (a.standard_error**2 + b.standard_error**2) ** 0.5
-    ratio = f"{difference / error:.1f} standard errors, " if error > 0 else ""
-    return f"{difference:+.1f} ± {error:.1f} points ({ratio}n = {a.n} and {b.n})"
+    if found.low is None:
+        return f"{found} points (n = 1: no interval)"
+    interval = f"{found.low:+.1f} to {found.high:+.1f}"
+    return f"{found.mean:+.1f} points (95 % interval {interval}, paired by seed, n = {found.n})"
 
 
 # --------------------------------------------------------------------------- rows of PID atoms

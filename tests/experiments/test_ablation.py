@@ -121,11 +121,14 @@ def test_the_table_has_each_loss_its_control_and_the_untrained_network_once_a_se
 def test_differences_are_those_of_synergy_to_both_controls() -> None:
     words = differences(measured(control=("L_CoMM",)))
     assert [word.partition(": ")[0] for word in words] == [
+        "S (AUC) of L_CoMM against the same model on unbiased pairs",
+        "S (AUC) of L_CoMM against the untrained network",
+        "S (AUC) of ΣL_i against the untrained network",
         "S of L_CoMM against the same model on unbiased pairs",
         "S of L_CoMM against the untrained network",
         "S of ΣL_i against the untrained network",
     ]
-    assert words[0].endswith(": +10.0 ± 1.4 points (7.1 standard errors, n = 2 and 2)")
+    assert words[0].endswith(": +10.0 points (95 % interval +10.0 to +10.0, paired by seed, n = 2)")
 
 
 def test_the_picture_says_what_it_is_of() -> None:

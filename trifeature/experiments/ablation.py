@@ -141,17 +141,22 @@ def _untrained(results: Results) -> list[Row]:
 
 
 def differences(results: Results) -> list[str]:
-    """The lead of each loss over its two controls on the tasks measured on biased pairs."""
+    """The lead of each loss over its two controls on the tasks measured on biased pairs.
+
+    By AUC first: where few pairs keep the map, accuracy at chance can hide an AUC far above it.
+    """
     untrained, data = _untrained(results), results.setup.data_of(0)
     found = []
-    for column in (task.column for task in tasks_of(data).values() if task.biased):
+    tasks = (task.column for task in tasks_of(data).values() if task.biased)
+    for column in (name for task in tasks for name in (f"{task}_auc", task)):
         for result in results:
             for name, control in (
                 ("the same model on unbiased pairs", result.unbiased),
                 ("the untrained network", untrained),
             ):
                 if words := compare(result.biased, control, column):
-                    found.append(f"{column} of {result.arm.label} against {name}: {words}")
+                    what = f"{column.replace('_auc', ' (AUC)')} of {result.arm.label}"
+                    found.append(f"{what} against {name}: {words}")
     return found
 
 

@@ -68,6 +68,7 @@ class Arm:
             ones; None takes all from the biased trainings.
         control: Whether it is trained on unbiased pairs too.
         priority: Arms of a lower number are run first.
+        protocol: How the published values were measured where it was not as here, in words.
     """
 
     label: str
@@ -77,6 +78,7 @@ class Arm:
     biased: frozenset[str] | None = SYNERGY
     control: bool = True
     priority: int = Priority.COMM
+    protocol: str = ""
 
     def from_biased(self, column: str) -> bool:
         """True if a column is taken from the biased trainings."""
@@ -147,6 +149,8 @@ class Experiment:
         details: More columns of its table, taken from the biased trainings, with their headings.
         authors_probe: Probe by the authors' protocol too, on presets whose numbers stand beside
             published ones.
+        data: Settings of the data sets other than the preset's, see
+            `trifeature.data.settings.DatasetSettings`.
     """
 
     name: str
@@ -161,6 +165,13 @@ class Experiment:
         default_factory=lambda: {"S_auc": "S AUC", "S_balanced": "S balanced"}
     )
     authors_probe: bool = True
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def data_of(self, setup: Setup, seed: int) -> DatasetSettings:
+        """The biased data set of a seed on a setup."""
+        chosen = setup.data_of(seed)
+        # The map is made anew from the seed, as a change of the values would need.
+        return replace(chosen, **{"synergy_map": "auto", **self.data}) if self.data else chosen
 
     def seeds_of(self, setup: Setup) -> Sequence[int]:
         """The seeds to run on a setup."""
@@ -174,7 +185,7 @@ class Experiment:
         at = setup.probe_epochs
         biased = Plan(
             setup.preset,
-            setup.data_of(seed),
+            self.data_of(setup, seed),
             run,
             self.probe_epochs(run.epochs) if at is None else at,
             setup.probing,
@@ -297,7 +308,8 @@ class Results:
     def chance(self) -> dict[str, float]:
         """Accuracy of guessing on the test pairs, by column."""
         seeds = self.experiment.seeds_of(self.setup)
-        return chance_of(tasks_of(self.setup.data_of(seeds[0] if seeds else 0)))
+        data = self.experiment.data_of(self.setup, seeds[0] if seeds else 0)
+        return chance_of(tasks_of(data))
 
     @property
     def counts(self) -> str:
