@@ -28,7 +28,7 @@ for line in {lines!r}:
 
 COMMANDS = {
     "trifeature": "generate verify info gallery export attributes bench pid playground",
-    "comm-probe": "train ablate probe demo reproduce figure finetune complexity bench",
+    "comm-probe": "train ablate probe demo reproduce figure leaderboard finetune complexity bench",
 }
 PID = "gallery show measures atoms bounds bench"
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from trifeature.extra.ray_executor import Cluster
 
 EXECUTORS: Final = ("local", "ray")
-NAMES: Final = "fig4, fig5, fig7, table4, table5, table7"
+NAMES: Final = "fig4, fig5, fig7, table4, table5, table7, leaderboard, three-modalities, front"
 """The experiments of the package, for the help; plugins add others."""
 
 
@@ -81,7 +81,7 @@ def reproduce(
         float | None, typer.Option(help="GPUs to ask Ray for; .5: two runs on each. [1]", min=0)
     ] = None,
 ) -> None:
-    """Run what a figure or table of the paper needs and has no rows yet."""
+    """Run what a figure or table needs and has no rows yet: the paper's, and the leaderboards."""
     from trifeature.cli.runs import read_probing, run_plans
     from trifeature.comm.training import pick_device
     from trifeature.experiments.catalog import find_experiments
@@ -263,3 +263,24 @@ def figure(
     known = result_rows(file)
     for experiment in EXPERIMENTS.values():
         _show(experiment.results(setup, known), place)
+
+
+def leaderboard(
+    preset_name: PresetOption = "quick",
+    seeds: Annotated[int | None, typer.Option(help="Only the first so many.", min=1)] = None,
+    three: Annotated[bool, typer.Option("--three", help="Of three modalities.")] = False,
+    rows: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines; figures/PRESET.jsonl by default.", dir_okay=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; that of the rows by default.", file_okay=False)
+    ] = None,
+) -> None:
+    """Rank all methods by synergy over its control, from recorded rows.
+
+    `comm-probe reproduce leaderboard` (or `three-modalities`) trains what has no rows yet; a method
+    of your own joins by --plugin FILE, before either.
+    """
+    name = "three-modalities" if three else "leaderboard"
+    figure(name, preset_name, rows, out, seeds)

@@ -26,7 +26,7 @@ from trifeature.cli.common import (
     say,
 )
 from trifeature.cli.datasets import default_folder, make
-from trifeature.cli.experiments import figure, reproduce
+from trifeature.cli.experiments import figure, leaderboard, reproduce
 from trifeature.cli.extra import complexity, finetune
 from trifeature.cli.options import (
     RUNS,
@@ -346,5 +346,5 @@ def demo(
     name_files(files)
 
 
-for command in (reproduce, figure, finetune, complexity, bench):
+for command in (reproduce, figure, leaderboard, finetune, complexity, bench):
     app.command()(command)

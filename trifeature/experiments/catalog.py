@@ -10,10 +10,15 @@ from trifeature.experiments.experiment import Experiment, Setup
 from trifeature.experiments.fig4 import FIG4
 from trifeature.experiments.fig5 import FIG5
 from trifeature.experiments.fig7 import FIG7
+from trifeature.experiments.front import FRONT
+from trifeature.experiments.leaderboard import LEADERBOARD, THREE_MODALITIES
 from trifeature.experiments.plan import Plan
 from trifeature.experiments.tables import TABLE4, TABLE5, TABLE7
 
-EXPERIMENTS: Final = {e.name: e for e in (FIG4, FIG5, FIG7, TABLE4, TABLE5, TABLE7)}
+EXPERIMENTS: Final = {
+    e.name: e
+    for e in (FIG4, FIG5, FIG7, TABLE4, TABLE5, TABLE7, LEADERBOARD, THREE_MODALITIES, FRONT)
+}
 """All experiments by name; `register_experiment` adds to it."""
 
 ALL: Final = "all"

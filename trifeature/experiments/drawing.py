@@ -96,7 +96,7 @@ def comparison(results: Results) -> Lines:
     for result in results:
         cells = [result.arm.label]
         for column in experiment.columns:
-            cells += [_text(result.summary(column)), _published(result, column)]
+            cells += [_text(result.summary(column)), published_words(result, column)]
         for column in results.controlled:
             untrained = result.mean_untrained(column)
             cells.append(_text(result.control(column)))
@@ -117,7 +117,8 @@ def _text(summary: Summary | None) -> str:
     return NOT_MEASURED if summary is None else str(summary)
 
 
-def _published(result: Result, column: str) -> str:
+def published_words(result: Result, column: str) -> str:
+    """The paper's value of a column, empty where it gives none."""
     if column not in result.arm.published:
         return ""
     mean, spread = result.arm.published[column]

@@ -41,18 +41,20 @@ SYNERGY: Final = frozenset({"S", "S_auc", "S_balanced"})
 class Priority(IntEnum):
     """The order in which short time is best spent: lower numbers are run first.
 
-    CoMM itself, whose rows every figure needs, then its rivals, then what tells why it works; what
-    takes longest last.
+    CoMM itself, whose rows every figure needs, then its rivals, then what tells why it works, then
+    the methods after it; what takes longest last.
     """
 
     COMM = 0
     RIVALS = 1
     FUSION = 2
     TERMS = 3
-    FACTORCL = 4
-    VIEWS = 5
-    CROPS = 6
-    ENCODERS = 7
+    SUCCESSORS = 4
+    FACTORCL = 5
+    VIEWS = 6
+    CROPS = 7
+    ENCODERS = 8
+    TEMPERATURES = 9
 
 
 @dataclass(frozen=True)

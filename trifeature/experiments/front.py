@@ -1,0 +1,136 @@
+"""The front of synergy and uniqueness over the temperature of the loss.
+
+`comm-probe reproduce front`. A high temperature raises S and lowers U; the question is which loss
+and which method has both. Not in the paper, which trains at a temperature of 0.1 only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from trifeature.experiments.drawing import comparison
+from trifeature.experiments.experiment import Arm, Experiment, Priority, Results, curve_epochs
+from trifeature.plots import CURVE_COLORS, MARKERS, curve_points, drawing
+from trifeature.presets import Preset
+from trifeature.report import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TEMPERATURES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
+LINES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "L_CoMM": {},
+    "ΣL_i": {"loss": "L_i"},
+    "L": {"loss": "L"},
+}
+"""What each line of the figure trains, by its label."""
+
+
+@dataclass(frozen=True)
+class FrontArm(Arm):
+    """One point of the front.
+
+    Attributes:
+        line: The line that it belongs to.
+        temperature: τ of the loss.
+    """
+
+    line: str = ""
+    temperature: float = 0.0
+
+
+def arms(preset: Preset) -> Sequence[FrontArm]:
+    """One arm for each loss and temperature; the preset's own temperature needs no run of its own.
+
+    Its setting then is empty, as in the other experiments, so that their rows are found.
+    """
+    usual = preset.run.get("temperature", 0.1)
+    return tuple(
+        FrontArm(
+            f"{line}, τ = {temperature:g}",
+            "" if temperature == usual else f"temperature {temperature:g}",
+            {**changes, "temperature": temperature},
+            priority=Priority.TEMPERATURES,
+            line=line,
+            temperature=temperature,
+        )
+        for line, changes in LINES.items()
+        for temperature in TEMPERATURES
+    )
+
+
+def draw(results: Results) -> Figure:
+    """S against U with a line for each loss; S and U of L_CoMM over the epochs for each τ."""
+    with drawing(10.5, 3.8) as figure:
+        front, synergy, unique = figure.subplots(1, 3)
+        for number, line in enumerate(LINES):
+            _draw_line(front, results, line, CURVE_COLORS[number], MARKERS[number])
+        front.axhline(50, color="0.4", linewidth=1, linestyle=":")
+        front.set(title="S against U, a point for each τ", xlabel="U, unbiased pairs (%)")
+        front.set_ylabel("S, AUC (%)")
+        front.legend(fontsize=7)
+        first = next(iter(LINES))
+        for number, result in enumerate(r for r in results if _of(r.arm).line == first):
+            look: dict[str, Any] = {
+                "color": CURVE_COLORS[number],
+                "label": f"τ = {_of(result.arm).temperature:g}",
+            }
+            kinds = {kind: [r for r in result.curves if r["biased"] == kind] for kind in (0, 1)}
+            _draw_epochs(synergy, kinds[1], "S_auc", look)
+            _draw_epochs(synergy, kinds[0], "S_auc", {**look, "label": None, "linestyle": ":"})
+            _draw_epochs(unique, kinds[0], "U", look)
+        synergy.set(title=f"S of {first} (dotted: control)", xlabel="epoch", ylabel="AUC (%)")
+        unique.set(title=f"U of {first}", xlabel="epoch", ylabel="macro accuracy (%)")
+        unique.legend(fontsize=7)
+        figure.suptitle(results.caption, fontsize=8, color="0.3")
+    return figure
+
+
+def _of(arm: Arm) -> FrontArm:
+    assert isinstance(arm, FrontArm)  # noqa: S101 - `arms` makes no others
+    return arm
+
+
+def _draw_line(axes: Axes, results: Results, line: str, color: str, marker: str) -> None:
+    """The points of one loss, joined in the order of τ, and hollow ones for their controls."""
+    points = []
+    for result in results:
+        unique, synergy, control = (
+            result.summary("U"),
+            result.summary("S_auc"),
+            result.control("S_auc"),
+        )
+        if _of(result.arm).line != line or unique is None or synergy is None:
+            continue
+        points.append((unique.mean, synergy.mean))
+        look: dict[str, Any] = {"color": color, "capsize": 2, "linewidth": 1}
+        axes.errorbar(*points[-1], xerr=unique.spread, yerr=synergy.spread, **look)
+        text = f"{_of(result.arm).temperature:g}"
+        axes.annotate(text, points[-1], (4, 4), textcoords="offset points", fontsize=7)
+        if control is not None:
+            axes.plot(unique.mean, control.mean, marker, color=color, markerfacecolor="white")
+    label = line if points else f"{line}, not measured"
+    x, y = zip(*points, strict=True) if points else ((), ())
+    axes.plot(x, y, marker=marker, color=color, label=label)
+
+
+def _draw_epochs(axes: Axes, rows: Sequence[Row], column: str, look: Mapping[str, Any]) -> None:
+    """The mean over the seeds at each epoch."""
+    known = [row for row in rows if row.get(column) is not None]
+    if known:
+        epochs, means, _ = curve_points(known, column)
+        axes.plot(epochs, means, **look)
+
+
+FRONT: Final = Experiment(
+    "front",
+    "synergy against uniqueness over the temperature",
+    arms,
+    draw=draw,
+    table=comparison,
+    seeds=3,
+    probe_epochs=curve_epochs,
+)

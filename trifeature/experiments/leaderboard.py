@@ -1,0 +1,327 @@
+"""The leaderboard: every method under one protocol, S judged against its control.
+
+`comm-probe reproduce leaderboard` trains what has no rows yet, `comm-probe leaderboard` draws. The
+published numbers beside ours were measured under other protocols, which are named. A method that is
+registered from outside has a line too.
+
+S is judged by AUC first, then by the class-balanced probe: where one pair in ten keeps the map,
+macro accuracy can stay at 50 while AUC is at 70. All differences are paired by seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from trifeature.comm.methods import METHODS, make_method
+from trifeature.comm.networks import count_parameters
+from trifeature.comm.settings import run_preset
+from trifeature.data.dataset import modalities_of
+from trifeature.data.rule import PairRule
+from trifeature.experiments.drawing import NOT_MEASURED, published_words
+from trifeature.experiments.experiment import Arm, Experiment, Lines, Priority, Result, Results
+from trifeature.experiments.tables import COMM
+from trifeature.plots import CURVE_COLORS, drawing
+from trifeature.presets import Preset
+from trifeature.report import Difference, Summary, holm, mean_of, paired
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+JUDGED: Final = "S_auc"
+"""The column that methods are ordered and compared by."""
+
+LEVEL: Final = 0.05
+"""A difference to the reference is established if its p-value, after Holm, is below this."""
+
+CHOSEN_ON_TEST: Final = "epoch chosen on test pairs"
+
+
+def arms(preset: Preset) -> Sequence[Arm]:
+    """The methods for two modalities, CoMM first; then those registered from outside."""
+    known = (
+        Arm("CoMM", published=COMM),
+        Arm("ΣL_i", changes={"loss": "L_i"}, priority=Priority.TERMS),
+        Arm("L", changes={"loss": "L"}, priority=Priority.TERMS),
+        Arm(
+            "Cross",
+            changes={"method": "cross"},
+            published={"R": (100.0, 0.02), "U": (11.6, 0.9), "S": (50.0, 0.0)},
+            priority=Priority.RIVALS,
+        ),
+        Arm(
+            "Cross+Self",
+            changes={"method": "cross+self"},
+            published={"R": (99.7, 0.2), "U": (86.9, 0.8), "S": (50.0, 0.03)},
+            priority=Priority.RIVALS,
+        ),
+        Arm(
+            "FactorCL",
+            changes={"method": "factorcl"},
+            published={"R": (99.8, None), "U": (62.5, 2.6), "S": (46.5, 2.9)},
+            priority=Priority.FACTORCL,
+            protocol="macro precision",
+        ),
+        Arm(
+            "InfMasking",
+            changes={"method": "infmasking"},
+            published={"R": (99.9, None), "U": (90.6, None), "S": (77.0, 4.2)},
+            priority=Priority.SUCCESSORS,
+            protocol=CHOSEN_ON_TEST,
+        ),
+        Arm(
+            "COrAL",
+            changes={"method": "coral"},
+            published={"R": (99.7, None), "U": (96.4, None), "S": (74.4, None)},
+            priority=Priority.SUCCESSORS,
+            protocol="probe fitted on test pairs too",
+        ),
+        Arm("Asymmetric dropping", changes={"method": "dropping"}, priority=Priority.SUCCESSORS),
+        *(
+            Arm(
+                f"HRIL, {label}",
+                f"hril {terms}",
+                {"method": "hril", "terms": terms},
+                published,
+                priority=Priority.SUCCESSORS,
+                protocol="validation split not described",
+            )
+            for label, terms, published in HRIL
+        ),
+        Arm(
+            "CoMM + HRIL's alignment",
+            "hril nce+align fused",
+            {"method": "hril", "terms": "nce+align", "fused": True},
+            priority=Priority.SUCCESSORS,
+        ),
+        Arm("Masked autoencoder", changes={"method": "mae"}, priority=Priority.SUCCESSORS),
+        Arm(
+            "CoMM, two temperatures",
+            changes={"method": "two-temperatures"},
+            priority=Priority.SUCCESSORS,
+        ),
+    )
+    used = {arm.changes.get("method", "comm") for arm in (*known, *three_arms(preset))}
+    return (*known, *(Arm(name, changes={"method": name}) for name in METHODS if name not in used))
+
+
+HRIL: Final[tuple[tuple[str, str, Mapping[str, tuple[float, float | None]]], ...]] = (
+    ("InfoNCE", "nce", {"R": (99.9, None), "U": (87.2, None), "S": (50.0, None)}),
+    ("+ synergy", "nce+syn", {"R": (99.9, None), "U": (86.6, None), "S": (72.4, None)}),
+    ("+ alignment", "nce+align", {"R": (99.9, None), "U": (85.1, None), "S": (78.0, None)}),
+    ("all terms", "all", {"R": (99.7, None), "U": (92.6, 3.0), "S": (82.3, 1.6)}),
+    ("without InfoNCE", "align+syn", {"R": (28.5, None), "U": (12.5, None), "S": (50.0, None)}),
+)
+"""Labels, terms and published values (percent) of HRIL and its ablation."""
+
+
+def three_arms(preset: Preset) -> Sequence[Arm]:  # noqa: ARG001 - alike on every preset
+    """The methods for three modalities, CoMM first."""
+    alone = (
+        ("CMC (every pair)", "cross"),
+        ("Symile", "symile"),
+        ("ConFu", "confu"),
+        ("GRAM", "gram"),
+        ("TRIANGLE", "triangle"),
+    )
+    return (
+        Arm("CoMM"),
+        *(Arm(label, changes={"method": name}, priority=Priority.RIVALS) for label, name in alone),
+    )
+
+
+# --------------------------------------------------------------------------- what is judged
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the leaderboard says of one method.
+
+    Attributes:
+        result: Its rows.
+        over_control: S (AUC) less that of the same method on unbiased pairs.
+        over_reference: The same difference less the reference method's, paired by seed; None for
+            the reference itself.
+        p_value: Of `over_reference`, after Holm over all methods of the board.
+        parameters: Of the network in training.
+    """
+
+    result: Result
+    over_control: Difference | None
+    over_reference: Difference | None
+    p_value: float | None
+    parameters: int
+
+    @property
+    def verdict(self) -> str:
+        """Whether the difference to the reference is established."""
+        if self.over_reference is None:
+            return ""
+        if self.p_value is None:
+            return "one seed"
+        if self.p_value >= LEVEL:
+            return "not established"
+        return "more" if self.over_reference.mean > 0 else "less"
+
+
+def standings(results: Results) -> list[Standing]:
+    """The standing of every measured method, the most synergy over its control first.
+
+    The first arm is the reference.
+    """
+    measured = [result for result in results if result.biased or result.unbiased]
+    reference = next(iter(results), None)
+    leads = [
+        None if one is reference or reference is None else _lead(one, reference) for one in measured
+    ]
+    tested = [place for place, lead in enumerate(leads) if lead and lead.p_value is not None]
+    raw = [lead.p_value for lead in leads if lead and lead.p_value is not None]
+    adjusted = dict(zip(tested, holm(raw), strict=True))
+    found = [
+        Standing(
+            result,
+            paired(result.biased, result.unbiased, JUDGED),
+            lead,
+            adjusted.get(place),
+            parameters(results, result.arm),
+        )
+        for place, (result, lead) in enumerate(zip(measured, leads, strict=True))
+    ]
+    return sorted(found, key=lambda one: -(one.over_control.mean if one.over_control else -1e9))
+
+
+def _lead(result: Result, reference: Result) -> Difference | None:
+    """S over control of a method less that of the reference, paired by seed."""
+    ours, theirs = (
+        {
+            row["seed"]: row[JUDGED] - control[row["seed"]]
+            for row in one.biased
+            if row.get(JUDGED) is not None and row["seed"] in control
+        }
+        for one in (result, reference)
+        for control in [{r["seed"]: r[JUDGED] for r in one.unbiased if r.get(JUDGED) is not None}]
+    )
+    return paired(
+        [{"seed": seed, JUDGED: value} for seed, value in ours.items()],
+        [{"seed": seed, JUDGED: value} for seed, value in theirs.items()],
+        JUDGED,
+    )
+
+
+def parameters(results: Results, arm: Arm) -> int:
+    """Number of trainable parameters of an arm's network."""
+    run = run_preset(results.setup.preset, **arm.changes)
+    data = results.experiment.data_of(results.setup, 0)
+    with torch.device("meta"):
+        return count_parameters(make_method(run, modalities_of(data)))
+
+
+# --------------------------------------------------------------------------- how it is shown
+
+HEADINGS: Final = (
+    *("method", "n", "R", "U", "S AUC", "S balanced", "S macro"),
+    *("control AUC", "untrained AUC", "S AUC over control [95 %]", "less CoMM's [95 %]"),
+    *("established", "seconds", "parameters", "published R / U / S", "published protocol"),
+)
+
+
+def table(results: Results) -> Lines:
+    """One line a method; R and U from the unbiased trainings, S from the biased ones."""
+    lines = [list(HEADINGS)]
+    for one in standings(results):
+        result, arm = one.result, one.result.arm
+        seconds = mean_of([*result.biased, *result.unbiased], "seconds")
+        untrained = result.mean_untrained(JUDGED)
+        lines.append(
+            [
+                arm.label,
+                f"{len(result.biased)} + {len(result.unbiased)}",
+                *(_text(result.summary(column)) for column in ("R", "U")),
+                *(_text(result.summary(column)) for column in (JUDGED, "S_balanced", "S")),
+                _text(result.control(JUDGED)),
+                NOT_MEASURED if untrained is None else f"{untrained:.1f}",
+                _text(one.over_control),
+                "reference" if arm is results.arms[0].arm else _text(one.over_reference),
+                one.verdict,
+                NOT_MEASURED if seconds is None else f"{seconds:.0f}",
+                f"{one.parameters:,}",
+                " / ".join(published_words(result, column) or "–" for column in ("R", "U", "S"))
+                if arm.published
+                else "",
+                arm.protocol,
+            ]
+        )
+    return lines
+
+
+def _text(value: Summary | Difference | None) -> str:
+    return NOT_MEASURED if value is None else str(value)
+
+
+def draw(results: Results) -> Figure:
+    """S (AUC) of every method beside its control, its lead with the interval, and R and U."""
+    shown = standings(results)[::-1]
+    with drawing(9.6, 1.6 + 0.26 * len(shown)) as figure:
+        left, middle, right = figure.subplots(1, 3, sharey=True)
+        for place, one in enumerate(shown):
+            result = one.result
+            _dot(left, place, result.control(JUDGED), "control", "0.5", hollow=True)
+            _dot(left, place, result.summary(JUDGED), "biased pairs", CURVE_COLORS[0])
+            if one.over_control is not None:
+                _interval(middle, place, one.over_control, _VERDICT_COLORS.get(one.verdict, "0.2"))
+            for column, color in (("R", CURVE_COLORS[2]), ("U", CURVE_COLORS[1])):
+                _dot(right, place, result.summary(column), column, color)
+        left.axvline(50, color="0.4", linewidth=1, linestyle=":")
+        middle.axvline(0, color="0.4", linewidth=1, linestyle=":")
+        left.set_yticks(range(len(shown)), [one.result.arm.label for one in shown])
+        left.set(title="S", xlabel="AUC of the match (%)", ylim=(-0.6, len(shown) - 0.4))
+        middle.set(title="S over its control", xlabel="points of AUC, 95 % interval")
+        right.set(title="R and U, unbiased pairs", xlabel="macro accuracy (%)", xlim=(0, 101))
+        for axes in (left, right):
+            handles, labels = axes.get_legend_handles_labels()
+            named = dict(zip(labels, handles, strict=True))
+            axes.legend(named.values(), named, fontsize=7, loc="lower center", ncols=2)
+        figure.suptitle(f"{results.caption}; colored: differs from CoMM", fontsize=8, color="0.3")
+    return figure
+
+
+_VERDICT_COLORS: Final = {"more": CURVE_COLORS[2], "less": CURVE_COLORS[1]}
+
+
+def _dot(
+    axes: Axes, place: int, value: Summary | None, label: str, color: str, *, hollow: bool = False
+) -> None:
+    """A mean with its spread; nothing where it was not measured."""
+    if value is not None:
+        face = "white" if hollow else color
+        look: dict[str, Any] = {
+            "color": color,
+            "markerfacecolor": face,
+            "markersize": 5,
+            "capsize": 2,
+        }
+        axes.errorbar([value.mean], [place], xerr=value.spread, fmt="o", label=label, **look)
+
+
+def _interval(axes: Axes, place: int, value: Difference, color: str) -> None:
+    """A mean difference with its interval."""
+    axes.plot([value.mean], [place], "o", color=color, markersize=5)
+    if value.low is not None and value.high is not None:
+        axes.plot([value.low, value.high], [place, place], color=color, linewidth=1.5)
+
+
+def _experiment(name: str, title: str, **options: Any) -> Experiment:
+    return Experiment(name, title, draw=draw, table=table, **options)
+
+
+LEADERBOARD: Final = _experiment("leaderboard", "methods under one protocol", arms=arms)
+THREE_MODALITIES: Final = _experiment(
+    "three-modalities",
+    "methods for three modalities under one protocol",
+    arms=three_arms,
+    data={"rule": PairRule(modalities=3, gate="balanced")},
+)
