@@ -60,7 +60,7 @@ def tiny() -> Dataset:
     from trifeature.data.dataset import build, preset
 
     return build(
-        preset("quick", copies=2, test_copies=1, train_pairs=200, probe_pairs=100, test_pairs=100)
+        preset("tiny", copies=2, test_copies=1, train_pairs=200, probe_pairs=100, test_pairs=100)
     )
 
 

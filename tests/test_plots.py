@@ -366,7 +366,7 @@ def test_strengths_have_the_caption_that_they_are_given() -> None:
 
 
 FEW = preset(
-    "quick",
+    "tiny",
     **dict.fromkeys(("shapes", "textures", "colors", "held_out"), 2),
     **dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 4),
     test_copies=2,

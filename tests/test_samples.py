@@ -38,7 +38,7 @@ def vectors(**changes: Any) -> Samples:
 
 def settings(method: str, **changes: Any) -> RunSettings:
     sizes = fitting(method, SIZES)
-    return run_preset("quick", method=method, **sizes | {"epochs": 1, "batch_size": 16} | changes)
+    return run_preset("tiny", method=method, **sizes | {"epochs": 1, "batch_size": 16} | changes)
 
 
 # --------------------------------------------------------------------------- what is read

@@ -257,7 +257,7 @@ def truth_of(dataset: Dataset) -> dict[str, Any]:
     return ground_truth(dataset.settings, dataset.tables, dataset.pairs)
 
 
-SMALL = preset("quick", train_pairs=60, probe_pairs=60, test_pairs=60, copies=1)
+SMALL = preset("tiny", train_pairs=60, probe_pairs=60, test_pairs=60, copies=1)
 
 
 def test_the_law_of_a_data_set_is_drawn_beside_its_test_pairs() -> None:

@@ -27,7 +27,7 @@ TINY: dict[str, Any] = {"width": 16, "heads": 2, "hidden": 16, "embedding": 8, "
 
 
 def settings(**changes: Any) -> RunSettings:
-    return run_preset("quick", **(fitting(changes.get("method", "comm"), TINY) | changes))
+    return run_preset("tiny", **(fitting(changes.get("method", "comm"), TINY) | changes))
 
 
 def modalities_of(count: int = 2, canvas: int = CANVAS) -> list[Modality]:
@@ -314,7 +314,7 @@ def test_a_width_that_does_not_fit_the_heads_is_refused() -> None:
 )
 def test_an_option_of_another_method_is_refused(method: str, setting: str, value: str) -> None:
     with pytest.raises(InputError) as refused:
-        run_preset("quick", method=method, **{setting: value})
+        run_preset("tiny", method=method, **{setting: value})
     assert str(refused.value).startswith(f"{setting} is an option of ")
     assert str(refused.value).endswith(f", not of {method}")
     assert str(refused.value).endswith(f", not of {method}")

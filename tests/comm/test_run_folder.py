@@ -208,7 +208,7 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_made(data: Datase
     with pytest.raises(InputError, match=r"a network of .* free: a width of [\d,]+ fits"):
         new_method(RUN.change(width=10**8), data)
     with pytest.raises(InputError, match=r"rendering 1,000,000,300 images .*: at most [\d,]+ fit"):
-        build(preset("quick", copies=10**7))
+        build(preset("tiny", copies=10**7))
 
 
 def test_a_batch_is_measured_against_the_memory_there_is(

@@ -106,12 +106,12 @@ def test_a_key_that_is_missing_stands_for_its_default(key: str) -> None:
 
 
 def test_settings_from_before_methods_had_options_are_read() -> None:
-    content = run_preset("quick", loss="L_i", seed=5).to_json()
+    content = run_preset("tiny", loss="L_i", seed=5).to_json()
     model = content.pop("options") | {"encoder": content.pop("encoder"), "cross_self": "code"}
     old = content | {"loss": model.pop("loss"), "model": model}
-    assert RunSettings.from_json(old) == run_preset("quick", loss="L_i", seed=5)
+    assert RunSettings.from_json(old) == run_preset("tiny", loss="L_i", seed=5)
     cross = RunSettings.from_json(old | {"method": "cross"})
-    assert cross == run_preset("quick", method="cross", seed=5)
+    assert cross == run_preset("tiny", method="cross", seed=5)
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_each_modality_can_have_views_of_its_own() -> None:
 
 
 def test_a_preset_takes_changes_of_the_run_and_of_its_model_by_name() -> None:
-    changed = run_preset("quick", width=16, masking="learned", seed=4)
-    preset = run_preset("quick")
+    changed = run_preset("tiny", width=16, masking="learned", seed=4)
+    preset = run_preset("tiny")
     assert (changed.option("width"), changed.option("masking"), changed.seed) == (16, "learned", 4)
     assert (changed.option("hidden"), changed.epochs) == (preset.option("hidden"), preset.epochs)
 
@@ -151,9 +151,9 @@ def test_a_preset_takes_changes_of_the_run_and_of_its_model_by_name() -> None:
     ("name", "changes", "words"),
     [
         ("quik", {}, "unknown preset 'quik': did you mean 'quick'"),
-        ("quick", {"widht": 3}, "unknown setting 'widht': did you mean 'width'"),
-        ("quick", {"epoch": 3}, "unknown setting 'epoch': did you mean 'epochs'"),
-        ("quick", {"width": -1}, "width must be a whole number of at least 1"),
+        ("tiny", {"widht": 3}, "unknown setting 'widht': did you mean 'width'"),
+        ("tiny", {"epoch": 3}, "unknown setting 'epoch': did you mean 'epochs'"),
+        ("tiny", {"width": -1}, "width must be a whole number of at least 1"),
     ],
 )
 def test_a_wrong_preset_or_change_is_refused(

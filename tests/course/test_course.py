@@ -423,7 +423,7 @@ def test_the_cell_that_trains_runs_when_switched_on(
         if isinstance(statement, ast.ImportFrom) and str(statement.module).startswith("trifeature")
     ]
     data = build_dataset(
-        preset("quick", seed=1, copies=4, train_pairs=64, probe_pairs=300, test_pairs=200)
+        preset("tiny", seed=1, copies=4, train_pairs=64, probe_pairs=300, test_pairs=200)
     )
     names: dict[str, Any] = {"data": data, "biased": with_match_rate(data, 1.0)}
     exec("\n".join(imports), names)  # noqa: S102 - our own notebook

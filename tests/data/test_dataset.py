@@ -64,7 +64,7 @@ def test_fast_is_the_papers_data_set_at_half_the_size() -> None:
 
 
 def test_quick_is_small_and_tests_every_value_equally_often() -> None:
-    settings = preset("quick")
+    settings = preset("tiny")
     assert settings.render.canvas == 32
     test = plan_images(settings)["test"].attributes
     for column in test.T:
@@ -123,7 +123,7 @@ def test_each_pair_knows_its_combinations(tiny: Dataset, pair_set: PairSet) -> N
 @pytest.mark.parametrize("balanced", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_validation_never_touches_a_test_combination(seed: int, balanced: bool) -> None:
-    settings = preset("quick", seed=seed, balanced=balanced)
+    settings = preset("tiny", seed=seed, balanced=balanced)
     final = plan_images(settings)
     chosen_on = plan_images(replace(settings, validation=True))
     assert not rows(final["test"]) & (rows(chosen_on["train"]) | rows(chosen_on["test"]))
@@ -161,7 +161,7 @@ def test_a_biased_data_set_shares_images_probe_and_test_pairs_with_the_unbiased_
 
 
 def test_train_and_probe_pairs_are_drawn_independently() -> None:
-    settings = preset("quick", train_pairs=500, probe_pairs=500)
+    settings = preset("tiny", train_pairs=500, probe_pairs=500)
     pairs = plan_pairs(settings, plan_images(settings))
     assert not np.array_equal(pairs["train"].images, pairs["probe"].images)
 
@@ -173,7 +173,7 @@ def test_where_fewer_test_pairs_exist_all_are_taken(tiny: Dataset) -> None:
 
 
 def test_a_seed_changes_split_images_map_and_pairs(tiny: Dataset) -> None:
-    other = build(replace(preset("quick", seed=1), copies=2, test_copies=1))
+    other = build(replace(preset("tiny", seed=1), copies=2, test_copies=1))
     assert other.settings.partners != tiny.settings.partners
     assert rows(other.tables["test"]) != rows(tiny.tables["test"])
     common = (tiny.tables["train"].attributes[:, None] == other.tables["train"].attributes).all(2)
@@ -182,7 +182,7 @@ def test_a_seed_changes_split_images_map_and_pairs(tiny: Dataset) -> None:
 
 
 def test_a_data_set_of_three_modalities_has_triples() -> None:
-    settings = preset("quick", rule=PairRule(modalities=3), train_pairs=300, match_rate=0.5)
+    settings = preset("tiny", rule=PairRule(modalities=3), train_pairs=300, match_rate=0.5)
     pairs = plan_pairs(settings, plan_images(settings))
     assert pairs["train"].images.shape == (300, 3)
     assert pairs["train"].match_rate == 0.5
@@ -226,7 +226,7 @@ def test_ways_of_asking_for_the_same_map_are_the_same_settings(tmp_path: Path) -
 
 
 def test_the_map_is_stored_as_names() -> None:
-    settings = preset("quick", synergy_map="identity")
+    settings = preset("tiny", synergy_map="identity")
     assert settings.synergy_map == "solid=red,stripes=green,grid=blue,hexgrid=yellow,dots=pink"
 
 
@@ -234,7 +234,7 @@ def test_the_map_is_stored_as_names() -> None:
     "settings",
     [
         DatasetSettings(),
-        preset("quick", seed=2**63 - 1, match_rate=0.35, validation=True),
+        preset("tiny", seed=2**63 - 1, match_rate=0.35, validation=True),
         DatasetSettings(rule=PairRule("texture", "color", ("color", "shape"), 3, True)),
     ],
 )

@@ -19,9 +19,9 @@ from trifeature.data.storage import generate, load
 from trifeature.errors import InputError
 
 FEW = {"train_pairs": 9, "probe_pairs": 9, "test_pairs": 9}
-MINI = preset("quick", shapes=3, textures=2, colors=4, held_out=6, copies=1, test_copies=1, **FEW)
+MINI = preset("tiny", shapes=3, textures=2, colors=4, held_out=6, copies=1, test_copies=1, **FEW)
 LOOKS = preset(
-    "quick",
+    "tiny",
     **dict.fromkeys(("shapes", "textures", "colors", "held_out"), 2),
     copies=2,
     test_copies=1,

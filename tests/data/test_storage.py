@@ -50,7 +50,7 @@ from trifeature.data.truth import ground_truth
 from trifeature.errors import InputError
 
 MINI = preset(
-    "quick",
+    "tiny",
     **dict.fromkeys(("shapes", "textures", "colors", "held_out"), 2),
     **dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 5),
     copies=2,
@@ -69,7 +69,7 @@ def tiny() -> Dataset:
     """One image of each combination: every copy of the folder takes as long as it has files."""
     values = dict.fromkeys(("shapes", "textures", "colors"), 4)
     pairs = dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 60)
-    return build(preset("quick", copies=1, test_copies=1, held_out=16, **values, **pairs))
+    return build(preset("tiny", copies=1, test_copies=1, held_out=16, **values, **pairs))
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_what_is_loaded_is_what_was_built(tiny: Dataset, pristine: Path) -> None
 
 def test_a_data_set_of_triples_comes_back_too(tmp_path: Path) -> None:
     rule = PairRule("color", "shape", ("shape", "texture"), 3, distinct_unique=True)
-    settings = preset("quick", copies=1, train_pairs=20, probe_pairs=20, test_pairs=20, rule=rule)
+    settings = preset("tiny", copies=1, train_pairs=20, probe_pairs=20, test_pairs=20, rule=rule)
     generate(tmp_path / "triples", settings)
     loaded = load(tmp_path / "triples")
     assert loaded.settings == settings

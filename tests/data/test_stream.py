@@ -20,7 +20,7 @@ from trifeature.errors import InputError
 
 def small(**changes: object) -> DatasetSettings:
     few = {"train_pairs": 12, "probe_pairs": 12, "test_pairs": 12}
-    return preset("quick", **{"match_rate": 1.0, "copies": 2, **few, **changes})
+    return preset("tiny", **{"match_rate": 1.0, "copies": 2, **few, **changes})
 
 
 def test_a_pair_does_not_depend_on_its_batch() -> None:
@@ -88,7 +88,7 @@ def test_a_stream_of_nothing_is_refused(count: int, batch: int) -> None:
 
 
 def test_a_nuisance_that_pairs_are_drawn_by_is_refused() -> None:
-    render = replace(preset("quick").render, nuisance="background")
+    render = replace(preset("tiny").render, nuisance="background")
     settings = small(render=render, nuisance_rate=0.9)
     with pytest.raises(InputError, match="nuisance_rate"):
         EndlessPairs(settings)

@@ -127,7 +127,7 @@ def test_an_overconfident_probe_has_negative_information_in_the_row() -> None:
 
 def test_the_truth_of_a_task_is_the_atom_it_is_there_to_show() -> None:
     atoms = Atoms(0.4, 0.3, 0.2, 0.1, 1.0)
-    tasks = tasks_of(preset("quick"))
+    tasks = tasks_of(preset("tiny"))
     results = dict.fromkeys(tasks, result([[1, 0], [0, 1]], 0.0))
     found = Reading(results, tasks, 2, truth=dict.fromkeys(tasks, atoms)).information()
     shown = {column: part["truth"] for column, part in found.items()}
@@ -141,7 +141,7 @@ def test_a_row_holds_information_by_short_name_with_the_mean_of_the_unique_ones(
         "unique2": result([[4, 1], [1, 4]], 0.6),
         "synergy": result([[5, 0], [0, 5]], 0.4),
     }
-    row = Reading(tasks, tasks_of(preset("quick")), 10).row()["information"]
+    row = Reading(tasks, tasks_of(preset("tiny")), 10).row()["information"]
     assert list(row) == ["R", "U1", "U2", "S", "U"]
     for key in ("entropy", "fano", "cross_entropy"):
         assert row["U"][key] == pytest.approx((row["U1"][key] + row["U2"][key]) / 2)
@@ -221,7 +221,7 @@ def test_three_modalities_are_refused_one_by_one_and_left_out_of_the_whole() -> 
     rule = PairRule(modalities=3)
     with pytest.raises(InputError, match="two sources, not of 3 modalities"):
         sources_of(rule, "share")
-    truth = truth_of(name="quick", rule=rule)
+    truth = truth_of(name="tiny", rule=rule)
     assert truth["rows"] == []
     assert "there are 3 modalities" in truth["left_out"]
 
@@ -305,7 +305,7 @@ def test_a_map_that_is_always_kept_makes_the_first_texture_fully_redundant(
 @pytest.mark.parametrize("rate", [None, 0.5, 1.0])
 def test_atoms_sum_to_the_total_which_is_the_entropy_of_the_label(rate: float | None) -> None:
     counts = dict.fromkeys(("shapes", "textures", "colors"), 4)
-    settings = preset("quick", match_rate=rate, held_out=13, **counts)
+    settings = preset("tiny", match_rate=rate, held_out=13, **counts)
     tables = plan_images(settings)
     pairs = plan_pairs(settings, tables)
     for row in ground_truth(settings, tables, pairs)["rows"]:
@@ -360,7 +360,7 @@ def test_the_truth_is_plain_data_with_everything_named(unbiased: dict[str, Any])
 
 
 def test_a_probe_states_the_truth_of_the_pairs_it_is_scored_on(tiny: Dataset) -> None:
-    run = run_preset("quick", width=8, heads=2, hidden=8, embedding=4)
+    run = run_preset("tiny", width=8, heads=2, hidden=8, embedding=4)
     measured = probe(make_method(run, image_pair()), tiny)
     information = measured.row()["information"]
     truth = ground_truth(tiny.settings, tiny.tables, tiny.pairs)
@@ -498,7 +498,7 @@ def test_info_for_programs_includes_the_atoms(folder: Path) -> None:
 
 def test_info_says_why_three_modalities_have_no_atoms(tmp_path: Path) -> None:
     sizes = dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 20)
-    settings = preset("quick", copies=1, test_copies=1, rule=PairRule(modalities=3), **sizes)
+    settings = preset("tiny", copies=1, test_copies=1, rule=PairRule(modalities=3), **sizes)
     generate(tmp_path / "triples", settings)
     printed = CliRunner().invoke(app, ["info", str(tmp_path / "triples")]).output
     assert "no exact atoms: these atoms are of two sources" in " ".join(printed.split())

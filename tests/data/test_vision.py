@@ -129,7 +129,7 @@ def test_pairs_load_in_batches(tiny: Dataset, root: Path) -> None:
 
 def test_triples_have_three_images_and_three_unique_labels(tmp_path: Path) -> None:
     rule = PairRule(modalities=3)
-    settings = preset("quick", copies=1, train_pairs=5, probe_pairs=5, test_pairs=5, rule=rule)
+    settings = preset("tiny", copies=1, train_pairs=5, probe_pairs=5, test_pairs=5, rule=rule)
     images, target = TrifeaturePairs(generate(tmp_path / "triples", settings).path)[0]
     assert len(images) == 3
     assert list(target) == ["share", "unique1", "unique2", "unique3", "synergy"]
@@ -137,7 +137,7 @@ def test_triples_have_three_images_and_three_unique_labels(tmp_path: Path) -> No
 
 def test_each_modality_shows_its_own_look(tmp_path: Path) -> None:
     pairs = dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 5)
-    settings = preset("quick", copies=1, looks="gray,caption", **pairs)
+    settings = preset("tiny", copies=1, looks="gray,caption", **pairs)
     built, folder = build(settings), generate(tmp_path / "looks", settings).path
     (gray, text), _ = TrifeaturePairs(folder)[0]
     first, second = built.pairs["train"].images[0]

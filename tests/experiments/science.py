@@ -66,7 +66,7 @@ FLOOR: Final = 0.01
 def fingerprint() -> Fingerprint:
     """Every part by `kind: name`; the kind is one of `TOLERANCES`."""
     with torch.random.fork_rng(devices=[]):
-        data = build(preset("quick", copies=1, test_copies=1, match_rate=1.0, **SIZES))
+        data = build(preset("tiny", copies=1, test_copies=1, match_rate=1.0, **SIZES))
         parts = [_pixels(), _pairs(), _views(data), _networks(), _methods(data), _probes()]
         return {name: _rounded(values) for part in parts for name, values in part}
 
@@ -111,7 +111,7 @@ def _pixels() -> Part:
 
 def _pairs() -> Part:
     """Images and labels of every set of pairs, the first of them and a checksum of all."""
-    for name in ("quick", "paper"):
+    for name in ("tiny", "paper"):
         settings = preset(name, seed=1, match_rate=1.0, copies=1, test_copies=1, **SIZES)
         sets = plan_pairs(settings, plan_images(settings))
         values = list(settings.partners)
@@ -156,7 +156,7 @@ def _small(**changes: Any) -> RunSettings:
     sizes = {"width": 16, "heads": 2, "hidden": 16, "embedding": 8, "vector": 12}
     options = {f.name for f in fields(OPTIONS[changes.get("method", "comm")])}
     own = {name: size for name, size in sizes.items() if name in options}
-    return run_preset("quick", batch_size=16, epochs=2, **(own | changes))
+    return run_preset("tiny", batch_size=16, epochs=2, **(own | changes))
 
 
 def _methods(data: Dataset) -> Part:
@@ -180,7 +180,7 @@ def _methods(data: Dataset) -> Part:
     method = train(data, _small(), report=seen.append)
     yield "training: comm", [value for one in seen for value in one.terms.values()]
     yield "training: i_nce", [i_nce(method, data) or 0.0]
-    for name in ("quick", "paper"):
+    for name in ("tiny", "paper"):
         run = run_preset(name)
         rates = [learning_rate(run, step, 40) / run.learning_rate for step in range(0, 40, 3)]
         yield f"protocol: {name} rates", [1e4 * run.learning_rate, *rates]

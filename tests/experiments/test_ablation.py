@@ -24,7 +24,7 @@ from trifeature.experiments.drawing import curves
 from trifeature.experiments.experiment import Results, Setup
 from trifeature.experiments.plan import Plan, Row
 
-TWO = Setup("quick", seeds=2)
+TWO = Setup("tiny", seeds=2)
 
 
 def rows_for(plans: Sequence[Plan]) -> list[Row]:
@@ -51,7 +51,7 @@ def test_the_demo_compares_the_whole_loss_with_its_parts() -> None:
 
 
 def test_every_loss_is_trained_on_biased_and_unbiased_pairs_with_every_seed() -> None:
-    plans = ablation(("L_i", "L", "L_i")).plans(Setup("quick", seeds=(3, 4)))
+    plans = ablation(("L_i", "L", "L_i")).plans(Setup("tiny", seeds=(3, 4)))
     assert [(p.run.option("loss"), p.biased, p.run.seed) for p in plans] == [
         (loss, biased, seed) for seed in (3, 4) for loss in ("L_i", "L") for biased in (True, False)
     ]
@@ -61,22 +61,22 @@ def test_every_loss_is_trained_on_biased_and_unbiased_pairs_with_every_seed() ->
     ("control", "controlled"), [(True, ["L", "L_i"]), (False, []), (("L_i",), ["L_i"])]
 )
 def test_controls_can_be_left_out(control: Any, controlled: list[str]) -> None:
-    plans = ablation(("L", "L_i"), control=control).plans(Setup("quick"))
+    plans = ablation(("L", "L_i"), control=control).plans(Setup("tiny"))
     assert [p.run.option("loss") for p in plans if not p.biased] == controlled
 
 
 def test_a_loss_that_the_data_does_not_have_is_refused() -> None:
     with pytest.raises(InputError, match="unknown loss 'L_3'"):
         ablation(("L_3",))
-    assert ablation(("L_3",), data=preset("quick", rule=THREE)).columns[-2:] == ("U3", "S")
+    assert ablation(("L_3",), data=preset("tiny", rule=THREE)).columns[-2:] == ("U3", "S")
 
 
-THREE = type(preset("quick").rule)(modalities=3)
+THREE = type(preset("tiny").rule)(modalities=3)
 
 
 def test_one_data_set_serves_all_seeds_and_its_unbiased_twin_is_the_control() -> None:
-    data = preset("quick", seed=7, match_rate=0.8)
-    plans = ablation(("L",)).plans(Setup("quick", seeds=2, data=data))
+    data = preset("tiny", seed=7, match_rate=0.8)
+    plans = ablation(("L",)).plans(Setup("tiny", seeds=2, data=data))
     assert [p.data.match_rate for p in plans] == [0.8, None, 0.8, None]
     assert {p.data.seed for p in plans} == {7}
 

@@ -84,7 +84,7 @@ def test_epochs_and_probing_can_be_others_for_every_arm(experiment: Experiment) 
 
 
 def test_every_arm_of_the_quick_preset_fits_its_images() -> None:
-    plans = [p for e in EXPERIMENTS.values() for p in e.plans(Setup("quick", seeds=1)) if p.biased]
+    plans = [p for e in EXPERIMENTS.values() for p in e.plans(Setup("tiny", seeds=1)) if p.biased]
     for plan in {plan.key: plan for plan in plans}.values():
         method = make_method(plan.run, modalities_of(plan.data))
         assert isinstance(method, METHODS[plan.run.method])
@@ -170,7 +170,7 @@ def test_comm_is_one_run_whatever_experiment_asks_for_it(name: str) -> None:
     assert keys("fig5", "L_CoMM", name) == own
     assert keys("table4", "CoMM", name) == own
     assert keys("table5", "All, All (CoMM)", name) == own
-    label = "CoMM, small encoder" if name.startswith("quick") else "CoMM, AlexNet"
+    label = "CoMM, small encoder" if name.startswith("tiny") else "CoMM, AlexNet"
     assert keys("table7", label, name) == own
     assert keys("fig4", "CoMM", name, seed=1) != own
 
@@ -255,10 +255,10 @@ def test_table_7_changes_the_encoder_of_three_methods() -> None:
 
 
 def test_each_preset_has_its_own_all_light_and_crop_grid() -> None:
-    names = ["paper", "fast", "quick"]
-    assert PRESETS["quick-old"].augmentations == PRESETS["quick"].augmentations
+    names = ["paper", "fast", "tiny"]
+    assert PRESETS["quick-old"].augmentations == PRESETS["tiny"].augmentations
     assert len({PRESETS[name].augmentations.all for name in names}) == 3
-    assert PRESETS["quick"].augmentations.light != PRESETS["paper"].augmentations.light
+    assert PRESETS["tiny"].augmentations.light != PRESETS["paper"].augmentations.light
     grids = [
         (PRESETS[n].augmentations.crops_from_zero, PRESETS[n].augmentations.crops_to_full)
         for n in names
@@ -274,9 +274,9 @@ def test_a_preset_trains_with_its_own_sets(name: str) -> None:
 
 
 def test_only_the_paper_preset_has_the_papers_model() -> None:
-    names = ["paper", "fast", "quick"]
+    names = ["paper", "fast", "tiny"]
     encoders = {name: run_preset(name).encoder for name in names}
-    assert encoders == {"paper": "alexnet", "fast": "alexnet-unpooled", "quick": "small"}
+    assert encoders == {"paper": "alexnet", "fast": "alexnet-unpooled", "tiny": "small"}
     assert [preset(name).render.canvas for name in names] == [224, 112, 32]
 
 
@@ -295,10 +295,10 @@ def test_synergy_is_measured_on_biased_trainings_and_the_rest_on_unbiased() -> N
     arms = experiment.arms(QUICK)
     rows = []
     for seed, (high, low) in enumerate([(0.8, 0.6), (0.7, 0.5)]):
-        biased, unbiased = experiment.pair(Setup("quick"), arms[0], seed)
+        biased, unbiased = experiment.pair(Setup("tiny"), arms[0], seed)
         rows += rows_of(biased, R=0.2, S=high)
         rows += rows_of(unbiased, R=0.9, S=low)
-    first, second = experiment.results(Setup("quick", seeds=2), rows)
+    first, second = experiment.results(Setup("tiny", seeds=2), rows)
     assert str(first.summary("S")) == "75.0 ± 7.1"
     assert str(first.control("S")) == "55.0 ± 7.1"
     assert str(first.summary("R")) == "90.0 ± 0.0"
@@ -312,16 +312,16 @@ def test_synergy_is_measured_on_biased_trainings_and_the_rest_on_unbiased() -> N
 @pytest.mark.parametrize("other", [{"epochs": 5}, {"probing": "paper"}, {"seeds": 0}])
 def test_rows_of_another_configuration_are_never_mixed_in(other: dict[str, Any]) -> None:
     experiment = EXPERIMENTS["table4"]
-    pair = experiment.pair(Setup("quick"), experiment.arms(QUICK)[1], 0)
+    pair = experiment.pair(Setup("tiny"), experiment.arms(QUICK)[1], 0)
     rows = [row for plan in pair for row in rows_of(plan, R=0.5, S=0.5)]
-    assert len(experiment.results(Setup("quick", seeds=1), rows).arms[1].biased) == 1
-    assert experiment.results(Setup("quick", **({"seeds": 1} | other)), rows).arms[1].curves == []
+    assert len(experiment.results(Setup("tiny", seeds=1), rows).arms[1].biased) == 1
+    assert experiment.results(Setup("tiny", **({"seeds": 1} | other)), rows).arms[1].curves == []
 
 
 def test_a_shared_arm_is_found_in_the_rows_of_another_experiment() -> None:
-    plans = EXPERIMENTS["fig5"].pair(Setup("quick"), arm("fig5", "L_CoMM", "quick"), 0)
+    plans = EXPERIMENTS["fig5"].pair(Setup("tiny"), arm("fig5", "L_CoMM", "tiny"), 0)
     rows = [row for plan in plans for row in rows_of(plan, R=0.5, S=0.5)]
-    found = EXPERIMENTS["fig4"].results(Setup("quick", seeds=1), rows).arms[0]
+    found = EXPERIMENTS["fig4"].results(Setup("tiny", seeds=1), rows).arms[0]
     assert (len(found.biased), len(found.unbiased), len(found.untrained)) == (1, 1, 1)
 
 
@@ -360,7 +360,7 @@ def test_all_seeds_of_comm_come_before_anything_else_and_the_longest_runs_last()
 
 
 def test_the_papers_presets_are_probed_as_the_authors_do_too() -> None:
-    for name, expected in (("paper", True), ("fast", True), ("quick", False)):
+    for name, expected in (("paper", True), ("fast", True), ("tiny", False)):
         assert {p.official for p in EXPERIMENTS["fig4"].plans(Setup(name, seeds=1))} == {expected}
 
 

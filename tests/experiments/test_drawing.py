@@ -38,19 +38,19 @@ def rows_of(
     return [
         {"key": plan.key, "epoch": epoch, "seed": plan.run.seed, "biased": plan.biased}
         | measure(plan, epoch)
-        for plan in EXPERIMENTS[name].plans(Setup("quick", seeds=seeds))
+        for plan in EXPERIMENTS[name].plans(Setup("tiny", seeds=seeds))
         if wanted(plan)
         for epoch in plan.probe_epochs
     ]
 
 
 def drawn(name: str, rows: list[Row], seeds: int = 1) -> Figure:
-    return EXPERIMENTS[name].results(Setup("quick", seeds=seeds), rows).draw()
+    return EXPERIMENTS[name].results(Setup("tiny", seeds=seeds), rows).draw()
 
 
 def lines_of(name: str, rows: list[Row], seeds: int = 1) -> dict[str, dict[str, str]]:
     """The cells of a table by line and column."""
-    heading, *lines = EXPERIMENTS[name].results(Setup("quick", seeds=seeds), rows).table()
+    heading, *lines = EXPERIMENTS[name].results(Setup("tiny", seeds=seeds), rows).table()
     return {line[0]: dict(zip(heading[1:], line[1:], strict=True)) for line in lines}
 
 
@@ -84,7 +84,7 @@ def arms_in_legend(figure: Figure) -> list[str]:
 
 
 def test_chance_is_that_of_the_presets_classes() -> None:
-    for name, level in (("quick", 0.2), ("paper", 0.1)):
+    for name, level in (("tiny", 0.2), ("paper", 0.1)):
         chance = EXPERIMENTS["fig4"].results(Setup(name), []).chance
         assert chance == {"R": level, "U": level, "U1": level, "U2": level, "S": 0.5}
 
@@ -326,5 +326,5 @@ def test_a_latex_table_is_a_tabular_of_latex_symbols() -> None:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_no_symbol_is_left_that_plain_latex_cannot_set(name: str) -> None:
-    latex = as_latex(EXPERIMENTS[name].results(Setup("quick", seeds=1), []).table())
+    latex = as_latex(EXPERIMENTS[name].results(Setup("tiny", seeds=1), []).table())
     assert latex.isascii()

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.slow  # two minutes
 
 KILLS = FLIPS = 100
 RUN = tiny_run(epochs=3)
-FIRST = Plan("quick", TINY_DATA, RUN, (1,))
+FIRST = Plan("tiny", TINY_DATA, RUN, (1,))
 SECOND = replace(FIRST, probe_epochs=(0, 1, 2))
 """Asks for epochs that the first plan did not probe, so the run starts over."""
 

@@ -76,7 +76,7 @@ def old(plan: Plan) -> Plan:
 
 
 def test_rows_of_the_published_drawings_have_a_format_and_keys_of_their_own() -> None:
-    new = EXPERIMENTS["fig4"].plans(Setup("quick", seeds=1))
+    new = EXPERIMENTS["fig4"].plans(Setup("tiny", seeds=1))
     assert {plan.format for plan in new} == {2}
     assert {plan.format for plan in every_plan().values()} == {1}
     assert not {plan.key for plan in new} & every_plan().keys()
@@ -89,10 +89,10 @@ def test_a_row_of_format_1_says_that_its_drawings_are_old(tmp_path: Path) -> Non
     rows = [{"key": "k", "epoch": 1, "preset": name, "format": f} for name, f in NAMES]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     presets = [row["preset"] for row in result_rows(path)]
-    assert presets == ["quick-old", "quick-old", "quick", "mine"]
+    assert presets == ["quick-old", "quick-old", "tiny", "mine"]
 
 
-NAMES = [("quick", 1), ("quick-old", 1), ("quick", 2), ("mine", 1)]
+NAMES = [("tiny", 1), ("quick-old", 1), ("tiny", 2), ("mine", 1)]
 
 
 # --------------------------------------------------------------------------- settings that come
@@ -169,7 +169,7 @@ def test_a_default_that_changes_later_changes_no_key_and_shares_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = every_plan()
-    usual = Plan("quick", preset("quick"), RunSettings(), (0,)).key
+    usual = Plan("tiny", preset("tiny"), RunSettings(), (0,)).key
 
     @dataclass(frozen=True)
     class Changed(RunSettings):
@@ -178,20 +178,20 @@ def test_a_default_that_changes_later_changes_no_key_and_shares_none(
     monkeypatch.setattr(plans, "RunSettings", Changed)
     forget_references(monkeypatch)
     assert list(every_plan()) == list(before)
-    assert Plan("quick", preset("quick"), Changed(), (0,)).key != usual
+    assert Plan("tiny", preset("tiny"), Changed(), (0,)).key != usual
 
 
 # --------------------------------------------------------------------------- settings that came
 
 
 def test_settings_written_before_a_field_existed_are_read_with_its_default() -> None:
-    run = run_preset("quick", epochs=2, seed=4).to_json()
+    run = run_preset("tiny", epochs=2, seed=4).to_json()
     for name in ("precision", "warmup", "light"):
         content = {key: value for key, value in run.items() if key != name}
         read = RunSettings.from_json(content)
         assert getattr(read, name) == getattr(RunSettings(), name)
         assert (read.epochs, read.seed) == (2, 4)
-    data = preset("quick", seed=4).to_json()
+    data = preset("tiny", seed=4).to_json()
     del data["validation"], data["rule"]["distinct_unique"], data["render"]["oversample"]
     settings = DatasetSettings.from_json(data)
     assert settings.validation is settings.rule.distinct_unique is False
@@ -205,7 +205,7 @@ def test_settings_written_before_a_field_existed_are_read_with_its_default() -> 
 
 def key(**changes: Any) -> str:
     run = tiny_run()
-    return Plan("quick", preset("quick"), replace(run, **changes), ()).key
+    return Plan("tiny", preset("tiny"), replace(run, **changes), ()).key
 
 
 def test_views_count_by_their_number_and_by_what_each_is() -> None:
@@ -239,10 +239,10 @@ def test_a_protocol_by_its_earlier_name_is_the_same_plan_and_the_same_row(
     name: str, today: str, tmp_path: Path
 ) -> None:
     given, known = (
-        plans.make_plan("quick", seed=0, biased=True, probing=probing)  # type: ignore[arg-type]
+        plans.make_plan("tiny", seed=0, biased=True, probing=probing)  # type: ignore[arg-type]
         for probing in (name, today)
     )
     assert (given.probing, given.key) == (today, known.key)
     path = tmp_path / "rows.jsonl"
-    path.write_text(json.dumps({"key": "k", "epoch": 1, "preset": "quick", "probing": name}) + "\n")
+    path.write_text(json.dumps({"key": "k", "epoch": 1, "preset": "tiny", "probing": name}) + "\n")
     assert [row["probing"] for row in result_rows(path)] == [today]

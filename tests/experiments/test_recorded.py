@@ -18,9 +18,9 @@ OTHERS = {"R": 1 / 4, "U1": 1 / 3, "U2": 1 / 3, "U": 1 / 3, "S": 1 / 2}
 
 
 def make(loss: str = "L_CoMM", seed: int = 0, **changes: Any) -> Plan:
-    data = preset("quick", seed=seed, match_rate=1.0)
+    data = preset("tiny", seed=seed, match_rate=1.0)
     own = {} if "method" in changes else {"loss": loss}
-    return Plan("quick", data, run_preset("quick", seed=seed, **own, **changes), (0, 1))
+    return Plan("tiny", data, run_preset("tiny", seed=seed, **own, **changes), (0, 1))
 
 
 def rows_for(*plans: Plan, value: float = 0.5, epochs: tuple[int, ...] = (0, 1, 4)) -> list[Row]:

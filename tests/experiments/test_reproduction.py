@@ -129,7 +129,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_rows_of_other_runs_are_named_as_such(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
-    append_row(file, {"key": "other", "epoch": 4, "preset": "quick"})
+    append_row(file, {"key": "other", "epoch": 4, "preset": "tiny"})
     with pytest.raises(InputError, match=r"no row of .*rows.jsonl belongs to table4"):
         recorded_results("table4", Setup(), file)
 

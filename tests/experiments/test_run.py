@@ -39,7 +39,7 @@ from trifeature.probes.protocol import probe
 from trifeature.views.sets import ViewSet
 
 DATA = preset(
-    "quick", copies=1, test_copies=1, train_pairs=16, probe_pairs=20, test_pairs=20, match_rate=1.0
+    "tiny", copies=1, test_copies=1, train_pairs=16, probe_pairs=20, test_pairs=20, match_rate=1.0
 )
 RUN = tiny_run(seed=0)
 
@@ -48,7 +48,7 @@ rendered = functools.cache(build)
 
 
 def make(*epochs: int, run: RunSettings = RUN, **rest: Any) -> Plan:
-    return Plan("quick", rest.pop("data", DATA), run, epochs, **rest)
+    return Plan("tiny", rest.pop("data", DATA), run, epochs, **rest)
 
 
 def replace_probe(patch: pytest.MonkeyPatch) -> list[bool]:
@@ -150,12 +150,12 @@ def test_a_name_can_be_read_and_is_unique() -> None:
 
 
 def test_make_plan_gives_one_seed_to_data_and_run() -> None:
-    plan = make_plan("quick", seed=5, biased=True, epochs=2, probe_epochs=[0], validation=True)
+    plan = make_plan("tiny", seed=5, biased=True, epochs=2, probe_epochs=[0], validation=True)
     assert (plan.data.seed, plan.run.seed) == (5, 5)
     assert (plan.data.match_rate, plan.biased) == (1.0, True)
     assert plan.data.validation
     assert plan.probe_epochs == (0, 2)
-    assert not make_plan("quick", seed=5, biased=False).biased
+    assert not make_plan("tiny", seed=5, biased=False).biased
 
 
 def test_the_control_is_the_same_run_without_the_map() -> None:
@@ -184,7 +184,7 @@ def test_every_row_says_where_it_comes_from(finished: Path) -> None:
     plan = make(0, setting="as it is")
     for row in carry_out(plan, finished):
         assert row["key"] == plan.key
-        assert (row["preset"], row["setting"], row["biased"]) == ("quick", "as it is", True)
+        assert (row["preset"], row["setting"], row["biased"]) == ("tiny", "as it is", True)
         assert (row["method"], row["loss"], row["encoder"]) == ("comm", "L_CoMM", "small")
         assert (row["seed"], row["data_seed"], row["epochs"]) == (0, 0, 3)
         assert (row["probing"], row["validation"]) == ("ours", False)

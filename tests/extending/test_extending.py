@@ -79,7 +79,7 @@ def plugin() -> Iterator[Callable[[str], ModuleType]]:
 
 def tiny(method: str, **changes: Any) -> RunSettings:
     sizes = fitting(method, TINY_MODEL)
-    return run_preset("quick", method=method, **sizes | {"epochs": 1, "batch_size": 32} | changes)
+    return run_preset("tiny", method=method, **sizes | {"epochs": 1, "batch_size": 32} | changes)
 
 
 def test_a_method_is_at_most_forty_lines(
@@ -94,7 +94,7 @@ def test_a_method_is_at_most_forty_lines(
     assert load_run(tmp_path, tiny_data).settings == run
     assert RunSettings.from_json(run.to_json()) == run
     with pytest.raises(InputError, match="keep is an option of masked, not of comm"):
-        run_preset("quick", keep=0.5)
+        run_preset("tiny", keep=0.5)
 
 
 def test_the_mask_of_a_method_leaves_tokens_out(

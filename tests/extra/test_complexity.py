@@ -36,7 +36,7 @@ SMALL_MACS = 24 * 3 * 16 * 16**2 + 48 * 24 * 16 * 8**2 + 96 * 48 * 16 * 4**2
 
 
 def quick(method: str = "comm", **changes: object) -> RunSettings:
-    return run_preset("quick", method=method, **changes)
+    return run_preset("tiny", method=method, **changes)
 
 
 # --------------------------------------------------------------------------- counting
@@ -220,7 +220,7 @@ def test_a_row_goes_through_json() -> None:
 # --------------------------------------------------------------------------- the command
 
 runner = CliRunner()
-QUICK = ["--preset", "quick", "--repetitions", "1", "--device", "cpu"]
+QUICK = ["--preset", "tiny", "--repetitions", "1", "--device", "cpu"]
 
 
 def test_the_command_prints_the_methods_asked_for_and_appends_their_rows(tmp_path: Path) -> None:

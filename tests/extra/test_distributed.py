@@ -648,7 +648,7 @@ from trifeature.presets import PRESETS, QUICK
 
 small = dict(copies=1, test_copies=1, train_pairs=24, probe_pairs=150, test_pairs=64)
 tiny = dict(width=8, heads=2, hidden=8, embedding=4, vector=8, epochs=1, batch_size=8)
-PRESETS["quick"] = replace(QUICK, data={**QUICK.data, **small}, run={**QUICK.run, **tiny})
+PRESETS["tiny"] = replace(QUICK, data={**QUICK.data, **small}, run={**QUICK.run, **tiny})
 comm_probe_main()
 """
 

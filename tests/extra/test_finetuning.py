@@ -190,7 +190,7 @@ class Toy(FixedMethod):
 
 def plain_images(modalities: int = 2) -> Dataset:
     settings = preset(
-        "quick",
+        "tiny",
         copies=2,
         test_copies=2,
         train_pairs=10,
@@ -409,7 +409,7 @@ TINY: dict[str, Any] = {"width": 16, "heads": 2, "hidden": 16, "embedding": 8, "
 @pytest.mark.parametrize("loss", SUPERVISED_LOSSES)
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_can_be_fine_tuned(tiny: Dataset, method: str, loss: SupervisedLoss) -> None:
-    fresh = new_method(run_preset("quick", method=method, **fitting(method, TINY)), tiny)
+    fresh = new_method(run_preset("tiny", method=method, **fitting(method, TINY)), tiny)
     settings = FineTuning(loss=loss, epochs=1, batch_size=16)
     result = finetune(fresh, tiny, "share", settings)
     assert 0 <= result.after <= 1
@@ -433,7 +433,7 @@ runner = CliRunner()
 def run(tiny: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of one epoch."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    train(tiny, run_preset("quick", epochs=1, **TINY), folder)
+    train(tiny, run_preset("tiny", epochs=1, **TINY), folder)
     return folder
 
 

@@ -13,20 +13,20 @@ PARTS = {"pairs_s", "rendering_s", "encoding_s", "hashing_and_writing_s", "table
 
 
 def test_a_stream_counts_its_images_and_extrapolates(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = bench_streaming(preset("quick"), 520, 64)
+    row = bench_streaming(preset("tiny"), 520, 64)
     assert (row["bench"], row["canvas"], row["images"]) == ("stream", 32, 520)
     assert row["million_images_s"] == pytest.approx(1e6 / row["images_a_second"], rel=0.01)
     monkeypatch.setattr(generating, "_peak_kb", iter((1000, 4072)).__next__)
-    assert bench_streaming(preset("quick"), 512, 64)["growth_mb"] == 3.0
+    assert bench_streaming(preset("tiny"), 512, 64)["growth_mb"] == 3.0
     with pytest.raises(InputError, match="at least 512"):
-        bench_streaming(preset("quick"), 511, 64)
+        bench_streaming(preset("tiny"), 511, 64)
 
 
 def test_the_parts_of_generate_are_timed_beside_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generating, "_cpu_of", lambda *words: float(len(words)))
-    row = bench_generating("quick")
+    row = bench_generating("tiny")
     assert (row["preset"], row["files"], row["cpu_s"], row["imports_s"]) == (
-        "quick",
+        "tiny",
         4300,
         6.0,
         2.0,

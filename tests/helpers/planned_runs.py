@@ -16,14 +16,14 @@ from trifeature.experiments.plan import Plan, Row
 from trifeature.files import read_rows
 
 DATA = preset(
-    "quick", copies=1, test_copies=1, train_pairs=16, probe_pairs=150, test_pairs=60, match_rate=1.0
+    "tiny", copies=1, test_copies=1, train_pairs=16, probe_pairs=150, test_pairs=60, match_rate=1.0
 )
 RUN = tiny_run(epochs=1, seed=0)
 SECONDS = 100.0
 
 
 def make(seed: int = 0, **changes: Any) -> Plan:
-    return Plan("quick", DATA, RUN.change(seed=seed, **changes), ())
+    return Plan("tiny", DATA, RUN.change(seed=seed, **changes), ())
 
 
 def row_of(plan: Plan, seconds: float = SECONDS - 1, probe_seconds: float = 1.0) -> Row:

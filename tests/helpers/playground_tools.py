@@ -87,7 +87,7 @@ def recorded_rows(seeds: int = 3) -> list[dict[str, Any]]:
                     rows.append(
                         {
                             "key": f"{method}{loss}{seed}{biased}".encode().hex()[:16],
-                            "preset": "quick",
+                            "preset": "tiny",
                             "method": method,
                             "loss": loss,
                             "encoder": "small",

@@ -9,7 +9,7 @@ from trifeature.comm.options import OPTIONS
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.modality import Modality
-from trifeature.presets import QUICK, Preset
+from trifeature.presets import TINY, Preset
 
 TINY_MODEL: Final[dict[str, Any]] = {
     "width": 8,
@@ -21,7 +21,7 @@ TINY_MODEL: Final[dict[str, Any]] = {
 
 # Three batches of eight an epoch, the last one of half its size.
 TINY_DATA: Final = preset(
-    "quick", copies=1, test_copies=1, train_pairs=20, probe_pairs=20, test_pairs=20, match_rate=1.0
+    "tiny", copies=1, test_copies=1, train_pairs=20, probe_pairs=20, test_pairs=20, match_rate=1.0
 )
 
 
@@ -39,17 +39,17 @@ def fitting(method: str, sizes: dict[str, Any]) -> dict[str, Any]:
 def tiny_run(**changes: Any) -> RunSettings:
     """Three epochs with a seed of its own, in batches of eight."""
     sizes = fitting(changes.get("method", "comm"), TINY_MODEL)
-    return run_preset("quick", **sizes | {"epochs": 3, "batch_size": 8, "seed": 3} | changes)
+    return run_preset("tiny", **sizes | {"epochs": 3, "batch_size": 8, "seed": 3} | changes)
 
 
 def quick_preset(data: DatasetSettings | None = None, run: RunSettings | None = None) -> Preset:
     """The quick preset with other settings of its data and of its run."""
-    own: dict[str, Any] = dict(QUICK.data)
+    own: dict[str, Any] = dict(TINY.data)
     if data is not None:
         names = {f.name for f in fields(data)} - {"synergy_map"}
         own = {name: getattr(data, name) for name in names}
-    training: dict[str, Any] = dict(QUICK.run)
+    training: dict[str, Any] = dict(TINY.run)
     if run is not None:
         names = {f.name for f in fields(run)} - {"options"}
         training = {name: getattr(run, name) for name in names} | vars(run.options)
-    return replace(QUICK, data=own, run=training)
+    return replace(TINY, data=own, run=training)

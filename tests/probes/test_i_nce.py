@@ -24,7 +24,7 @@ class Known(FixedMethod):
     """Embeddings that are told: by default a pair's own direction, whatever its views look like."""
 
     def __init__(self, embeddings: Sequence[Tensor] | None = None) -> None:
-        super().__init__(run_preset("quick", views=(CLEAN,)), image_pair())
+        super().__init__(run_preset("tiny", views=(CLEAN,)), image_pair())
         self.unused = nn.Parameter(torch.zeros(1))
         self.embeddings = None if embeddings is None else iter(embeddings)
         self.seen: list[int] = []
@@ -116,13 +116,13 @@ def test_fewer_pairs_than_a_batch_give_no_estimate(pairs: Dataset) -> None:
 
 
 def test_a_method_without_a_fused_embedding_has_none(tiny: Dataset) -> None:
-    cross = new_method(run_preset("quick", method="cross", vector=8, width=8), tiny, CPU)
+    cross = new_method(run_preset("tiny", method="cross", vector=8, width=8), tiny, CPU)
     assert i_nce(cross, tiny) is None
 
 
 def test_a_network_gives_the_same_estimate_each_time_and_stays_as_it_is(tiny: Dataset) -> None:
     comm = new_method(
-        run_preset("quick", width=8, heads=2, hidden=8, embedding=4, seed=1), tiny, CPU
+        run_preset("tiny", width=8, heads=2, hidden=8, embedding=4, seed=1), tiny, CPU
     )
     before = {name: x.clone() for name, x in comm.state_dict().items()}
     state = torch.get_rng_state()
@@ -135,7 +135,7 @@ def test_a_network_gives_the_same_estimate_each_time_and_stays_as_it_is(tiny: Da
 
 
 def test_the_runs_own_augmentations_make_the_views(tiny: Dataset) -> None:
-    settings = run_preset("quick", width=8, heads=2, hidden=8, embedding=4)
+    settings = run_preset("tiny", width=8, heads=2, hidden=8, embedding=4)
     strong, none = (
         i_nce(new_method(replace(settings, views=views), tiny, CPU), tiny)
         for views in (settings.views, (CLEAN,))

@@ -35,7 +35,7 @@ Code = Callable[[Tensor, Sequence[int]], Tensor]
 def coded_dataset(modalities: int = 2) -> Dataset:
     """Unbiased pairs of plain images whose red, green and blue are their attributes."""
     settings = preset(
-        "quick",
+        "tiny",
         copies=2,
         test_copies=2,
         train_pairs=10,
@@ -301,7 +301,7 @@ def test_a_probe_is_fitted_on_the_probe_pairs(data: Dataset) -> None:
 
 
 def test_probing_twice_gives_the_same_numbers(data: Dataset) -> None:
-    method = make_method(run_preset("quick", width=8, heads=2, hidden=8, embedding=4), image_pair())
+    method = make_method(run_preset("tiny", width=8, heads=2, hidden=8, embedding=4), image_pair())
     small = replace(data, items={k: (x.repeat(1, 1, 8, 8),) * 2 for k, x in data.images.items()})
     for probing in PROBINGS:
         one, other = (
