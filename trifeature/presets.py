@@ -165,9 +165,7 @@ QUICK: Final = replace(
     LAPTOP,
     name="quick",
     run={**LAPTOP.run, "epochs": 2},
-    speedrun=Speedrun(
-        {"R": 0.88, "U": 0.45, "S": 0.57}, "what its two epochs reach, rounded down"
-    ),
+    speedrun=Speedrun({"R": 0.88, "U": 0.45, "S": 0.57}, "what its two epochs reach, rounded down"),
 )
 """The same in little more than a minute."""
 

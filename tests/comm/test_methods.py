@@ -19,6 +19,7 @@ from trifeature.comm.training import Progress, new_method, train
 from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
 from trifeature.modality import Modality
+from trifeature.samples import Samples
 from trifeature.views.images import augment
 from trifeature.views.sets import CLEAN, LIGHT
 
@@ -51,6 +52,15 @@ def make_comm(modalities: int = 2, canvas: int = CANVAS, **changes: Any) -> CoMM
     return method
 
 
+def fewest(name: str) -> Method:
+    """A method of as few modalities as it takes."""
+    return make_method(settings(method=name), modalities_of(METHODS[name].least_modalities))
+
+
+def images_of(method: Method) -> tuple[Tensor, ...]:
+    return images(len(method.modalities))
+
+
 def normalized(batch: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return tuple(augment(x, CLEAN, generator()) for x in batch)
 
@@ -70,12 +80,22 @@ def first_pairs(dataset: Dataset, count: int) -> Dataset:
     return replace(dataset, pairs={**dataset.pairs, "train": few})
 
 
+def triples(dataset: Dataset, count: int) -> Samples:
+    """Samples of three images: those of each pair, and the first of the next pair."""
+    samples = dataset.samples()
+    first, second = samples.batch("train", samples.rows_of("train")[:count])
+    names = ("image1", "image2", "image3")
+    return Samples.from_arrays(dict(zip(names, (first, second, first.roll(1, 0)), strict=True)))
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_trains_two_steps(name: str, tiny: Dataset) -> None:
     run = settings(method=name, epochs=1, batch_size=8, schedule="constant")
     seen: list[Progress] = []
-    trained = train(first_pairs(tiny, 16), run, report=seen.append)
-    before = new_method(run, tiny, torch.device("cpu")).state_dict()
+    two = METHODS[name].least_modalities <= 2
+    data = first_pairs(tiny, 16) if two else triples(tiny, 16)
+    trained = train(data, run, report=seen.append)
+    before = new_method(run, data, torch.device("cpu")).state_dict()
     assert torch.tensor(list(seen[-1].terms.values())).isfinite().all()
     assert "loss" in seen[-1].terms
     assert not trained.training
@@ -86,9 +106,9 @@ def test_every_method_trains_two_steps(name: str, tiny: Dataset) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_gives_a_probe_one_row_of_features_a_pair(name: str) -> None:
-    method = make_method(settings(method=name), modalities_of()).eval()
+    method = fewest(name).eval()
     with torch.no_grad():
-        both, first = method.features(normalized(images()), [[0, 1], [0]])
+        both, first = method.features(normalized(images_of(method)), [[0, 1], [0]])
     for features in (both, first):
         assert features.ndim == 2
         assert len(features) == 6
@@ -97,9 +117,9 @@ def test_every_method_gives_a_probe_one_row_of_features_a_pair(name: str) -> Non
 
 @pytest.mark.parametrize("name", METHODS)
 def test_features_of_one_modality_do_not_depend_on_the_others(name: str) -> None:
-    method = make_method(settings(method=name), modalities_of()).eval()
-    batch = normalized(images())
-    other = (batch[0], batch[1].flip(0))
+    method = fewest(name).eval()
+    batch = normalized(images_of(method))
+    other = (batch[0], *(x.flip(0) for x in batch[1:]))
     with torch.no_grad():
         (own,), (same,) = (method.features(x, [[0]]) for x in (batch, other))
         (whole,), (changed,) = (method.features(x, [[0, 1]]) for x in (batch, other))
@@ -109,9 +129,10 @@ def test_features_of_one_modality_do_not_depend_on_the_others(name: str) -> None
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_loss_depends_on_its_generator_and_on_no_other_randomness(name: str) -> None:
-    method = make_method(settings(method=name), modalities_of())
+    method = fewest(name)
     before = torch.get_rng_state()
-    one, same, other = (loss_on(method, images(), seed).total.item() for seed in (0, 0, 1))
+    batch = images_of(method)
+    one, same, other = (loss_on(method, batch, seed).total.item() for seed in (0, 0, 1))
     assert one == same
     assert one != other
     assert torch.equal(torch.get_rng_state(), before)
@@ -120,6 +141,13 @@ def test_a_loss_depends_on_its_generator_and_on_no_other_randomness(name: str) -
 def test_an_unknown_method_is_refused_with_the_nearest() -> None:
     with pytest.raises(InputError, match="unknown method 'com': did you mean 'comm'"):
         settings(method="com")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_refuses_fewer_modalities_than_it_needs(name: str) -> None:
+    with pytest.raises(InputError, match=r"(two|three) modalities") as refused:
+        make_method(settings(method=name), modalities_of(METHODS[name].least_modalities - 1))
+    assert str(refused.value).startswith(name)
 
 
 @pytest.mark.parametrize("name", METHODS)

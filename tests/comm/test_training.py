@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_runs import TINY_DATA, tiny_run
+from tiny_runs import TINY_DATA, images_for, methods_of_pairs, tiny_run
 from torch import Tensor
 
 from trifeature.comm import run_folder, training
-from trifeature.comm.methods import METHODS, Loss, Method, Tensors
+from trifeature.comm.methods import METHODS, Loss, Method, Tensors, make_method
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.run_folder import (
     CHECKPOINT,
@@ -172,10 +172,10 @@ def test_the_cosine_schedule_rises_in_a_line_and_falls_in_half_a_cosine(
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_parameter_is_learned_once_and_weight_decay_is_for_matrices_and_cls(
-    name: str, data: Dataset
+    name: str,
 ) -> None:
     run = tiny_run(method=name, weight_decay=0.3)
-    method = new_method(run, data, torch.device("cpu"))
+    method = make_method(run, images_for(name))
     groups = [group for one in make_optimizers(method, run) for group in one.param_groups]
     decay = [(id(p), group["weight_decay"]) for group in groups for p in group["params"]]
     named = {n: p for n, p in method.named_parameters() if p.requires_grad}
@@ -394,7 +394,7 @@ def test_evaluations_behind_the_checkpoint_are_made_again(
 @pytest.mark.parametrize(
     "change",
     [
-        *({"method": name} for name in METHODS if name != RUN.method),
+        *({"method": name} for name in methods_of_pairs() if name != RUN.method),
         {"fusion": "linear", "loss": "L"},  # with parameters that learn nothing
         {"masking": "learned"},
     ],

@@ -14,7 +14,7 @@ import json
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,14 +23,13 @@ import torch
 from torch import Tensor
 
 from trifeature.comm.encoders import ENCODERS
-from trifeature.comm.methods import METHODS
+from trifeature.comm.methods import METHODS, make_method
 from trifeature.comm.options import OPTIONS
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import (
     Progress,
     learning_rate,
     make_optimizers,
-    new_method,
     train,
 )
 from trifeature.data.dataset import Dataset, build, plan_images, plan_pairs, preset
@@ -160,14 +159,22 @@ def _small(**changes: Any) -> RunSettings:
 
 
 def _methods(data: Dataset) -> Part:
-    """The losses of every method on one batch; optimizer, training and rates of the first."""
+    """The losses of every method on one batch; optimizer, training and rates of the first.
+
+    A method that needs a third modality gets the first images again, of other pairs.
+    """
     samples = data.samples()
-    batch = samples.batch("train", samples.rows_of("train")[:16])
+    pair = samples.batch("train", samples.rows_of("train")[:16])
+    third = replace(samples.modalities[0], name="image3")
     cases: dict[str, dict[str, Any]] = {name: {"method": name} for name in METHODS}
     cases |= {f"comm, {loss}": {"loss": loss} for loss in ("L", "L_i")}
     cases |= {"comm, linear": {"fusion": "linear"}, "comm, learned": {"masking": "learned"}}
     for name, changes in cases.items():
-        method = new_method(_small(**changes), data, torch.device("cpu"))
+        run = _small(**changes)
+        needed = METHODS[run.method].least_modalities
+        torch.manual_seed(run.seed)
+        method = make_method(run, (*samples.modalities, third)[:needed])
+        batch = (*pair, pair[0].roll(1, 0))[:needed]
         losses = [objective(method.views(batch, _generator())) for objective in method.objectives()]
         values = [value for loss in losses for value in (loss.total, *loss.terms.values())]
         yield f"losses: {name}", [value.item() for value in values]

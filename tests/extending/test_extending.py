@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_runs import TINY_MODEL, fitting
+from tiny_runs import TINY_MODEL, fitting, methods_of_pairs
 from typer.testing import CliRunner
 
 from trifeature.cli import probe as comm_probe
@@ -125,7 +125,7 @@ def test_a_kind_of_modality_trains_with_every_method_and_is_probed(
         {"sound": sound, "table": random.normal(size=(96, 5))}, {"class": label}
     )
     assert [m.kind for m in data.modalities] == ["series", "vector"]
-    for name in METHODS:
+    for name in methods_of_pairs():
         run = tiny(name, views=(KINDS["series"].strong, KINDS["vector"].strong))
         method = train(data, run, tmp_path / name)
         found = probe(method, data, alone=True)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from recorded_graph import Recorded, place_of, recorded_graphs, tensors_in
 from tiny_runs import TINY_DATA as DATA
-from tiny_runs import fitting, tiny_run
+from tiny_runs import fitting, images_for, methods_of_pairs, tiny_run
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
@@ -46,12 +46,12 @@ from trifeature.extra.accelerate import (
 )
 from trifeature.extra.fused_views import apply_fused
 from trifeature.files import read_rows
-from trifeature.modality import Modality
 from trifeature.samples import Samples
 from trifeature.views.images import apply, draw
 from trifeature.views.sets import ALL, CLEAN
 
 N, CANVAS = 8, 32
+PAIRS = methods_of_pairs()
 CPU = torch.device("cpu")
 
 
@@ -64,13 +64,12 @@ def gentle_run(**changes: Any) -> RunSettings:
 def tiny_method(name: str, **changes: Any) -> Method:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        pair = [Modality(f"image{m}", "image", (3, CANVAS, CANVAS)) for m in (1, 2)]
-        return make_method(tiny_run(method=name, **changes), pair).train()
+        return make_method(tiny_run(method=name, **changes), images_for(name)).train()
 
 
-def images() -> tuple[Tensor, ...]:
+def images(name: str) -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(1)
-    shape = (N, 2, 3, CANVAS, CANVAS)
+    shape = (N, METHODS[name].least_modalities, 3, CANVAS, CANVAS)
     return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8).unbind(1)
 
 
@@ -91,7 +90,7 @@ def gradient(method: Method, total: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", METHODS)
 def test_bfloat16_gives_loss_and_gradient_of_float32_on_the_same_views(name: str) -> None:
     method = tiny_method(name, **fitting(name, {"temperature": 0.2}))
-    views = method.views(images(), torch.Generator().manual_seed(0))
+    views = method.views(images(name), torch.Generator().manual_seed(0))
     found = {}
     for precision in PRECISIONS:
         with numerics(precision, CPU):
@@ -135,7 +134,7 @@ def test_steps_in_one_block_see_the_weights_that_the_optimizer_leaves(name: str)
         losses = []
         for _ in range(blocks):
             with numerics("bfloat16", CPU):
-                losses += [step(learner, images(), Backend())[1] for _ in range(3 // blocks)]
+                losses += [step(learner, images(name), Backend())[1] for _ in range(3 // blocks)]
         found.append(torch.stack(losses))
     assert torch.equal(found[0], found[1])
     assert len({row[0].item() for row in found[0]}) == 3
@@ -175,7 +174,7 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "precision"), [*((name, "float32") for name in METHODS), ("factorcl", "bfloat16")]
+    ("name", "precision"), [*((name, "float32") for name in PAIRS), ("factorcl", "bfloat16")]
 )
 def test_compiled_steps_minimize_the_same_losses(
     name: str, precision: Precision, data: Dataset, tmp_path: Path, uncompiled: list[str]
@@ -269,7 +268,7 @@ def on_a_pretended_gpu(method: Method) -> None:
 )
 def test_no_step_exchanges_anything_with_the_host(name: str, changes: dict[str, Any]) -> None:
     method = tiny_method(name, **changes)
-    shapes = [v.shape for v in method.views(images(), torch.Generator())]
+    shapes = [v.shape for v in method.views(images(name), torch.Generator())]
     params = draw(ALL, N, CANVAS, torch.Generator())
     with FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv()):
         on_a_pretended_gpu(method)
@@ -337,7 +336,7 @@ SLOW = pytest.mark.slow  # two to four seconds each; CoMM in float32 stands for 
     ("name", "precision"),
     [
         ("comm", "float32"),
-        *(pytest.param(name, "float32", marks=SLOW) for name in METHODS if name != "comm"),
+        *(pytest.param(name, "float32", marks=SLOW) for name in PAIRS if name != "comm"),
         pytest.param("comm", "bfloat16", marks=SLOW),
     ],
 )
@@ -466,7 +465,7 @@ def test_a_compiler_that_fails_names_the_way_around(
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", PAIRS)
 def test_replayed_steps_are_those_taken_one_by_one(name: str, data: Dataset) -> None:
     device = torch.device("cuda")
     settings = tiny_run(method=name)
@@ -520,6 +519,6 @@ def test_a_fast_run_on_a_gpu_resumes_and_ends_near_the_reference(
 
 def test_a_step_reports_loss_and_terms() -> None:
     learner = Learner.of(tiny_method("factorcl"), tiny_run(method="factorcl"), CPU)
-    names, values = step(learner, images(), Backend())
+    names, values = step(learner, images("factorcl"), Backend())
     assert names == ["loss", "I_1", "I_2", "I_3", "I_4", "I_5", "I_6", "loss_2"]
     assert values.shape == (8,)

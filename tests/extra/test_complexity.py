@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_runs import image_pair
+from tiny_runs import image_pair, images_for, methods_of_pairs
 from torch import nn
 from typer.testing import CliRunner
 
@@ -96,9 +96,10 @@ def test_cross_costs_its_encoders_and_projectors() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_its_numbers(method: str) -> None:
-    found = complexity(quick(method), image_pair(), repetitions=2)
-    assert found.flops > found.backbone_flops == 4 * SMALL_MACS
-    assert found.parameters == count_parameters(make_method(quick(method), image_pair()))
+    images = images_for(method)
+    found = complexity(quick(method), images, repetitions=2)
+    assert found.flops > found.backbone_flops == 2 * len(images) * SMALL_MACS
+    assert found.parameters == count_parameters(make_method(quick(method), images))
     assert found.latency_ms > 0
     assert found.latency_spread_ms >= 0
 
@@ -236,11 +237,18 @@ def test_the_command_prints_the_methods_asked_for_and_appends_their_rows(tmp_pat
     assert all(row["kind"] == "complexity" and "commit" in row for row in kept)
 
 
-def test_the_command_prints_every_method_and_the_papers_values() -> None:
+def test_the_command_prints_every_method_of_pairs_and_the_papers_values() -> None:
     result = runner.invoke(app, ["complexity", *QUICK])
     assert result.exit_code == 0, result.output
-    for word in (*METHODS, "paper: CLIP", "126G", "for scale only"):
+    for word in (*methods_of_pairs(), "paper: CLIP", "126G", "for scale only"):
         assert word in result.output
+    assert "triangle" not in result.output
+
+
+def test_the_command_refuses_a_method_that_needs_more_modalities() -> None:
+    result = runner.invoke(app, ["complexity", *QUICK, "--method", "triangle"])
+    assert result.exit_code == 2
+    assert "triangle needs at least three modalities" in result.output
 
 
 def test_the_command_prints_latex() -> None:

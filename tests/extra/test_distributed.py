@@ -20,13 +20,13 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_runs import TINY_DATA, tiny_run
+from tiny_runs import TINY_DATA, images_for, tiny_run
 from torch import Tensor, nn
 from torch.multiprocessing import get_context
 
 from trifeature.comm import run_folder, training
 from trifeature.comm.encoders import resnet50_maps
-from trifeature.comm.methods import METHODS, Loss, Method, Tensors
+from trifeature.comm.methods import METHODS, Loss, Method, Tensors, make_method
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.run_folder import CHECKPOINT, METRICS, WEIGHTS, TrainingError
@@ -78,6 +78,10 @@ CASES: dict[str, dict[str, Any]] = {
     "cross+self": {"method": "cross+self"},
     "cross+self as in the text": {"method": "cross+self", "cross_self": "paper", "sizes": (5,)},
     "factorcl": {"method": "factorcl"},
+    "confu": {"method": "confu", "modalities": 3, "sizes": (5,)},
+    "gram": {"method": "gram", "modalities": 3, "sizes": (5,)},
+    "symile": {"method": "symile", "modalities": 3, "sizes": (5,)},
+    "triangle": {"method": "triangle", "modalities": 3, "sizes": (5,)},
 }
 SIZES = (7, 6, 3)
 """Pairs in three batches: shards of 4 + 3, 3 + 3 and 2 + 1."""
@@ -443,8 +447,9 @@ def test_shards_cover_a_batch_in_order_and_differ_by_one_at_most(total: int, siz
 @pytest.mark.parametrize("name", METHODS)
 def test_a_shard_has_the_views_that_the_whole_batch_would_have(name: str) -> None:
     N = 5
-    method = new_method(tiny_run(method=name), build(DATA)).train()
-    batch = torch.randint(256, (N, 2, 3, 32, 32), dtype=torch.uint8).unbind(1)
+    modalities = images_for(name)
+    method = make_method(tiny_run(method=name), modalities).train()
+    batch = torch.randint(256, (N, len(modalities), 3, 32, 32), dtype=torch.uint8).unbind(1)
     generators = [torch.Generator().manual_seed(4) for _ in range(3)]
     whole = method.views(batch, generators[0])
     for rank, generator in enumerate(generators[1:]):

@@ -16,13 +16,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from fixed_methods import FixedMethod
-from tiny_runs import fitting, image_pair
+from tiny_runs import fitting, image_pair, methods_of_pairs
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from trifeature.cli.probe import app
 from trifeature.comm.losses import info_nce
-from trifeature.comm.methods import METHODS, Method
+from trifeature.comm.methods import Method
 from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import Progress, load_run, new_method, train
@@ -407,7 +407,7 @@ TINY: dict[str, Any] = {"width": 16, "heads": 2, "hidden": 16, "embedding": 8, "
 
 
 @pytest.mark.parametrize("loss", SUPERVISED_LOSSES)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", methods_of_pairs())
 def test_every_method_can_be_fine_tuned(tiny: Dataset, method: str, loss: SupervisedLoss) -> None:
     fresh = new_method(run_preset("tiny", method=method, **fitting(method, TINY)), tiny)
     settings = FineTuning(loss=loss, epochs=1, batch_size=16)

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_runs import TINY_DATA, tiny_run
+from tiny_runs import TINY_DATA, methods_of_pairs, tiny_run
 from torchvision.transforms import v2
 
-from trifeature.comm.methods import METHODS
 from trifeature.comm.settings import RunSettings
 from trifeature.data.dataset import Dataset, build
 from trifeature.errors import InputError
@@ -30,7 +29,7 @@ def data() -> Dataset:
     return build(DATA)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", methods_of_pairs())
 def test_a_row_of_every_method(name: str, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "_matrix_peak", lambda *_: 1e9)
     monkeypatch.setattr(training, "_bandwidth", lambda *_: 1e9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any, Final
 
+from trifeature.comm.methods import METHODS
 from trifeature.comm.options import OPTIONS
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import DatasetSettings, preset
@@ -28,6 +29,16 @@ TINY_DATA: Final = preset(
 def image_pair(count: int = 2, side: int = 32) -> list[Modality]:
     """Square images of three channels as modalities."""
     return [Modality(f"image{m + 1}", "image", (3, side, side)) for m in range(count)]
+
+
+def images_for(method: str) -> list[Modality]:
+    """As many images as a method needs at least, as modalities."""
+    return image_pair(METHODS[method].least_modalities)
+
+
+def methods_of_pairs() -> list[str]:
+    """The names of the methods that learn from two modalities."""
+    return [name for name, method in METHODS.items() if method.least_modalities <= 2]
 
 
 def fitting(method: str, sizes: dict[str, Any]) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def _print_finetuned(run: Path, found: list[FineTuned], names: Mapping[str, str]
 
 def complexity(
     method: Annotated[
-        list[str] | None, typer.Option(help=", ".join(OPTIONS) + "; several times. [all]")
+        list[str] | None, typer.Option(help=", ".join(OPTIONS) + "; several times. [all of pairs]")
     ] = None,
     preset_name: Annotated[
         str, typer.Option("--preset", help="quick, fast or paper: network and canvas.")
@@ -152,6 +152,7 @@ def complexity(
     latex: Annotated[bool, typer.Option(help="Print the table as LaTeX.")] = False,
 ) -> None:
     """FLOPs, MACs, parameters and forward latency of the methods (Table 8 of the paper)."""
+    from trifeature.comm.methods import METHODS
     from trifeature.comm.training import pick_device
     from trifeature.data.dataset import modalities_of, preset
     from trifeature.experiments.drawing import as_latex
@@ -163,15 +164,17 @@ def complexity(
     if latex and as_json:
         raise InputError("--latex and --json each print the table: give one of them")
     get_preset(preset_name)
-    names = [check_name("method", name, OPTIONS) for name in dict.fromkeys(method or OPTIONS)]
-    data, target = preset(preset_name), pick_device(device)
+    modalities = modalities_of(preset(preset_name))
+    usable = [name for name, one in METHODS.items() if one.least_modalities <= len(modalities)]
+    names = [check_name("method", name, OPTIONS) for name in dict.fromkeys(method or usable)]
+    target = pick_device(device)
     changes = {} if encoder is None else {"encoder": encoder}
     found = {}
     for name in names:
         settings = run_preset(preset_name, method=name, **changes)
         found[name] = measure_complexity(
             settings,
-            modalities_of(data),
+            modalities,
             batch=batch,
             repetitions=repetitions,
             device=target,

@@ -24,6 +24,10 @@ Unimodal = Literal["augmented", "plain"]
 CrossSelfVariant = Literal["code", "paper"]
 SecondHead = Literal["own", "shared"]
 Weights = Literal["constant", "falling", "rising"]
+Tuples = Literal["shuffled", "all"]
+SymileFeatures = Literal["both", "concatenated", "product"]
+Anchors = Literal["first", "all"]
+Area = Literal["squared", "root"]
 
 NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
 
@@ -126,8 +130,8 @@ class TwoTemperaturesOptions(CoMMOptions):
 
 
 @dataclass(frozen=True)
-class CrossOptions(Options):
-    """Options of Cross.
+class ProjectionOptions(Options):
+    """Options of every method that compares one linear projection of each modality.
 
     Attributes:
         width: Length of the projections.
@@ -136,6 +140,11 @@ class CrossOptions(Options):
 
     width: int = 512
     vector: int = 256
+
+
+@dataclass(frozen=True)
+class CrossOptions(ProjectionOptions):
+    """Options of Cross."""
 
 
 @dataclass(frozen=True)
@@ -179,11 +188,94 @@ class FactorCLOptions(Options):
     longer: ClassVar[float] = 1.5
 
 
+@dataclass(frozen=True)
+class ConFuOptions(ProjectionOptions):
+    """Options of ConFu.
+
+    Attributes:
+        hidden: Width of the fusion heads' hidden layer.
+        temperature: τ of the loss; on every preset the authors' 0.07.
+        fused_weight: λ, the weight of ConFu's fused terms, in (0, 1); pairwise terms have 1 − λ.
+        fused_features: Whether a probe of ConFu reads the fused embeddings of pairs of modalities
+            beside the projections.
+    """
+
+    hidden: int = 512
+    temperature: float = 0.07
+    fused_weight: float = 0.5
+    fused_features: bool = True
+
+    # A preset's temperature was chosen for CoMM; it would replace the default above.
+    training: ClassVar[Mapping[str, Any]] = {"temperature": 0.07}
+
+
+@dataclass(frozen=True)
+class AnchorOptions(ProjectionOptions):
+    """Options of methods that compare an anchor with the tuples of the other modalities.
+
+    Attributes:
+        anchors: The anchor: the `first` modality (as published, where it is the text), or the mean
+            over `all` modalities in turn.
+        label_smoothing: Label smoothing of 0.1 in the loss (the authors' code), or none.
+    """
+
+    anchors: Anchors = "first"
+    label_smoothing: bool = True
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"anchors": get_args(Anchors)}
+
+
+@dataclass(frozen=True)
+class GramOptions(AnchorOptions):
+    """Options of GRAM."""
+
+
+@dataclass(frozen=True)
+class SymileOptions(ProjectionOptions):
+    """Options of Symile.
+
+    Attributes:
+        tuples: Negatives of an anchor: N − 1 tuples made by shuffling the other modalities
+            (`shuffled`, the default of the authors' code) or `all` N^(M−1) − 1 of the batch.
+        features: What a probe of Symile reads: the projections `concatenated`, their element-wise
+            `product`, or `both`.
+    """
+
+    tuples: Tuples = "shuffled"
+    features: SymileFeatures = "both"
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "tuples": get_args(Tuples),
+        "features": get_args(SymileFeatures),
+    }
+
+
+@dataclass(frozen=True)
+class TriangleOptions(AnchorOptions):
+    """Options of TRIANGLE.
+
+    Attributes:
+        area: Dissimilarity of three embeddings whose ends span a triangle of area A: 2 A²
+            (`squared`, the authors' code) or A (`root`, the paper's text).
+    """
+
+    area: Area = "squared"
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **AnchorOptions.choices,
+        "area": get_args(Area),
+    }
+
+
 OPTIONS: Final[dict[str, type[Options]]] = {
     "comm": CoMMOptions,
     "two-temperatures": TwoTemperaturesOptions,
+    "confu": ConFuOptions,
     "cross": CrossOptions,
     "cross+self": CrossSelfOptions,
     "factorcl": FactorCLOptions,
+    "gram": GramOptions,
+    "symile": SymileOptions,
+    "triangle": TriangleOptions,
 }
 """The class of options of every method, by the method's name; `register_method` adds to it."""

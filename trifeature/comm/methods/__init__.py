@@ -8,9 +8,13 @@ from typing import Final
 
 from trifeature.comm.methods.base import Loss, Method, Tensors
 from trifeature.comm.methods.comm import CoMM
+from trifeature.comm.methods.confu import ConFu
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.methods.cross_self import CrossSelf
 from trifeature.comm.methods.factorcl import FactorCL
+from trifeature.comm.methods.gram import Gram
+from trifeature.comm.methods.symile import Symile
+from trifeature.comm.methods.triangle import Triangle
 from trifeature.comm.methods.two_temperatures import TwoTemperatures
 from trifeature.comm.options import OPTIONS, Options
 from trifeature.comm.settings import RunSettings
@@ -20,9 +24,13 @@ from trifeature.modality import Modality
 METHODS: Final[dict[str, type[Method]]] = {
     "comm": CoMM,
     "two-temperatures": TwoTemperatures,
+    "confu": ConFu,
     "cross": Cross,
     "cross+self": CrossSelf,
     "factorcl": FactorCL,
+    "gram": Gram,
+    "symile": Symile,
+    "triangle": Triangle,
 }
 """The class of every method, by its name in `RunSettings.method`."""
 

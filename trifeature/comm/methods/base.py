@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -80,10 +80,14 @@ class Method(nn.Module, ABC):
         exchange: Set by a backend if several processes train together, else None.
         progress: Scalar, (e + 1) / E in the epoch e = 0, 1, … of E: for losses that change over
             training. A tensor, so that a compiled step sees its changes; it is not saved.
+        least_modalities: The smallest number of modalities that the method is defined for. What
+            chooses methods for given modalities reads it; a method itself refuses others.
 
     Raises:
         InputError: the numbers of views or encoders do not fit the modalities.
     """
+
+    least_modalities: ClassVar[int] = 2
 
     def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
         super().__init__()

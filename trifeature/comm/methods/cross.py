@@ -2,7 +2,15 @@
 
 Radford et al., "Learning transferable visual models from natural language supervision", ICML
 2021, as a baseline of Dufumier et al. (2025). With more than two modalities every pair is
-aligned, as in CMC (Tian, Krishnan & Isola, "Contrastive multiview coding", ECCV 2020).
+aligned. This is the full-graph loss of CMC (Tian, Krishnan & Isola, "Contrastive multiview coding",
+ECCV 2020), with these differences: negatives are the other samples of the batch (CMC keeps a memory
+bank of all embeddings and draws 4,096 of them by default), τ is learned from CMC's 0.07 on (CMC
+keeps it there), and the pairs' losses are averaged (CMC adds them up, which makes hardly any
+difference to AdamW). CMC is therefore no method of its own here: it is Cross on three or more
+modalities.
+
+`Projections` holds what Cross shares with other methods that compare one linear projection of each
+modality.
 
 N samples, M modalities, D length of the projections.
 """
@@ -18,7 +26,7 @@ from torch import Tensor, nn
 
 from trifeature.comm.losses import info_nce
 from trifeature.comm.methods.base import Loss, Method, Tensors
-from trifeature.comm.options import CrossOptions
+from trifeature.comm.options import ProjectionOptions
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
 from trifeature.modality import Modality
@@ -36,41 +44,55 @@ class Projector(nn.Linear):
         nn.init.normal_(self.weight, std=inputs**-0.5)
 
 
-class ClipLoss(nn.Module):
-    """Symmetric InfoNCE between every pair of modalities with a learned temperature.
+class LearnedTemperature(nn.Module):
+    """A learned temperature τ, as in CLIP.
 
-    Negatives come from the other modality only. The learned parameter is log(1/τ). It starts at
-    log(1/0.07) and is clamped to [0, 4.6052].
+    The learned parameter is log(1/τ). It starts at log(1/0.07) and is clamped to [0, 4.6052].
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(1 / INITIAL_TEMPERATURE).log())
 
-    def forward(self, projections: Sequence[Tensor]) -> Tensor:
-        """The mean over pairs of modalities [N, D] of the CLIP loss, in nats."""
+    def temperature(self) -> Tensor:
+        """The scalar τ, after clamping the parameter."""
         with torch.no_grad():
             self.log_scale.clamp_(0, LARGEST_LOG_SCALE)
-        temperature = (-self.log_scale).exp()
+        return (-self.log_scale).exp()
+
+
+class ClipLoss(LearnedTemperature):
+    """Symmetric InfoNCE between every pair of modalities with a learned temperature.
+
+    Negatives come from the other modality only.
+    """
+
+    def forward(self, projections: Sequence[Tensor]) -> Tensor:
+        """The mean over pairs of modalities [N, D] of the CLIP loss, in nats."""
+        temperature = self.temperature()
         losses = [info_nce(a, b, temperature, "cross") for a, b in combinations(projections, 2)]
         return torch.stack(losses).mean()
 
 
-class Cross(Method):
-    """Cross: a vector encoder and a linear projector for each modality, aligned by the CLIP loss.
+class Projections(Method):
+    """Base class: a vector encoder and a linear projector for each modality, on light views.
 
-    It uses the light views only, as the alignment of modalities needs no strong augmentation.
+    It uses the light views only, as the alignment of modalities needs no strong augmentation. A
+    subclass defines the loss of the projections; its options are `ProjectionOptions` with its own.
+
+    Raises:
+        InputError: there are fewer modalities than `least_modalities`.
     """
 
     def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
         super().__init__(settings, modalities)
         options = settings.options
-        assert isinstance(options, CrossOptions)  # noqa: S101 - RunSettings has checked it
-        if len(modalities) < 2:
-            raise InputError("cross needs at least two modalities")
+        assert isinstance(options, ProjectionOptions)  # noqa: S101 - RunSettings has checked it
+        if len(modalities) < self.least_modalities:
+            least = {2: "two", 3: "three"}[self.least_modalities]
+            raise InputError(f"{settings.method} needs at least {least} modalities")
         self.encoder = self.vector_encoders(options.vector)
         self.projector = nn.ModuleList(Projector(options.vector, options.width) for _ in modalities)
-        self.clip = ClipLoss()
 
     def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
         """One light view of each item."""
@@ -80,11 +102,6 @@ class Cross(Method):
         """The projections [N, D] of each modality."""
         return tuple(self.encode(x, m) for m, x in enumerate(views))
 
-    def loss_of(self, codes: Tensors) -> Loss:
-        """The CLIP loss."""
-        cross: Tensor = self.clip(codes)
-        return Loss(cross, {"cross": cross})
-
     def encode(self, items: Tensor, modality: int) -> Tensor:
         """The projections [N, D] of one modality's items."""
         projected: Tensor = self.projector[modality](self.encoder[modality](items))
@@ -93,6 +110,19 @@ class Cross(Method):
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         """The concatenated projections of the modalities, unnormalized: [N, D · modalities]."""
         return concatenated(codes, subsets)
+
+
+class Cross(Projections):
+    """Cross: the CLIP loss of the projections."""
+
+    def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
+        super().__init__(settings, modalities)
+        self.clip = ClipLoss()
+
+    def loss_of(self, codes: Tensors) -> Loss:
+        """The CLIP loss."""
+        cross: Tensor = self.clip(codes)
+        return Loss(cross, {"cross": cross})
 
 
 def concatenated(codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
