@@ -11,7 +11,7 @@ from trifeature.presets import PAPER, PRESETS, QUICK, QUICK_OLD, get_preset
 
 
 def test_each_preset_is_found_by_its_own_name() -> None:
-    assert list(PRESETS) == ["paper", "fast", "tiny", "quick-old"]
+    assert list(PRESETS) == ["paper", "fast", "laptop", "quick", "tiny", "quick-old"]
     assert all(get_preset(name).name == name for name in PRESETS)
     with pytest.raises(InputError, match="unknown preset 'quik': did you mean 'quick'"):
         get_preset("quik")
@@ -37,7 +37,7 @@ def test_the_old_quick_preset_differs_in_its_drawings_and_its_factorcl_alone() -
     assert QUICK.words == "quick preset"
 
 
-@pytest.mark.parametrize(("name", "epochs"), [("paper", 150), ("fast", 150), ("tiny", 6)])
+@pytest.mark.parametrize(("name", "epochs"), [("paper", 150), ("fast", 150), ("quick", 3)])
 def test_factorcl_has_its_authors_rate_decay_and_epochs_on_every_preset(
     name: str, epochs: int
 ) -> None:

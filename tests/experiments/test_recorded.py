@@ -124,7 +124,7 @@ def test_rows_of_other_numbers_of_classes_are_refused_in_one_picture() -> None:
 
 def test_rows_of_several_presets_are_refused_in_one_picture() -> None:
     rows = rows_for(make(), replace(make(), preset="paper"))
-    with pytest.raises(InputError, match=r"rows of several presets \(paper, quick\)"):
+    with pytest.raises(InputError, match=r"rows of several presets \(paper, tiny\)"):
         curves_of_rows(rows)
 
 

@@ -187,7 +187,7 @@ def test_an_eleventh_shape_is_generated_with_an_own_texture_and_color(
     plugin("drawings")
     own = f"--shapes {','.join(SHAPES)},ring --textures solid,checks --colors red,teal"
     sizes = "--held-out 8 --copies 1 --test-copies 1 --train-pairs 9 --probe-pairs 9 --test-pairs 9"
-    line = f"generate {tmp_path}/own --preset quick {own} {sizes}".split()
+    line = f"generate {tmp_path}/own --preset tiny {own} {sizes}".split()
     said = CliRunner().invoke(app, line)
     assert said.exit_code == 0, said.output
     data = load(tmp_path / "own")

@@ -29,7 +29,8 @@ HIDDEN: Final = ("bench", "versions", "commit", "execution", "method", "changes"
 
 def bench(
     preset_name: Annotated[
-        str, typer.Option("--preset", help="quick, fast or paper: network and canvas.")
+        str,
+        typer.Option("--preset", help="paper, fast, laptop, quick or tiny: network and canvas."),
     ] = "quick",
     method: Annotated[str, typer.Option(help=", ".join(OPTIONS))] = "comm",
     steps: Annotated[int | None, typer.Option(help=f"How many to time. [{STEPS}]", min=1)] = None,

@@ -62,7 +62,10 @@ BENCHES: Final = ("rendering", "generate", "stream")
 def generate(
     out: Annotated[Path | None, typer.Argument(help="Folder to make; data/… by default.")] = None,
     preset_name: Annotated[
-        str, typer.Option("--preset", help="paper, fast (112 px) or quick (32 px, 5 values).")
+        str,
+        typer.Option(
+            "--preset", help="paper, fast (112 px), laptop, quick (48 px) or tiny (5 values)."
+        ),
     ] = "paper",
     synergy_map: Annotated[
         str | None,

@@ -139,7 +139,8 @@ def complexity(
         list[str] | None, typer.Option(help=", ".join(OPTIONS) + "; several times. [all of pairs]")
     ] = None,
     preset_name: Annotated[
-        str, typer.Option("--preset", help="quick, fast or paper: network and canvas.")
+        str,
+        typer.Option("--preset", help="paper, fast, laptop, quick or tiny: network and canvas."),
     ] = "paper",
     encoder: Annotated[
         str | None, typer.Option(help=", ".join(ENCODER_NAMES) + "; other than the preset's.")

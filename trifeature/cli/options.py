@@ -159,7 +159,7 @@ RunDataOption = Annotated[
     typer.Option("--data", help="Its data set; rendered again if not named.", file_okay=False),
 ]
 PresetOption = Annotated[
-    str, typer.Option("--preset", help="quick, fast or paper: the network and its training.")
+    str, typer.Option("--preset", help="paper, fast, laptop, quick or tiny: network and training.")
 ]
 JobsOption = Annotated[int | None, typer.Option(help="Runs side by side.", min=1)]
 EpochsOption = Annotated[int | None, typer.Option(help="Other than the preset's.", min=1)]

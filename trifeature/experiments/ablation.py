@@ -2,7 +2,8 @@
 
 Expected, from Figure 5 of Dufumier et al. (2025) on AlexNet at 224 px, 100 epochs: the sum of the
 unimodal terms L_i learns R and U but not S; L alone learns all three slowly; L_CoMM all three.
-The quick preset takes about two minutes of one CPU core a run and need not agree: see the README.
+The quick preset takes little more than a minute of one CPU core a run and need not agree: see the
+README.
 """
 
 from __future__ import annotations
