@@ -78,6 +78,8 @@ CASES: dict[str, dict[str, Any]] = {
     "cross+self": {"method": "cross+self"},
     "cross+self as in the text": {"method": "cross+self", "cross_self": "paper", "sizes": (5,)},
     "factorcl": {"method": "factorcl"},
+    "infmasking": {"method": "infmasking"},
+    "infmasking, plain images": {"method": "infmasking", "unimodal": "plain", "sizes": (5,)},
 }
 SIZES = (7, 6, 3)
 """Pairs in three batches: shards of 4 + 3, 3 + 3 and 2 + 1."""

@@ -16,6 +16,7 @@ from trifeature.checks import (
     require_text,
     require_whole,
 )
+from trifeature.errors import InputError
 
 Negatives = Literal["both", "cross", "algorithm1"]
 Fusion = Literal["attention", "linear"]
@@ -151,10 +152,40 @@ class FactorCLOptions(Options):
     longer: ClassVar[float] = 1.5
 
 
+@dataclass(frozen=True)
+class InfMaskingOptions(CoMMOptions):
+    """Options of InfMasking: those of CoMM and of its masked fused passes.
+
+    The fusion must be `attention`. The option `negatives` is for CoMM's terms; the masked terms
+    have negatives of their own, see `trifeature.comm.methods.infmasking.masked_loss`.
+
+    Attributes:
+        masks: K, number of masked passes of each view.
+        mask_ratio: Share of each modality's tokens that a pass replaces by the mask token, below 1;
+            int(T · (1 − share)) of T tokens are kept, and at least one.
+        variance_weight: λ, weight of the variance among the passes at the end of training; it grows
+            linearly with the epochs.
+    """
+
+    masks: int = 6
+    mask_ratio: float = 0.7
+    variance_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("mask_ratio", self.mask_ratio, above=0, below=1)
+        if self.fusion != "attention":
+            raise InputError(
+                f"infmasking hides tokens of attention fusion; {self.fusion} fusion has none: "
+                "fusion must be attention"
+            )
+
+
 OPTIONS: Final[dict[str, type[Options]]] = {
     "comm": CoMMOptions,
     "cross": CrossOptions,
     "cross+self": CrossSelfOptions,
     "factorcl": FactorCLOptions,
+    "infmasking": InfMaskingOptions,
 }
 """The class of options of every method, by the method's name; `register_method` adds to it."""

@@ -11,6 +11,7 @@ from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.methods.cross_self import CrossSelf
 from trifeature.comm.methods.factorcl import FactorCL
+from trifeature.comm.methods.infmasking import InfMasking
 from trifeature.comm.options import OPTIONS, Options
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError, check_name
@@ -21,6 +22,7 @@ METHODS: Final[dict[str, type[Method]]] = {
     "cross": Cross,
     "cross+self": CrossSelf,
     "factorcl": FactorCL,
+    "infmasking": InfMasking,
 }
 """The class of every method, by its name in `RunSettings.method`."""
 

@@ -37,7 +37,7 @@ class CoMM(Method):
         options, M = settings.options, len(modalities)
         assert isinstance(options, CoMMOptions)  # noqa: S101 - RunSettings has checked it
         if M < 2:
-            raise InputError("comm needs at least two modalities")
+            raise InputError(f"{settings.method} needs at least two modalities")
         self.options = options
         check_name("loss", options.loss, loss_names(M))
         self.converter: nn.ModuleList
@@ -88,25 +88,30 @@ class CoMM(Method):
 
     def loss_of(self, codes: Tensors) -> Loss:
         """The mean of the terms that the option `loss` names."""
-        z = torch.cat([self.project(one) for one in codes])
+        named = self.terms_between(self.embeddings(codes))
+        return Loss(combine(named, self.terms), named)
+
+    def embeddings(self, codes: Tensors) -> Tensor:
+        """The projected embeddings of all codes: [G, 2, N, embedding]."""
+        return torch.cat([self.project(one) for one in codes])
+
+    def terms_between(self, z: Tensor) -> dict[str, Tensor]:
+        """CoMM's terms of embeddings [G, 2, N, embedding] of all modalities and of each alone."""
         terms = comm_terms(
             (z[0, 0], z[0, 1]),
             [(one[0], one[1]) for one in z[1:]],
             self.options.temperature,
             self.options.negatives,
         )
-        named = {"L": terms["L"]} | {
+        return {"L": terms["L"]} | {
             f"L_{m + 1}": terms[f"L_{index + 1}"] for index, (m,) in enumerate(self.alone)
         }
-        return Loss(combine(named, self.terms), named)
 
     def fuse(
         self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]], view_count: int
     ) -> Tensor:
         """Fuse each subset of tokens [V · N, T, D]: [N, G, V, D]."""
-        fused: Tensor = self.fusion(tokens, subsets)
-        by_view: Tensor = fused.unflatten(1, (view_count, -1))
-        return by_view.permute(2, 0, 1, 3)
+        return by_view(self.fusion(tokens, subsets), view_count)
 
     def project(self, fused: Tensor) -> Tensor:
         """Project [N, G, V, D] to [G, 2, N, embedding]; a single view is used as both.
@@ -130,3 +135,9 @@ class CoMM(Method):
         """The projected embedding of all modalities: [N, embedding]."""
         projected: Tensor = self.head(self.features(batch, [self.all])[0][None])
         return projected[0]
+
+
+def by_view(fused: Tensor, view_count: int) -> Tensor:
+    """Separate the V views of fused embeddings: [G, V · N, D] to [N, G, V, D]."""
+    views: Tensor = fused.unflatten(1, (view_count, -1))
+    return views.permute(2, 0, 1, 3)
