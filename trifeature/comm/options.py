@@ -181,11 +181,44 @@ class InfMaskingOptions(CoMMOptions):
             )
 
 
+@dataclass(frozen=True)
+class COrALOptions(Options):
+    """Options of COrAL, which its authors train at a third of CoMM's rate with ten times its decay.
+
+    Attributes:
+        width: D, width of tokens and fused embedding; the unique embeddings are half as wide.
+        heads: Number of attention heads.
+        hidden: Width of the projection heads' hidden layers.
+        embedding: Length of the heads' output.
+        temperature: τ of the loss.
+        drop_probability: Probability with which a token of the shared path is dropped, below 1.
+        orthogonality_weight: w, weight of the squared cosines between shared and unique embeddings
+            and among the unique ones.
+        head_norm: BatchNorm in the projection heads.
+    """
+
+    width: int = 512
+    heads: int = 8
+    hidden: int = 512
+    embedding: int = 256
+    temperature: float = 0.1
+    drop_probability: float = 0.75
+    orthogonality_weight: float = 1.0
+    head_norm: bool = True
+
+    training: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-4, "weight_decay": 1e-3}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("drop_probability", self.drop_probability, above=0, below=1)
+
+
 OPTIONS: Final[dict[str, type[Options]]] = {
     "comm": CoMMOptions,
     "cross": CrossOptions,
     "cross+self": CrossSelfOptions,
     "factorcl": FactorCLOptions,
     "infmasking": InfMaskingOptions,
+    "coral": COrALOptions,
 }
 """The class of options of every method, by the method's name; `register_method` adds to it."""

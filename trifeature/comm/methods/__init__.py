@@ -8,6 +8,7 @@ from typing import Final
 
 from trifeature.comm.methods.base import Loss, Method, Tensors
 from trifeature.comm.methods.comm import CoMM
+from trifeature.comm.methods.coral import COrAL
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.methods.cross_self import CrossSelf
 from trifeature.comm.methods.factorcl import FactorCL
@@ -23,6 +24,7 @@ METHODS: Final[dict[str, type[Method]]] = {
     "cross+self": CrossSelf,
     "factorcl": FactorCL,
     "infmasking": InfMasking,
+    "coral": COrAL,
 }
 """The class of every method, by its name in `RunSettings.method`."""
 
