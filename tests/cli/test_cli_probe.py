@@ -955,7 +955,10 @@ def test_a_damaged_checkpoint_is_named(
         (["train", "--method", "com"], "unknown method 'com': did you mean 'comm'?"),
         (["train", "--loss", "L_com"], "unknown loss 'L_com': did you mean 'L_CoMM'?"),
         (["train", "--loss", "L_3"], "unknown loss 'L_3'"),
-        (["train", "--method", "cross", "--loss", "L_com"], "loss is an option of comm, not of"),
+        (
+            ["train", "--method", "cross", "--loss", "L_com"],
+            "loss is an option of comm, infmasking, not of",
+        ),
         (["train", "--preset", "quik"], "unknown preset 'quik': did you mean 'quick'?"),
         (["train", "--encoder", "smal"], "unknown encoder 'smal': did you mean 'small'?"),
         (["train", "--fusion", "atention"], "did you mean 'attention'?"),
@@ -978,7 +981,7 @@ def test_a_damaged_checkpoint_is_named(
         (["train", "--data", "nowhere"], "nowhere is not a Trifeature data set"),
         (
             ["train", "--method", "cross", "--loss", "L_i"],
-            "loss is an option of comm, not",
+            "loss is an option of comm, infmasking, not of cross",
         ),
         (
             ["train", "--method", "factorcl", "--fusion", "linear"],

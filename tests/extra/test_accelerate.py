@@ -89,7 +89,10 @@ def gradient(method: Method, total: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_bfloat16_gives_loss_and_gradient_of_float32_on_the_same_views(name: str) -> None:
-    method = tiny_method(name, **fitting(name, {"temperature": 0.2}))
+    # Few samples whose tokens are mostly hidden differ little, and BatchNorm in the head scales up
+    # their rounding errors as well.
+    hidden = {"head_norm": False} if name in {"infmasking", "coral"} else {}
+    method = tiny_method(name, **fitting(name, {"temperature": 0.2} | hidden))
     views = method.views(images(name), torch.Generator().manual_seed(0))
     found = {}
     for precision in PRECISIONS:

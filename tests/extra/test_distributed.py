@@ -82,6 +82,10 @@ CASES: dict[str, dict[str, Any]] = {
     "gram": {"method": "gram", "modalities": 3, "sizes": (5,)},
     "symile": {"method": "symile", "modalities": 3, "sizes": (5,)},
     "triangle": {"method": "triangle", "modalities": 3, "sizes": (5,)},
+    "infmasking": {"method": "infmasking"},
+    "infmasking, plain images": {"method": "infmasking", "unimodal": "plain", "sizes": (5,)},
+    "coral": {"method": "coral"},
+    "coral, three modalities": {"method": "coral", "modalities": 3, "sizes": (5,)},
 }
 SIZES = (7, 6, 3)
 """Pairs in three batches: shards of 4 + 3, 3 + 3 and 2 + 1."""

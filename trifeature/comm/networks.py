@@ -144,10 +144,21 @@ class AttentionFusion(nn.Module):
         Returns:
             float [G, N, D], the output at CLS after the final LayerNorm.
         """
-        sequence = self._sequence(tokens)
         counts = self._counts(tokens, subsets)
         if present is not None:
             counts = self._without_absent(counts, torch.cat(list(present), dim=1))
+        return self._fuse(self._sequence(tokens), counts)
+
+    def _fuse(self, sequence: Tensor, counts: Tensor) -> Tensor:
+        """Fuse a sequence once for each row of counts.
+
+        Args:
+            sequence: See `_sequence`, [N, L, D].
+            counts: Multiplicity of each token in each of G passes, [N or 1, G, L].
+
+        Returns:
+            [G, N, D].
+        """
         weights = self._attention(sequence, counts.log())
         pooled = weights.flatten(1, 2) @ sequence
         return self._after_attention(pooled.unflatten(1, weights.shape[1:3]))
@@ -223,6 +234,63 @@ class AttentionFusion(nn.Module):
         x = x + self.contract(hidden * torch.sigmoid(1.702 * hidden))
         fused: Tensor = self.norm_final(x)
         return fused
+
+
+class MaskedFusion(AttentionFusion):
+    """Attention fusion with further passes in which single tokens are hidden (InfMasking).
+
+    Hidden tokens are replaced, positions included, by one learned mask token. Its initial values
+    are those of the authors' code of InfMasking: a normal distribution of standard deviation 0.02,
+    truncated at ±0.02.
+
+    All hidden tokens of a pass are equal, so they are one token of the sequence with their number
+    as its count. Thus all passes use the same sequence and the same scores, and no pass has a
+    sequence of its own.
+
+    Args:
+        width: D.
+        heads: H, a divisor of D.
+        masking: Treatment of absent modalities, see `AttentionFusion`; `learned` replaces their
+            tokens by the same mask token.
+
+    Raises:
+        InputError: the heads do not divide the width.
+    """
+
+    mask: nn.Parameter
+
+    def __init__(self, width: int, heads: int, masking: Masking = "remove") -> None:
+        super().__init__(width, heads, "learned")
+        self.masking = masking
+        nn.init.trunc_normal_(self.mask, std=0.02, a=-0.02, b=0.02)
+
+    def with_hidden(
+        self,
+        tokens: Sequence[Tensor],
+        subsets: Sequence[Sequence[int]],
+        visible: Sequence[Tensor],
+    ) -> Tensor:
+        """Fuse all modalities K times with tokens hidden, then each subset of the modalities.
+
+        Args:
+            tokens: For each modality float [N, T_m, D].
+            subsets: G lists of modalities; the others are absent.
+            visible: For each modality bool [N, K, T_m], False where a token is hidden in a pass.
+
+        Returns:
+            float [K + G, N, D], the output at CLS after the final LayerNorm.
+        """
+        shown = torch.cat([x.to(self.cls.dtype) for x in visible], dim=2)
+        hidden = shown.shape[2] - shown.sum(-1, keepdim=True)
+        masked = torch.cat([torch.ones_like(hidden), hidden, shown], dim=-1)
+        counts = self._counts(tokens, subsets).expand(len(masked), -1, -1)
+        return self._fuse(self._sequence(tokens), torch.cat([masked, counts], dim=1))
+
+    def _counts(self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> Tensor:
+        counts = super()._counts(tokens, subsets)
+        if self.masking == "remove":
+            counts[..., 1] = 0.0
+        return counts
 
 
 class LinearFusion(nn.Module):

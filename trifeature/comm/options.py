@@ -16,6 +16,7 @@ from trifeature.checks import (
     require_text,
     require_whole,
 )
+from trifeature.errors import InputError
 
 Negatives = Literal["both", "cross", "algorithm1"]
 Fusion = Literal["attention", "linear"]
@@ -267,6 +268,67 @@ class TriangleOptions(AnchorOptions):
     }
 
 
+@dataclass(frozen=True)
+class InfMaskingOptions(CoMMOptions):
+    """Options of InfMasking: those of CoMM and of its masked fused passes.
+
+    The fusion must be `attention`. The option `negatives` is for CoMM's terms; the masked terms
+    have negatives of their own, see `trifeature.comm.methods.infmasking.masked_loss`.
+
+    Attributes:
+        masks: K, number of masked passes of each view.
+        mask_ratio: Share of each modality's tokens that a pass replaces by the mask token, below 1;
+            int(T · (1 − share)) of T tokens are kept, and at least one.
+        variance_weight: λ, weight of the variance among the passes at the end of training; it grows
+            linearly with the epochs.
+    """
+
+    masks: int = 6
+    mask_ratio: float = 0.7
+    variance_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("mask_ratio", self.mask_ratio, above=0, below=1)
+        if self.fusion != "attention":
+            raise InputError(
+                f"infmasking hides tokens of attention fusion; {self.fusion} fusion has none: "
+                "fusion must be attention"
+            )
+
+
+@dataclass(frozen=True)
+class COrALOptions(Options):
+    """Options of COrAL, which its authors train at a third of CoMM's rate with ten times its decay.
+
+    Attributes:
+        width: D, width of tokens and fused embedding; the unique embeddings are half as wide.
+        heads: Number of attention heads.
+        hidden: Width of the projection heads' hidden layers.
+        embedding: Length of the heads' output.
+        temperature: τ of the loss.
+        drop_probability: Probability with which a token of the shared path is dropped, below 1.
+        orthogonality_weight: w, weight of the squared cosines between shared and unique embeddings
+            and among the unique ones.
+        head_norm: BatchNorm in the projection heads.
+    """
+
+    width: int = 512
+    heads: int = 8
+    hidden: int = 512
+    embedding: int = 256
+    temperature: float = 0.1
+    drop_probability: float = 0.75
+    orthogonality_weight: float = 1.0
+    head_norm: bool = True
+
+    training: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-4, "weight_decay": 1e-3}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("drop_probability", self.drop_probability, above=0, below=1)
+
+
 OPTIONS: Final[dict[str, type[Options]]] = {
     "comm": CoMMOptions,
     "two-temperatures": TwoTemperaturesOptions,
@@ -277,5 +339,7 @@ OPTIONS: Final[dict[str, type[Options]]] = {
     "gram": GramOptions,
     "symile": SymileOptions,
     "triangle": TriangleOptions,
+    "infmasking": InfMaskingOptions,
+    "coral": COrALOptions,
 }
 """The class of options of every method, by the method's name; `register_method` adds to it."""

@@ -9,10 +9,12 @@ from typing import Final
 from trifeature.comm.methods.base import Loss, Method, Tensors
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.confu import ConFu
+from trifeature.comm.methods.coral import COrAL
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.methods.cross_self import CrossSelf
 from trifeature.comm.methods.factorcl import FactorCL
 from trifeature.comm.methods.gram import Gram
+from trifeature.comm.methods.infmasking import InfMasking
 from trifeature.comm.methods.symile import Symile
 from trifeature.comm.methods.triangle import Triangle
 from trifeature.comm.methods.two_temperatures import TwoTemperatures
@@ -31,6 +33,8 @@ METHODS: Final[dict[str, type[Method]]] = {
     "gram": Gram,
     "symile": Symile,
     "triangle": Triangle,
+    "infmasking": InfMasking,
+    "coral": COrAL,
 }
 """The class of every method, by its name in `RunSettings.method`."""
 

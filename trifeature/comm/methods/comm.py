@@ -37,7 +37,7 @@ class CoMM(Method):
         options, M = settings.options, len(modalities)
         assert isinstance(options, CoMMOptions)  # noqa: S101 - RunSettings has checked it
         if M < 2:
-            raise InputError("comm needs at least two modalities")
+            raise InputError(f"{settings.method} needs at least two modalities")
         self.options = options
         check_name("loss", options.loss, loss_names(M))
         self.converter: nn.ModuleList
@@ -88,16 +88,24 @@ class CoMM(Method):
 
     def loss_of(self, codes: Tensors) -> Loss:
         """The mean of the terms that the option `loss` names."""
-        named = self.terms_by(self.head, codes, self.options.temperature)
+        named = self.terms_between(self.embeddings(codes))
         return Loss(combine(named, self.terms), named)
 
-    def terms_by(self, head: nn.Module, codes: Tensors, temperature: float) -> dict[str, Tensor]:
-        """`L` and each L_i whose modality is in `alone`, of the codes projected by a head."""
-        z = torch.cat([self.project(one, head) for one in codes])
+    def embeddings(self, codes: Tensors, head: nn.Module | None = None) -> Tensor:
+        """The embeddings of all codes, projected by a head: [G, 2, N, embedding]."""
+        return torch.cat([self.project(one, head) for one in codes])
+
+    def terms_between(self, z: Tensor, temperature: float | None = None) -> dict[str, Tensor]:
+        """CoMM's terms of embeddings [G, 2, N, embedding] of all modalities and of each alone.
+
+        Args:
+            z: See `embeddings`.
+            temperature: τ; the option's by default.
+        """
         terms = comm_terms(
             (z[0, 0], z[0, 1]),
             [(one[0], one[1]) for one in z[1:]],
-            temperature,
+            self.options.temperature if temperature is None else temperature,
             self.options.negatives,
         )
         return {"L": terms["L"]} | {
@@ -108,9 +116,7 @@ class CoMM(Method):
         self, tokens: Sequence[Tensor], subsets: Sequence[Sequence[int]], view_count: int
     ) -> Tensor:
         """Fuse each subset of tokens [V · N, T, D]: [N, G, V, D]."""
-        fused: Tensor = self.fusion(tokens, subsets)
-        by_view: Tensor = fused.unflatten(1, (view_count, -1))
-        return by_view.permute(2, 0, 1, 3)
+        return by_view(self.fusion(tokens, subsets), view_count)
 
     def project(self, fused: Tensor, head: nn.Module | None = None) -> Tensor:
         """Project [N, G, V, D] to [G, 2, N, embedding]; a single view is used as both.
@@ -135,3 +141,9 @@ class CoMM(Method):
         """The projected embedding of all modalities: [N, embedding]."""
         projected: Tensor = self.head(self.features(batch, [self.all])[0][None])
         return projected[0]
+
+
+def by_view(fused: Tensor, view_count: int) -> Tensor:
+    """Separate the V views of fused embeddings: [G, V · N, D] to [N, G, V, D]."""
+    views: Tensor = fused.unflatten(1, (view_count, -1))
+    return views.permute(2, 0, 1, 3)

@@ -66,8 +66,8 @@ class TwoTemperatures(CoMM):
     def loss_of(self, codes: Tensors) -> Loss:
         """The weighted sum of both losses."""
         low, high = self.options.temperature, self.second.second_temperature
-        first = self.terms_by(self.head, codes, low)
-        second = self.terms_by(self.second_head or self.head, codes, high)
+        first = self.terms_between(self.embeddings(codes), low)
+        second = self.terms_between(self.embeddings(codes, self.second_head), high)
         w = self.weight
         total = (1 - w) * low * combine(first, self.terms)
         total = total + w * high * combine(second, self.second_terms)
