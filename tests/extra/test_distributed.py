@@ -78,6 +78,11 @@ CASES: dict[str, dict[str, Any]] = {
     "cross+self": {"method": "cross+self"},
     "cross+self as in the text": {"method": "cross+self", "cross_self": "paper", "sizes": (5,)},
     "factorcl": {"method": "factorcl"},
+    "dropping": {"method": "dropping"},
+    "dropping, absent tokens": {"method": "dropping", "dropped": "absent", "sizes": (5,)},
+    "hril": {"method": "hril", "synergy_target": 0.99},
+    "hril, three modalities": {"method": "hril", "modalities": 3, "fused": True, "sizes": (5,)},
+    "mae": {"method": "mae"},
 }
 SIZES = (7, 6, 3)
 """Pairs in three batches: shards of 4 + 3, 3 + 3 and 2 + 1."""

@@ -16,12 +16,15 @@ from trifeature.checks import (
     require_text,
     require_whole,
 )
+from trifeature.errors import InputError
 
 Negatives = Literal["both", "cross", "algorithm1"]
 Fusion = Literal["attention", "linear"]
 Masking = Literal["remove", "learned"]
 Unimodal = Literal["augmented", "plain"]
 CrossSelfVariant = Literal["code", "paper"]
+Dropped = Literal["absent", "zero"]
+HRILTerms = Literal["nce", "nce+syn", "nce+align", "all", "align+syn"]
 
 NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
 
@@ -151,10 +154,100 @@ class FactorCLOptions(Options):
     longer: ClassVar[float] = 1.5
 
 
+@dataclass(frozen=True)
+class DroppingOptions(CoMMOptions):
+    """Options of CoMM with asymmetric token dropping: CoMM's and two more.
+
+    Attributes:
+        drop_rate: Probability that a token is dropped, at most 1.
+        dropped: What is left of a dropped token: a `zero` vector in the sequence (COrAL), or
+            nothing, `absent` from the attention as absent modalities are (see `masking`).
+    """
+
+    drop_rate: float = 0.75
+    dropped: Dropped = "zero"
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **CoMMOptions.choices,
+        "dropped": get_args(Dropped),
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("drop_rate", self.drop_rate, above=0.0, high=1.0)
+        if self.fusion != "attention":
+            raise InputError(f"only attention has tokens to drop: fusion={self.fusion!r} has none")
+
+
+@dataclass(frozen=True)
+class HRILOptions(CoMMOptions):
+    """Options of HRIL: those of CoMM's network, and the terms of its own loss.
+
+    Attributes:
+        terms: Terms of the loss: contrastive (`nce`), alignment (`align`), synergy (`syn`); `all`
+            three, or `nce+syn`, `nce+align`, `align+syn`.
+        fused: Add CoMM's term L of two fused views, which HRIL has not.
+        align_weight: λ_a, weight of the alignment.
+        synergy_weight: λ_s, weight of the synergy term.
+        projection: r_p, length of the projected embeddings whose cross-moment the synergy term
+            uses, and the rank of its Tucker decomposition; at most the width is used.
+        variance_target: γ, standard deviation at which the hinge of L_var would end.
+        synergy_target: ξ, least share of the cross-moment outside its largest component.
+    """
+
+    negatives: Negatives = "cross"
+    terms: HRILTerms = "all"
+    fused: bool = False
+    align_weight: float = 1.0
+    synergy_weight: float = 0.1
+    projection: int = 24
+    variance_target: float = 0.5
+    synergy_target: float = 0.5
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **CoMMOptions.choices,
+        "terms": get_args(HRILTerms),
+    }
+    # A preset's settings are CoMM's before the method changes, negatives included.
+    training: ClassVar[Mapping[str, Any]] = {"negatives": "cross"}
+
+    # Fixed, no options: `terms` takes the place of `loss`, and both views have an embedding z_i.
+    loss: ClassVar[str] = "L_CoMM"  # type: ignore[misc]
+    unimodal: ClassVar[Unimodal] = "augmented"  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class MAEOptions(Options):
+    """Options of masked autoencoding through one vector.
+
+    Attributes:
+        width: D, width of tokens and fused embedding.
+        heads: Number of attention heads.
+        hidden: Width of the decoder's hidden layers.
+        patches: Patches along each side of an image.
+        mask_rate: Share of the patches that are hidden, less than 1; at least one patch is.
+        normalize_patches: Predict the pixels of a patch less their mean, over their deviation.
+    """
+
+    width: int = 512
+    heads: int = 8
+    hidden: int = 512
+    patches: int = 8
+    mask_rate: float = 0.75
+    normalize_patches: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("mask_rate", self.mask_rate, above=0.0, below=1.0)
+
+
 OPTIONS: Final[dict[str, type[Options]]] = {
     "comm": CoMMOptions,
     "cross": CrossOptions,
     "cross+self": CrossSelfOptions,
     "factorcl": FactorCLOptions,
+    "dropping": DroppingOptions,
+    "hril": HRILOptions,
+    "mae": MAEOptions,
 }
 """The class of options of every method, by the method's name; `register_method` adds to it."""

@@ -10,7 +10,10 @@ from trifeature.comm.methods.base import Loss, Method, Tensors
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.methods.cross_self import CrossSelf
+from trifeature.comm.methods.dropping import Dropping
 from trifeature.comm.methods.factorcl import FactorCL
+from trifeature.comm.methods.hril import HRIL
+from trifeature.comm.methods.mae import MAE
 from trifeature.comm.options import OPTIONS, Options
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError, check_name
@@ -21,6 +24,9 @@ METHODS: Final[dict[str, type[Method]]] = {
     "cross": Cross,
     "cross+self": CrossSelf,
     "factorcl": FactorCL,
+    "dropping": Dropping,
+    "hril": HRIL,
+    "mae": MAE,
 }
 """The class of every method, by its name in `RunSettings.method`."""
 

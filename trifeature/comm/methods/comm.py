@@ -37,7 +37,7 @@ class CoMM(Method):
         options, M = settings.options, len(modalities)
         assert isinstance(options, CoMMOptions)  # noqa: S101 - RunSettings has checked it
         if M < 2:
-            raise InputError("comm needs at least two modalities")
+            raise InputError(f"{settings.method} needs at least two modalities")
         self.options = options
         check_name("loss", options.loss, loss_names(M))
         self.converter: nn.ModuleList
