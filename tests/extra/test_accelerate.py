@@ -89,10 +89,9 @@ def gradient(method: Method, total: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_bfloat16_gives_loss_and_gradient_of_float32_on_the_same_views(name: str) -> None:
-    # Few samples whose tokens are mostly hidden differ little, and BatchNorm in the head scales up
-    # their rounding errors as well.
-    hidden = {"head_norm": False} if name in {"infmasking", "coral"} else {}
-    method = tiny_method(name, **fitting(name, {"temperature": 0.2} | hidden))
+    # BatchNorm of 8 samples enlarges rounding: with it the cosine is 0.92 to 0.99, CoMM's too,
+    # depending on the seed.
+    method = tiny_method(name, **fitting(name, {"temperature": 0.2, "head_norm": False}))
     views = method.views(images(name), torch.Generator().manual_seed(0))
     found = {}
     for precision in PRECISIONS:

@@ -86,6 +86,11 @@ CASES: dict[str, dict[str, Any]] = {
     "infmasking, plain images": {"method": "infmasking", "unimodal": "plain", "sizes": (5,)},
     "coral": {"method": "coral"},
     "coral, three modalities": {"method": "coral", "modalities": 3, "sizes": (5,)},
+    "dropping": {"method": "dropping"},
+    "dropping, absent tokens": {"method": "dropping", "dropped": "absent", "sizes": (5,)},
+    "hril": {"method": "hril", "synergy_target": 0.99},
+    "hril, three modalities": {"method": "hril", "modalities": 3, "fused": True, "sizes": (5,)},
+    "mae": {"method": "mae"},
 }
 SIZES = (7, 6, 3)
 """Pairs in three batches: shards of 4 + 3, 3 + 3 and 2 + 1."""

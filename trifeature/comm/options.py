@@ -29,6 +29,8 @@ Tuples = Literal["shuffled", "all"]
 SymileFeatures = Literal["both", "concatenated", "product"]
 Anchors = Literal["first", "all"]
 Area = Literal["squared", "root"]
+Dropped = Literal["absent", "zero"]
+HRILTerms = Literal["nce", "nce+syn", "nce+align", "all", "align+syn"]
 
 NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
 
@@ -38,13 +40,14 @@ class Options:
     """Base class of a method's options: a frozen dataclass whose fields all have defaults.
 
     Numbers must be positive. `choices` lists the allowed values of other fields, by field.
-    `training` holds settings of a run that the method is trained with on every preset, and
-    `longer` its epochs as a multiple of a preset's; see `run_preset`.
+    `training` holds settings of a run that the method is trained with on every preset, `longer` its
+    epochs and `rate` its learning rate as multiples of a preset's; see `run_preset`.
     """
 
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     training: ClassVar[Mapping[str, Any]] = {}
     longer: ClassVar[float] = 1.0
+    rate: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -322,11 +325,100 @@ class COrALOptions(Options):
     orthogonality_weight: float = 1.0
     head_norm: bool = True
 
-    training: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-4, "weight_decay": 1e-3}
+    # Where CoMM's rate is 3e-4 this is the authors' 1e-4.
+    training: ClassVar[Mapping[str, Any]] = {"weight_decay": 1e-3}
+    rate: ClassVar[float] = 1 / 3
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_number("drop_probability", self.drop_probability, above=0, below=1)
+
+
+@dataclass(frozen=True)
+class DroppingOptions(CoMMOptions):
+    """Options of CoMM with asymmetric token dropping: CoMM's and two more.
+
+    Attributes:
+        drop_rate: Probability that a token is dropped, at most 1.
+        dropped: What is left of a dropped token: a `zero` vector in the sequence (COrAL), or
+            nothing, `absent` from the attention as absent modalities are (see `masking`).
+    """
+
+    drop_rate: float = 0.75
+    dropped: Dropped = "zero"
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **CoMMOptions.choices,
+        "dropped": get_args(Dropped),
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("drop_rate", self.drop_rate, above=0.0, high=1.0)
+        if self.fusion != "attention":
+            raise InputError(f"only attention has tokens to drop: fusion={self.fusion!r} has none")
+
+
+@dataclass(frozen=True)
+class HRILOptions(CoMMOptions):
+    """Options of HRIL: those of CoMM's network, and the terms of its own loss.
+
+    Attributes:
+        terms: Terms of the loss: contrastive (`nce`), alignment (`align`), synergy (`syn`); `all`
+            three, or `nce+syn`, `nce+align`, `align+syn`.
+        fused: Add CoMM's term L of two fused views, which HRIL has not.
+        align_weight: λ_a, weight of the alignment.
+        synergy_weight: λ_s, weight of the synergy term.
+        projection: r_p, length of the projected embeddings whose cross-moment the synergy term
+            uses, and the rank of its Tucker decomposition; at most the width is used.
+        variance_target: γ, standard deviation at which the hinge of L_var would end.
+        synergy_target: ξ, least share of the cross-moment outside its largest component.
+    """
+
+    negatives: Negatives = "cross"
+    terms: HRILTerms = "all"
+    fused: bool = False
+    align_weight: float = 1.0
+    synergy_weight: float = 0.1
+    projection: int = 24
+    variance_target: float = 0.5
+    synergy_target: float = 0.5
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **CoMMOptions.choices,
+        "terms": get_args(HRILTerms),
+    }
+    # A preset's settings are CoMM's before the method changes, negatives included.
+    training: ClassVar[Mapping[str, Any]] = {"negatives": "cross"}
+
+    # Fixed, no options: `terms` takes the place of `loss`, and both views have an embedding z_i.
+    loss: ClassVar[str] = "L_CoMM"  # type: ignore[misc]
+    unimodal: ClassVar[Unimodal] = "augmented"  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class MAEOptions(Options):
+    """Options of masked autoencoding through one vector.
+
+    Attributes:
+        width: D, width of tokens and fused embedding.
+        heads: Number of attention heads.
+        hidden: Width of the decoder's hidden layers.
+        patches: Patches along each side of an image.
+        mask_rate: Share of the patches that are hidden, less than 1; at least one patch is.
+        normalize_patches: Predict the pixels of a patch less their mean, over their deviation.
+    """
+
+    width: int = 512
+    heads: int = 8
+    hidden: int = 512
+    patches: int = 8
+    mask_rate: float = 0.75
+    normalize_patches: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("mask_rate", self.mask_rate, above=0.0, below=1.0)
 
 
 OPTIONS: Final[dict[str, type[Options]]] = {
@@ -341,5 +433,8 @@ OPTIONS: Final[dict[str, type[Options]]] = {
     "triangle": TriangleOptions,
     "infmasking": InfMaskingOptions,
     "coral": COrALOptions,
+    "dropping": DroppingOptions,
+    "hril": HRILOptions,
+    "mae": MAEOptions,
 }
 """The class of options of every method, by the method's name; `register_method` adds to it."""

@@ -194,7 +194,7 @@ def run_preset(name: str, **changes: Any) -> RunSettings:
     """The settings of a preset, with some settings or options of the method changed.
 
     A method that its authors train otherwise keeps its own rate, decay and share of the epochs
-    (`Options.training`, `Options.longer`), unless they are among the changes.
+    (`Options.training`, `longer`, `rate`), unless they are among the changes.
 
     Raises:
         InputError: there is no such preset, or a change is unknown or out of range.
@@ -209,5 +209,9 @@ def run_preset(name: str, **changes: Any) -> RunSettings:
     usual = RunSettings().change(**{**views, **chosen.run})
     method = changes.get("method", usual.method)
     kind = OPTIONS[check_name("method", method, OPTIONS)]
-    own = {**kind.training, "epochs": math.ceil(kind.longer * usual.epochs)}
+    own = {
+        "epochs": math.ceil(kind.longer * usual.epochs),
+        "learning_rate": float(f"{kind.rate * usual.learning_rate:.6g}"),
+        **kind.training,
+    }
     return usual.change(**{**own, **chosen.methods.get(method, {}), **changes})

@@ -12,9 +12,12 @@ from trifeature.comm.methods.confu import ConFu
 from trifeature.comm.methods.coral import COrAL
 from trifeature.comm.methods.cross import Cross
 from trifeature.comm.methods.cross_self import CrossSelf
+from trifeature.comm.methods.dropping import Dropping
 from trifeature.comm.methods.factorcl import FactorCL
 from trifeature.comm.methods.gram import Gram
+from trifeature.comm.methods.hril import HRIL
 from trifeature.comm.methods.infmasking import InfMasking
+from trifeature.comm.methods.mae import MAE
 from trifeature.comm.methods.symile import Symile
 from trifeature.comm.methods.triangle import Triangle
 from trifeature.comm.methods.two_temperatures import TwoTemperatures
@@ -35,6 +38,9 @@ METHODS: Final[dict[str, type[Method]]] = {
     "triangle": Triangle,
     "infmasking": InfMasking,
     "coral": COrAL,
+    "dropping": Dropping,
+    "hril": HRIL,
+    "mae": MAE,
 }
 """The class of every method, by its name in `RunSettings.method`."""
 
