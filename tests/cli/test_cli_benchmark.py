@@ -22,7 +22,7 @@ from trifeature.files import read_rows
 from trifeature.presets import PRESETS
 from trifeature.probes import protocol
 
-DATA = preset("tiny", copies=1, test_copies=1, train_pairs=20, probe_pairs=60, test_pairs=20)
+DATA = preset("quick", copies=1, test_copies=1, train_pairs=20, probe_pairs=60, test_pairs=20)
 RUN = tiny_run(seed=0)
 
 
@@ -41,7 +41,7 @@ def run(
 ) -> Command:
     """`comm-probe bench` in an empty folder, on a tiny quick preset."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(PRESETS, "tiny", quick_preset(DATA, RUN))
+    monkeypatch.setitem(PRESETS, "quick", quick_preset(DATA, RUN))
     monkeypatch.setattr(training, "_ideal", lambda *_: Ideal(1e9, 1e6, 1e12, 1e10))
     monkeypatch.setattr(protocol, "COSTS", (0.01,))
     # Tested where it is; 500 images a time take a second.
@@ -98,7 +98,7 @@ def test_a_speedrun_says_each_seed_and_keeps_a_row(
     assert said.code == 0
     assert "seed 0: R 50.0" in said.out
     assert (asked["name"], asked["validation"], asked["epochs"], asked["seeds"]) == (
-        "tiny",
+        "quick",
         True,
         3,
         3,

@@ -34,7 +34,7 @@ from trifeature.files import read_rows
 from trifeature.presets import PRESETS
 
 MINI = preset(
-    "tiny",
+    "quick",
     **dict.fromkeys(("shapes", "textures", "colors"), 3),
     held_out=9,
     **dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 12),
@@ -60,7 +60,7 @@ Command = Callable[..., Said]
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty current folder, and a quick preset that is quicker still."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(PRESETS, "tiny", quick_preset(MINI))
+    monkeypatch.setitem(PRESETS, "quick", quick_preset(MINI))
 
 
 @pytest.fixture
@@ -272,11 +272,11 @@ def test_device_and_permission_are_passed_on(run: Command, asked: list[Asked]) -
 
 
 def test_a_data_set_is_made_and_what_was_drawn_is_printed(run: Command) -> None:
-    said = run("generate", "--preset", "tiny", "--synergy-map")
+    said = run("generate", "--preset", "quick", "--synergy-map")
     folder = Path("data/quick-biased-seed0")
     assert (said.code, said.err, in_bold(said.out)) == (0, "", str(folder))
     made = storage.load(folder)
-    assert made.settings == preset("tiny", match_rate=1.0)
+    assert made.settings == preset("quick", match_rate=1.0)
     lines = [line.split() for line in said.out.splitlines()]
     for name, pairs in made.pairs.items():
         counts = [
@@ -290,14 +290,14 @@ def test_a_data_set_is_made_and_what_was_drawn_is_printed(run: Command) -> None:
 
 
 def test_triples_are_made_too(run: Command) -> None:
-    assert run("generate", "triples", "--preset", "tiny", "--modalities", "3").code == 0
+    assert run("generate", "triples", "--preset", "quick", "--modalities", "3").code == 0
     assert storage.load("triples").pairs["test"].images.shape == (12, 3)
 
 
 def test_a_second_run_reuses_and_another_setting_is_refused_until_told_otherwise(
     run: Command,
 ) -> None:
-    words = ("generate", "out", "--preset", "tiny")
+    words = ("generate", "out", "--preset", "quick")
     assert "already holds" not in run(*words).out
     before = {path: path.stat().st_mtime_ns for path in Path("out").rglob("*")}
     again = run(*words)
@@ -312,8 +312,8 @@ def test_a_second_run_reuses_and_another_setting_is_refused_until_told_otherwise
 @pytest.mark.parametrize("name", ["data[new]", "[/x]", "a long name " * 12])
 def test_a_folders_name_is_printed_as_it_is(name: str, run: Command) -> None:
     folder = name.strip()
-    assert in_bold(run("generate", folder, "--preset", "tiny").out) == folder
-    assert f"{folder} already holds" in run("generate", folder, "--preset", "tiny").out
+    assert in_bold(run("generate", folder, "--preset", "quick").out) == folder
+    assert f"{folder} already holds" in run("generate", folder, "--preset", "quick").out
     count = len(storage.read_manifest(folder)["files"])
     assert run("verify", folder).out == f"{folder}: {count} files, all as they were written\n"
 
@@ -334,7 +334,7 @@ def test_python_dash_m_is_the_same_command(
 @pytest.fixture
 def made(run: Command) -> Path:
     """A data set in the folder `out`."""
-    assert run("generate", "out", "--preset", "tiny", "--synergy-map=identity").code == 0
+    assert run("generate", "out", "--preset", "quick", "--synergy-map=identity").code == 0
     return Path("out")
 
 
@@ -400,8 +400,8 @@ def test_the_gallery_of_a_preset_generates_it_first(
     run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plots, "gallery", lambda _: Figure(figsize=(1, 1)))
-    assert run("gallery", "--preset", "tiny").out == "gallery.png\n"
-    assert storage.load("data/quick-biased-seed0").settings == preset("tiny", match_rate=1.0)
+    assert run("gallery", "--preset", "quick").out == "gallery.png\n"
+    assert storage.load("data/quick-biased-seed0").settings == preset("quick", match_rate=1.0)
 
 
 def test_a_gallery_that_is_no_png_is_refused(run: Command, made: Path) -> None:
@@ -418,7 +418,7 @@ def test_the_sheet_of_dials_needs_no_data_set(
     assert sorted(path.name for path in Path().iterdir()) == ["dials.png", "pictures"]
 
 
-@pytest.mark.parametrize("other", [["out"], ["--preset", "tiny"]])
+@pytest.mark.parametrize("other", [["out"], ["--preset", "quick"]])
 def test_the_sheet_of_dials_shows_no_other_data_set(run: Command, other: list[str]) -> None:
     assert_refused(run("gallery", "--dials", *other), "--dials shows no data set's folder")
 
@@ -481,7 +481,7 @@ def test_bench_of_a_stream_prints_its_numbers(run: Command) -> None:
 # --------------------------------------------------------------------------- export, litter
 
 EIGHT = [
-    *("--preset", "tiny", "--shapes", "2", "--textures", "2", "--colors", "2", "--held-out", "2"),
+    *("--preset", "quick", "--shapes", "2", "--textures", "2", "--colors", "2", "--held-out", "2"),
     *("--copies", "1", "--test-copies", "1", "--train-pairs", "5", "--probe-pairs", "5"),
 ]
 """Settings of eight images."""
@@ -566,7 +566,7 @@ def test_bad_input_is_one_line_that_says_what_would_be_right(
     words: list[str], message: str, run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert_refused(run("generate", "out", "--preset", "tiny", *words), message)
+    assert_refused(run("generate", "out", "--preset", "quick", *words), message)
     assert not Path("out").exists()
 
 
@@ -575,7 +575,7 @@ def test_bad_input_is_one_line_that_says_what_would_be_right(
 )
 def test_a_map_file_that_is_no_map_is_refused(content: str, run: Command) -> None:
     Path("map.json").write_bytes(content.encode("latin-1"))
-    assert_refused(run("generate", "out", "--preset", "tiny", "--synergy-map=map.json"))
+    assert_refused(run("generate", "out", "--preset", "quick", "--synergy-map=map.json"))
     assert not Path("out").exists()
 
 
@@ -585,7 +585,7 @@ def test_a_folder_that_is_something_else_is_left_alone(run: Command) -> None:
     Path("file").write_text("plain")
     for name in ("mine", "file"):
         for words in ((), ("--overwrite",)):
-            said = run("generate", name, "--preset", "tiny", *words)
+            said = run("generate", name, "--preset", "quick", *words)
             assert_refused(said, f"{name} exists and is not a Trifeature data set")
     assert Path("mine/letter.txt").read_text() == "dear"
     assert Path("file").read_text() == "plain"
@@ -593,7 +593,7 @@ def test_a_folder_that_is_something_else_is_left_alone(run: Command) -> None:
 
 def test_a_folder_inside_a_file_is_refused(run: Command) -> None:
     Path("file").write_text("plain")
-    assert_refused(run("generate", "file/out", "--preset", "tiny"), "file")
+    assert_refused(run("generate", "file/out", "--preset", "quick"), "file")
     assert Path("file").read_text() == "plain"
 
 
@@ -608,7 +608,7 @@ def test_a_full_disk_leaves_nothing_behind(run: Command, monkeypatch: pytest.Mon
         return write(path, content)
 
     monkeypatch.setattr(Path, "write_bytes", fill_up)
-    said = run("generate", "out", "--preset", "tiny")
+    said = run("generate", "out", "--preset", "quick")
     assert_refused(said, "No space left on device")
     assert not Path("out").exists()
     assert [path.name for path in Path().iterdir()] == []
@@ -622,7 +622,7 @@ def test_a_full_disk_keeps_the_data_set_that_was_to_be_replaced(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        assert_refused(run("generate", "out", "--preset", "tiny", "--overwrite"), "No space left")
+        assert_refused(run("generate", "out", "--preset", "quick", "--overwrite"), "No space left")
     assert storage.verify(made) == []
 
 
@@ -645,7 +645,7 @@ def test_a_damaged_file_is_named_by_whoever_reads_it(name: str, run: Command, ma
     file.write_bytes(file.read_bytes()[:-3])
     assert_refused(run("gallery", str(made)), f"out/{name}: truncated", "trifeature verify out")
     assert not Path("gallery.png").exists()
-    again = run("generate", "out", "--preset", "tiny", "--synergy-map=identity")
+    again = run("generate", "out", "--preset", "quick", "--synergy-map=identity")
     assert_refused(again, "out is damaged", name, "--overwrite")
 
 
@@ -680,7 +680,7 @@ def test_a_command_line_that_cannot_be_read_exits_with_code_2_and_a_hint(
 def test_a_refused_folder_leaves_no_lock_behind(place: str, run: Command) -> None:
     Path("full").mkdir()
     Path("full/letter.txt").touch()
-    assert_refused(run("generate", place, "--preset", "tiny"), "is not a Trifeature data set")
+    assert_refused(run("generate", place, "--preset", "quick"), "is not a Trifeature data set")
     assert not [*Path().glob(".*.lock"), *Path("..").glob("....lock")]
 
 
@@ -696,7 +696,7 @@ def test_waiting_for_another_process_is_said(run: Command, monkeypatch: pytest.M
     other = threading.Thread(target=hold)
     other.start()
     held.wait()
-    said = run("generate", "out", "--preset", "tiny")
+    said = run("generate", "out", "--preset", "quick")
     assert (said.code, said.err) == (0, "")
     other.join()
     assert said.out.startswith("waiting for another process that writes out\n")
@@ -709,7 +709,7 @@ def test_ctrl_c_while_rendering_leaves_nothing_behind(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(dataset, "render", stop)
-    said = run("generate", "out", "--preset", "tiny")
+    said = run("generate", "out", "--preset", "quick")
     assert said.code == 130
     assert said.err.strip() == "stopped: what was finished is kept, and the same command goes on"
     assert [path.name for path in Path().iterdir()] == []

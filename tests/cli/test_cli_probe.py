@@ -46,7 +46,7 @@ from trifeature.samples import Batch
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT
 
 DATA = preset(
-    "tiny",
+    "quick",
     **dict.fromkeys(("shapes", "textures", "colors"), 3),
     held_out=9,
     copies=1,
@@ -86,7 +86,7 @@ Command = Callable[..., Said]
 def small() -> Iterator[None]:
     """A quick preset that is quicker still, one process, small pictures, no cost to choose."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PRESETS, "tiny", quick_preset(DATA, RUN))
+        patch.setitem(PRESETS, "quick", quick_preset(DATA, RUN))
         patch.setattr(os, "cpu_count", lambda: 1)
         patch.setattr(protocol, "COSTS", (0.01,))
         patch.setitem(plots.STYLE, "savefig.dpi", 30.0)
@@ -223,7 +223,7 @@ def test_ablate_trains_a_loss_and_its_control_and_leaves_rows_and_a_picture(abla
         ("L_i", False, 0),
         ("L_i", False, 1),
     ]
-    assert storage.load(ablated / BIASED).settings == preset("tiny", match_rate=1.0)
+    assert storage.load(ablated / BIASED).settings == preset("quick", match_rate=1.0)
     with Image.open(ablated / "runs/ablate/ablation.png") as picture:
         assert picture.format == "PNG"
     assert "<svg" in (ablated / "runs/ablate/ablation.svg").read_text(encoding="utf-8")
@@ -282,7 +282,7 @@ def test_seeds_vary_data_and_training_together(run: Command, carried: list[Carri
 def test_a_data_set_of_ones_own_is_used_for_every_seed(
     run: Command, carried: list[Carried]
 ) -> None:
-    storage.generate("mine", preset("tiny", copies=2, match_rate=0.5, synergy_map="identity"))
+    storage.generate("mine", preset("quick", copies=2, match_rate=0.5, synergy_map="identity"))
     said = run("ablate", "--loss", "L", "--data", "mine", "--seeds", "2")
     assert "one data set for all seeds" in said.out
     assert [(c.plan.run.seed, c.plan.data.seed) for c in carried] == [(0, 0)] * 2 + [(1, 0)] * 2
@@ -373,8 +373,8 @@ def test_every_setting_of_train_is_an_option(
 ) -> None:
     assert run("train", "--data", str(ablated / BIASED), *words).code == 0
     (one,) = carried
-    assert one.plan.run == run_preset("tiny", **changes)
-    assert one.plan.data == preset("tiny", match_rate=1.0)
+    assert one.plan.run == run_preset("quick", **changes)
+    assert one.plan.data == preset("quick", match_rate=1.0)
     assert one.rest["keep_weights"]
 
 
@@ -627,7 +627,7 @@ def test_a_dry_run_lists_what_would_run_and_starts_nothing(
     run: Command, carried: list[Carried]
 ) -> None:
     said = run("reproduce", "table4", "--seeds", "2", "--dry-run", "--verbose")
-    plans = EXPERIMENTS["table4"].plans(Setup("tiny", seeds=2))
+    plans = EXPERIMENTS["table4"].plans(Setup("quick", seeds=2))
     lines = said.out.splitlines()
     assert lines[:-1] == [plan.describe() for plan in plans]
     assert lines[-1] == "8 of 8 runs, 1 side by side: an unknown time; 0 have their rows"
@@ -636,8 +636,8 @@ def test_a_dry_run_lists_what_would_run_and_starts_nothing(
 
 
 def test_a_dry_run_of_all_lists_kinds_and_ends_with_a_sum(run: Command) -> None:
-    write("figures/quick.jsonl", EXPERIMENTS["fig5"].plans(Setup("tiny", seeds=1)))
-    assert len(EXPERIMENTS["fig5"].plans(Setup("tiny", seeds=1))) == 6
+    write("figures/quick.jsonl", EXPERIMENTS["fig5"].plans(Setup("quick", seeds=1)))
+    assert len(EXPERIMENTS["fig5"].plans(Setup("quick", seeds=1))) == 6
     said = run("reproduce", "all", "--dry-run", "--seeds", "5", "--jobs", "2")
     lines = said.out.splitlines()
     runs = [int(n) for n in re.findall(r" (\d+) +(?:\d+ s|\d+ min|–) *$", said.out, re.MULTILINE)]
@@ -653,7 +653,7 @@ def test_a_dry_run_of_all_lists_kinds_and_ends_with_a_sum(run: Command) -> None:
 def test_a_dry_run_expects_the_time_of_earlier_runs_of_the_kind(
     run: Command, carried: list[Carried]
 ) -> None:
-    plans = EXPERIMENTS["fig5"].plans(Setup("tiny", seeds=1))
+    plans = EXPERIMENTS["fig5"].plans(Setup("quick", seeds=1))
     write("figures/quick.jsonl", plans[:2])
     said = run("reproduce", "fig5", "--seeds", "1", "--dry-run", "--jobs", "2")
     # Two rows of a run say 40 seconds of training and a second of each of its probes.
@@ -685,7 +685,7 @@ def test_an_experiment_is_run_seed_by_seed_and_drawn_when_all_its_rows_are_there
     said = run("reproduce", "table4", "--seeds", "2")
     assert said.code == 0
     assert all(" seed " in line and ": R " in line for line in said.err.splitlines())  # of runs
-    plans = EXPERIMENTS["table4"].plans(Setup("tiny", seeds=2))
+    plans = EXPERIMENTS["table4"].plans(Setup("quick", seeds=2))
     assert [c.plan for c in carried] == plans
     assert [c.folder for c in carried] == [Path("runs") / plan.name for plan in plans]
     assert not any(c.rest["keep_weights"] for c in carried)
@@ -696,7 +696,7 @@ def test_an_experiment_is_run_seed_by_seed_and_drawn_when_all_its_rows_are_there
 
 
 def test_finished_rows_are_skipped(run: Command, carried: list[Carried]) -> None:
-    plans = EXPERIMENTS["table4"].plans(Setup("tiny", seeds=1))
+    plans = EXPERIMENTS["table4"].plans(Setup("quick", seeds=1))
     write("mine.jsonl", plans[:3])
     said = run("reproduce", "table4", "--seeds", "1", "--rows", "mine.jsonl", "--keep-weights")
     assert [c.plan for c in carried] == plans[3:]
@@ -715,7 +715,7 @@ def test_arms_that_experiments_share_are_run_once_for_all(
     assert len(done) == len(set(done))
     rows = read_rows(Path("figures/quick.jsonl"))
     for experiment in EXPERIMENTS.values():
-        assert missing(experiment.plans(Setup("tiny", seeds=1)), rows) == []
+        assert missing(experiment.plans(Setup("quick", seeds=1)), rows) == []
 
 
 def test_other_epochs_and_probing_are_other_runs(run: Command, carried: list[Carried]) -> None:
@@ -735,7 +735,7 @@ def test_other_epochs_and_probing_are_other_runs(run: Command, carried: list[Car
 def test_each_figure_and_table_is_drawn_from_rows_alone(
     name: str, run: Command, carried: list[Carried]
 ) -> None:
-    write("rows.jsonl", EXPERIMENTS[name].plans(Setup("tiny", seeds=2)))
+    write("rows.jsonl", EXPERIMENTS[name].plans(Setup("quick", seeds=2)))
     said = run("figure", name, "--rows", "rows.jsonl", "--seeds", "2", "--out", "pictures")
     assert (said.code, said.err) == (0, "")
     assert carried == []
@@ -767,7 +767,7 @@ def test_missing_rows_are_shown_as_missing(name: str, run: Command) -> None:
 
 @pytest.mark.usefixtures("undrawn")
 def test_all_figures_are_drawn_at_once(run: Command) -> None:
-    write("figures/quick.jsonl", EXPERIMENTS["table4"].plans(Setup("tiny", seeds=1)))
+    write("figures/quick.jsonl", EXPERIMENTS["table4"].plans(Setup("quick", seeds=1)))
     assert run("figure", "all", "--seeds", "1").code == 0
     assert {path.stem for path in Path("figures").glob("*.png")} == {
         f"{name}-quick" for name in EXPERIMENTS
@@ -791,7 +791,7 @@ def test_a_figure_of_no_rows_names_the_file(name: str, run: Command) -> None:
 
 
 def test_a_figure_of_rows_that_are_all_of_something_else_is_refused(run: Command) -> None:
-    (plan, *_) = EXPERIMENTS["fig7"].plans(Setup("tiny", epochs=1, seeds=9))[-1:]
+    (plan, *_) = EXPERIMENTS["fig7"].plans(Setup("quick", epochs=1, seeds=9))[-1:]
     write("rows.jsonl", [replace(plan, run=replace(plan.run, seed=99))])
     said = run("figure", "fig4", "--rows", "rows.jsonl")
     assert_refused(said, "no row of rows.jsonl belongs to fig4 of the quick preset")
@@ -832,7 +832,7 @@ def test_the_demo_trains_four_runs_and_ends_by_naming_the_picture(
         ("L", True),
         ("L_i", True),
     ]
-    assert all(c.plan.run == run_preset("tiny", loss=c.plan.run.option("loss")) for c in carried)
+    assert all(c.plan.run == run_preset("quick", loss=c.plan.run.option("loss")) for c in carried)
     assert all(c.rest["source"] == Path(BIASED) for c in carried)
     assert len(read_rows(Path("runs/demo/rows.jsonl"))) == 4 * 2
     assert ["L_CoMM", *["70.0"] * 6, "1"] in said.cells
@@ -1043,7 +1043,7 @@ def test_a_folder_for_runs_that_is_a_file_is_left_alone(words: list[str], run: C
 
 
 def test_a_runs_folder_that_is_something_else_is_left_alone(run: Command) -> None:
-    plan = Plan("tiny", preset("tiny", match_rate=1.0), run_preset("tiny"), ())
+    plan = Plan("quick", preset("quick", match_rate=1.0), run_preset("quick"), ())
     folder = Path("runs") / plan.name
     folder.mkdir(parents=True)
     (folder / "letter.txt").write_text("dear")
@@ -1052,7 +1052,7 @@ def test_a_runs_folder_that_is_something_else_is_left_alone(run: Command) -> Non
 
 
 def test_a_run_whose_settings_were_changed_by_hand_is_refused(run: Command) -> None:
-    plan = Plan("tiny", preset("tiny", match_rate=1.0), run_preset("tiny"), ())
+    plan = Plan("quick", preset("quick", match_rate=1.0), run_preset("quick"), ())
     folder = Path("runs") / plan.name
     folder.mkdir(parents=True)
     other = control_of(plan)

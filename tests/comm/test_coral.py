@@ -245,7 +245,9 @@ def test_features_are_fused_and_unique_embeddings_of_the_subset(modalities: int)
 @pytest.mark.parametrize("preset", PRESETS)
 def test_coral_is_trained_at_its_authors_rate_and_decay(preset: str) -> None:
     run, comm = run_preset(preset, method="coral"), run_preset(preset)
-    assert (run.learning_rate, run.weight_decay) == (1e-4, 1e-3)
+    assert run.learning_rate == pytest.approx(comm.learning_rate / 3, rel=1e-5)
+    assert run_preset("paper", method="coral").learning_rate == 1e-4
+    assert run.weight_decay == 1e-3
     assert (run.epochs, run.option("width")) == (comm.epochs, comm.option("width"))
     assert run_preset(preset, method="coral", learning_rate=1e-3).learning_rate == 1e-3
 

@@ -133,7 +133,7 @@ def test_differences_are_those_of_synergy_to_both_controls() -> None:
 
 def test_the_picture_says_what_it_is_of() -> None:
     words = measured().draw().get_suptitle()
-    assert words.startswith("quick preset, 32 px, 5 textures, 10,000 training pairs, n = 2; solid")
+    assert words.startswith("tiny preset, 32 px, 5 textures, 10,000 training pairs, n = 2; solid")
 
 
 # --------------------------------------------------------------------------- in Python

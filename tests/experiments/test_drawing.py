@@ -132,7 +132,7 @@ def test_a_training_that_is_missing_leaves_the_others_bars() -> None:
 
 
 def test_the_caption_states_what_was_run_and_how_often() -> None:
-    words = "R, U and S of CoMM and its rivals (Figure 4); quick preset, "
+    words = "R, U and S of CoMM and its rivals (Figure 4); tiny preset, "
     assert drawn("fig4", rows_of("fig4", seeds=2), 2).get_suptitle() == words + "n = 2"
     rows = rows_of("fig4", seeds=2, wanted=lambda p: p.run.seed == 0 or p.run.method == "comm")
     assert drawn("fig4", rows, 2).get_suptitle() == words + "n = 1 to 2"

@@ -134,7 +134,7 @@ def test_rows_of_other_runs_are_named_as_such(tmp_path: Path) -> None:
         recorded_results("table4", Setup(), file)
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", ["fig4", "fig5", "fig7", "table4", "table5", "table7"])
 def test_every_figure_and_table_is_drawn_from_the_recorded_rows(name: str) -> None:
     results = recorded_results(name, Setup("quick-old"), ROOT / rows_file("quick-old"))
     assert results.draw().get_suptitle().startswith(results.experiment.title)

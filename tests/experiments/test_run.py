@@ -144,8 +144,8 @@ def test_a_key_is_the_same_in_every_process() -> None:
 
 def test_a_name_can_be_read_and_is_unique() -> None:
     plan = make(setting="no crop")
-    assert plan.name == f"quick-comm-L_CoMM-no_crop-biased-seed0-{plan.key[:8]}"
-    assert control_of(plan).name.startswith("quick-comm-L_CoMM-no_crop-unbiased-seed0-")
+    assert plan.name == f"tiny-comm-L_CoMM-no_crop-biased-seed0-{plan.key[:8]}"
+    assert control_of(plan).name.startswith("tiny-comm-L_CoMM-no_crop-unbiased-seed0-")
     assert plan.describe() == "L_CoMM no crop biased seed 0"
 
 

@@ -63,4 +63,4 @@ def quick_preset(data: DatasetSettings | None = None, run: RunSettings | None = 
     if run is not None:
         names = {f.name for f in fields(run)} - {"options"}
         training = {name: getattr(run, name) for name in names} | vars(run.options)
-    return replace(TINY, data=own, run=training)
+    return replace(TINY, name="quick", data=own, run=training)

@@ -140,6 +140,7 @@ LATEX: Final[Mapping[str, str]] = {
     "∅": r"$\emptyset$",
     "∖": r"$\setminus$",
     "Σ": r"$\Sigma$",
+    "τ": r"$\tau$",
     "–": "--",
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",

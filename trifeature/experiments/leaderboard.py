@@ -169,15 +169,12 @@ class Standing:
 
 
 def standings(results: Results) -> list[Standing]:
-    """The standing of every measured method, the most synergy over its control first.
+    """The standing of every method, the most synergy over its control first, unmeasured ones last.
 
     The first arm is the reference.
     """
-    measured = [result for result in results if result.biased or result.unbiased]
-    reference = next(iter(results), None)
-    leads = [
-        None if one is reference or reference is None else _lead(one, reference) for one in measured
-    ]
+    reference = results.arms[0]
+    leads = [None if one is reference else _lead(one, reference) for one in results]
     tested = [place for place, lead in enumerate(leads) if lead and lead.p_value is not None]
     raw = [lead.p_value for lead in leads if lead and lead.p_value is not None]
     adjusted = dict(zip(tested, holm(raw), strict=True))
@@ -189,7 +186,7 @@ def standings(results: Results) -> list[Standing]:
             adjusted.get(place),
             parameters(results, result.arm),
         )
-        for place, (result, lead) in enumerate(zip(measured, leads, strict=True))
+        for place, (result, lead) in enumerate(zip(results, leads, strict=True))
     ]
     return sorted(found, key=lambda one: -(one.over_control.mean if one.over_control else -1e9))
 
@@ -264,7 +261,7 @@ def _text(value: Summary | Difference | None) -> str:
 
 def draw(results: Results) -> Figure:
     """S (AUC) of every method beside its control, its lead with the interval, and R and U."""
-    shown = standings(results)[::-1]
+    shown = [one for one in standings(results) if one.result.biased or one.result.unbiased][::-1]
     with drawing(9.6, 1.6 + 0.26 * len(shown)) as figure:
         left, middle, right = figure.subplots(1, 3, sharey=True)
         for place, one in enumerate(shown):

@@ -1,0 +1,167 @@
+"""The leaderboard: how methods are ordered and judged, and what its lines say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from trifeature.comm.methods import METHODS, register_method
+from trifeature.comm.methods.comm import CoMM
+from trifeature.comm.networks import count_parameters
+from trifeature.comm.options import OPTIONS, CoMMOptions
+from trifeature.comm.training import new_method
+from trifeature.data.dataset import Dataset
+from trifeature.experiments.experiment import Results, Setup
+from trifeature.experiments.front import FRONT
+from trifeature.experiments.leaderboard import LEADERBOARD, THREE_MODALITIES, standings, table
+from trifeature.experiments.plan import Row
+from trifeature.presets import QUICK
+from trifeature.report import holm
+
+SETUP = Setup("tiny", seeds=4)
+BIASED: Mapping[str, list[float]] = {
+    "CoMM": [0.70, 0.72, 0.69, 0.73],
+    "InfMasking": [0.90, 0.93, 0.90, 0.92],
+    "Cross": [0.51, 0.49, 0.50, 0.52],
+    "L": [0.60, 0.80, 0.75, 0.66],
+}
+CONTROL = [0.55, 0.56, 0.52, 0.55]
+
+
+def rows(results_of: Any, values: Mapping[str, list[float]]) -> list[Row]:
+    """Last rows of some arms, with S (AUC) by seed; controls are all alike."""
+    arms = {arm.label: arm for arm in results_of.arms(QUICK)}
+    made = []
+    for label, found in values.items():
+        for seed, value in enumerate(found):
+            for plan in results_of.pair(SETUP, arms[label], seed):
+                auc = value if plan.biased else CONTROL[seed]
+                for epoch in (0, plan.run.epochs):
+                    made.append(
+                        plan.columns()
+                        | dict.fromkeys(("R", "U", "S", "S_balanced"), 0.6)
+                        | {"epoch": epoch, "S_auc": auc if epoch else 0.5, "seconds": 9.6}
+                    )
+    return made
+
+
+def board(values: Mapping[str, list[float]] = BIASED) -> Results:
+    return LEADERBOARD.results(SETUP, rows(LEADERBOARD, values))
+
+
+def test_methods_are_ordered_by_auc_over_their_control_and_unmeasured_ones_are_last() -> None:
+    found = standings(board())
+    assert [one.result.arm.label for one in found[:4]] == ["InfMasking", "CoMM", "L", "Cross"]
+    assert all(one.over_control is None for one in found[4:])
+    assert len(found) == len(LEADERBOARD.arms(QUICK))
+    first = found[0].over_control
+    assert first is not None
+    assert first.mean == pytest.approx(100 * np.mean(np.subtract(BIASED["InfMasking"], CONTROL)))
+
+
+def test_a_difference_to_comm_is_established_after_holm_over_the_board() -> None:
+    found = {one.result.arm.label: one for one in standings(board())}
+    tests = [
+        float(stats.ttest_rel(BIASED[label], BIASED["CoMM"]).pvalue)
+        for label in ("L", "Cross", "InfMasking")
+    ]
+    for label, expected in zip(("L", "Cross", "InfMasking"), holm(tests), strict=True):
+        assert found[label].p_value == pytest.approx(expected)
+    verdicts = {label: found[label].verdict for label in BIASED}
+    assert verdicts == {"CoMM": "", "InfMasking": "more", "Cross": "less", "L": "not established"}
+
+
+def test_one_seed_establishes_nothing() -> None:
+    found = standings(board({label: values[:1] for label, values in BIASED.items()}))
+    assert {one.verdict for one in found if one.over_reference} == {"one seed"}
+
+
+def test_the_table_has_every_method_with_what_was_published_under_which_protocol() -> None:
+    heading, *lines = table(board())
+    assert len(lines) == len(LEADERBOARD.arms(QUICK))
+    first = dict(zip(heading, lines[0], strict=True))
+    assert first["method"] == "InfMasking"
+    assert first["n"] == "4 + 4"
+    assert first["S AUC"] == "91.2 ± 1.5"
+    assert first["control AUC"] == "54.5 ± 1.7"
+    assert first["published R / U / S"] == "99.9 / 90.6 / 77.0 ± 4.2"
+    assert first["published protocol"] == "epoch chosen on test pairs"
+    assert first["established"] == "more"
+    assert first["seconds"] == "10"
+    assert dict(zip(heading, lines[-1], strict=True))["S AUC"] == "–"
+
+
+def test_parameters_are_those_of_the_network_in_training(tiny: Dataset) -> None:
+    found = {one.result.arm.label: one.parameters for one in standings(board())}
+    plan, _ = LEADERBOARD.pair(SETUP, LEADERBOARD.arms(QUICK)[3], 0)
+    assert found["Cross"] == count_parameters(new_method(plan.run, tiny))
+    assert found["Cross"] != found["CoMM"]
+
+
+def test_a_method_from_outside_has_a_line_of_its_own() -> None:
+    labels = [arm.label for arm in LEADERBOARD.arms(QUICK)]
+    register_method("mine", CoMM, CoMMOptions)
+    try:
+        assert [arm.label for arm in LEADERBOARD.arms(QUICK)] == [*labels, "mine"]
+    finally:
+        del METHODS["mine"], OPTIONS["mine"]
+
+
+def test_every_method_of_the_package_is_on_a_board() -> None:
+    arms = [*LEADERBOARD.arms(QUICK), *THREE_MODALITIES.arms(QUICK)]
+    assert {arm.changes.get("method", "comm") for arm in arms} == set(METHODS)
+
+
+def test_three_modalities_are_compared_on_data_of_three_with_balanced_tests() -> None:
+    plans = THREE_MODALITIES.plans(Setup("tiny", seeds=1))
+    assert {plan.data.rule.modalities for plan in plans} == {3}
+    assert {plan.data.rule.gate for plan in plans} == {"balanced"}
+    results = THREE_MODALITIES.results(SETUP, rows(THREE_MODALITIES, {"Symile": [0.7, 0.6]}))
+    chance = {"R": 0.2, "U": 0.2, "U1": 0.2, "U2": 0.2, "U3": 0.2, "S": 0.5}
+    assert results.chance == pytest.approx(chance)
+    assert standings(results)[0].result.arm.label == "Symile"
+
+
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_the_picture_has_a_line_a_method_and_names_what_differs(seeds: int) -> None:
+    figure = board({label: values[:seeds] for label, values in BIASED.items()}).draw()
+    left, middle, right = figure.axes
+    labels = [text.get_text() for text in left.get_yticklabels()]
+    assert set(labels) == BIASED.keys()
+    assert labels[-1] == "InfMasking"
+    assert [axes.get_title() for axes in (left, middle, right)][1] == "S over its control"
+
+
+# --------------------------------------------------------------------------- the front
+
+
+def test_the_front_has_each_loss_at_each_temperature_and_shares_the_presets_own() -> None:
+    arms = FRONT.arms(QUICK)
+    assert len({(arm.changes.get("loss"), arm.changes["temperature"]) for arm in arms}) == 15
+    setup = Setup("quick", seeds=1)
+    comm, _ = LEADERBOARD.pair(setup, LEADERBOARD.arms(QUICK)[0], 0)
+    assert [p.key for p in FRONT.plans(setup)].count(comm.key) == 1
+
+
+def test_the_front_is_drawn_with_what_is_measured() -> None:
+    setup = Setup("tiny", seeds=2)
+    made = [
+        plan.columns()
+        | {"epoch": epoch, "R": 0.9, "U": plan.run.options.temperature}
+        | dict.fromkeys(("S", "S_auc", "S_balanced"), 0.6)
+        for plan in FRONT.plans(setup)
+        if plan.run.option("loss") != "L"
+        for epoch in plan.probe_epochs
+    ]
+    front, synergy, unique = FRONT.results(setup, made).draw().axes
+    assert [text.get_text() for text in front.get_legend().get_texts()] == [
+        "L_CoMM",
+        "ΣL_i",
+        "L, not measured",
+    ]
+    xs = [line.get_xdata() for line in front.lines if line.get_label() == "L_CoMM"]
+    assert list(xs[0]) == pytest.approx([5, 10, 20, 40, 80])
+    assert len(unique.lines) == 5
+    assert len(synergy.lines) == 10
