@@ -5,11 +5,11 @@ structured representations", arXiv:2602.14983, 2026, and the code published with
 Trifeature is the default: all weights are 1 there, 10 for the orthogonality on MultiBench.
 
 The shared path is CoMM's network, fused from all modalities only. In training a share of its tokens
-is dropped, those of one modality in the first view and those of the other in the second, so that
-the two views agree on what one modality tells of the other. Dropped tokens are zero vectors,
-positions included, and stay in the sequence: behind the LayerNorm each is its bias. The number of
-dropped tokens varies, as each is dropped on its own. Every modality also has a unique path, which
-sees all of its tokens.
+is dropped, those of one modality in the first view and those of the other in the second: to align
+the views, the network must infer from each modality what is missing of the other. Dropped tokens
+are zero vectors, positions included, and stay in the sequence; after the LayerNorm each equals its
+bias. Each token is dropped independently, so their number varies. Every modality also has a unique
+path, which sees all of its tokens.
 
 The method is published for two modalities. For more we drop the first, third, … in the first view
 and the second, fourth, … in the second, and penalize every pair of unique embeddings.
