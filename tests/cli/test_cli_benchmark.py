@@ -22,7 +22,7 @@ from trifeature.files import read_rows
 from trifeature.presets import PRESETS
 from trifeature.probes import protocol
 
-DATA = preset("quick", copies=1, test_copies=1, train_pairs=20, probe_pairs=60, test_pairs=20)
+DATA = preset("tiny", copies=1, test_copies=1, train_pairs=20, probe_pairs=60, test_pairs=20)
 RUN = tiny_run(seed=0)
 
 

@@ -34,7 +34,7 @@ from trifeature.files import read_rows
 from trifeature.presets import PRESETS
 
 MINI = preset(
-    "quick",
+    "tiny",
     **dict.fromkeys(("shapes", "textures", "colors"), 3),
     held_out=9,
     **dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 12),

@@ -46,7 +46,7 @@ from trifeature.samples import Batch
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT
 
 DATA = preset(
-    "quick",
+    "tiny",
     **dict.fromkeys(("shapes", "textures", "colors"), 3),
     held_out=9,
     copies=1,
@@ -276,7 +276,7 @@ def test_seeds_vary_data_and_training_together(run: Command, carried: list[Carri
     assert all(c.rest["source"] is None for c in carried)
     (line,) = (line for line in said.out.splitlines() if line.startswith("  L  "))
     assert re.split(" {2,}", line.strip()) == ["L", *["70.0 ± 0.0"] * 6, "2"]
-    assert "+10.0 ± 0.0 points (n = 2 and 2)" in said.out
+    assert "+10.0 points (95 % interval +10.0 to +10.0, paired by seed, n = 2)" in said.out
 
 
 def test_a_data_set_of_ones_own_is_used_for_every_seed(
@@ -442,7 +442,7 @@ def test_a_method_is_one_class_and_one_line_of_the_table(
     rows = read_rows(Path("runs/rows.jsonl"))
     assert [(row["method"], row["epoch"]) for row in rows] == [("mean", 0), ("mean", 1)]
     assert rows[1]["i_nce"] is None
-    assert "did you mean 'mean'" in run("train", "--method", "maen").err
+    assert "did you mean 'mean'" in run("train", "--method", "meann").err
 
 
 # --------------------------------------------------------------------------- under torchrun
@@ -646,7 +646,7 @@ def test_a_dry_run_of_all_lists_kinds_and_ends_with_a_sum(run: Command) -> None:
     )
     assert match is not None
     assert match[3] == "6"
-    assert 1 < len(lines) < 60
+    assert 1 < len(lines) < 100
     assert sum(runs) == int(match[1]) == int(match[2]) - int(match[3])
 
 
@@ -748,7 +748,7 @@ def test_each_figure_and_table_is_drawn_from_rows_alone(
         (line,) = (one for one in text.splitlines() if one.startswith(arm.label + "  "))
         assert "60.0 ± 0.0" in line  # R, of the unbiased trainings
         assert "70.0 ± 0.0" in line  # S, of the biased ones
-        assert line.endswith("2 + 2")
+        assert " 2 + 2" in line
         assert line in said.out
     assert r"\begin{tabular}" in stem.with_suffix(".tex").read_text(encoding="utf-8")
     assert said.out.rstrip().endswith(f"picture: {stem}.png, {stem}.svg")
@@ -762,7 +762,7 @@ def test_missing_rows_are_shown_as_missing(name: str, run: Command) -> None:
     assert (said.code, said.err) == (0, "")
     lines = Path(f"{name}-quick.txt").read_text(encoding="utf-8").splitlines()[1:]
     assert len(lines) == len(EXPERIMENTS[name].arms(QUICK))
-    assert all(line.endswith("0 + 0") and " – " in line for line in lines)
+    assert all(" 0 + 0" in line and " – " in line for line in lines)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -957,7 +957,7 @@ def test_a_damaged_checkpoint_is_named(
         (["train", "--loss", "L_3"], "unknown loss 'L_3'"),
         (
             ["train", "--method", "cross", "--loss", "L_com"],
-            "loss is an option of comm, infmasking, not of",
+            "loss is an option of comm, two-temperatures, infmasking, dropping, not of",
         ),
         (["train", "--preset", "quik"], "unknown preset 'quik': did you mean 'quick'?"),
         (["train", "--encoder", "smal"], "unknown encoder 'smal': did you mean 'small'?"),
@@ -981,7 +981,7 @@ def test_a_damaged_checkpoint_is_named(
         (["train", "--data", "nowhere"], "nowhere is not a Trifeature data set"),
         (
             ["train", "--method", "cross", "--loss", "L_i"],
-            "loss is an option of comm, infmasking, not of cross",
+            "loss is an option of comm, two-temperatures, infmasking, dropping, not of cross",
         ),
         (
             ["train", "--method", "factorcl", "--fusion", "linear"],

@@ -110,7 +110,7 @@ def _pixels() -> Part:
 
 def _pairs() -> Part:
     """Images and labels of every set of pairs, the first of them and a checksum of all."""
-    for name in ("tiny", "paper"):
+    for name in ("tiny", "quick", "paper"):
         settings = preset(name, seed=1, match_rate=1.0, copies=1, test_copies=1, **SIZES)
         sets = plan_pairs(settings, plan_images(settings))
         values = list(settings.partners)
@@ -187,7 +187,7 @@ def _methods(data: Dataset) -> Part:
     method = train(data, _small(), report=seen.append)
     yield "training: comm", [value for one in seen for value in one.terms.values()]
     yield "training: i_nce", [i_nce(method, data) or 0.0]
-    for name in ("tiny", "paper"):
+    for name in ("tiny", "quick", "paper"):
         run = run_preset(name)
         rates = [learning_rate(run, step, 40) / run.learning_rate for step in range(0, 40, 3)]
         yield f"protocol: {name} rates", [1e4 * run.learning_rate, *rates]

@@ -10,7 +10,7 @@ from trifeature.comm.options import OPTIONS
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.modality import Modality
-from trifeature.presets import TINY, Preset
+from trifeature.presets import QUICK, TINY, Preset
 
 TINY_MODEL: Final[dict[str, Any]] = {
     "width": 8,
@@ -63,4 +63,4 @@ def quick_preset(data: DatasetSettings | None = None, run: RunSettings | None = 
     if run is not None:
         names = {f.name for f in fields(run)} - {"options"}
         training = {name: getattr(run, name) for name in names} | vars(run.options)
-    return replace(TINY, name="quick", data=own, run=training)
+    return replace(TINY, name="quick", data=own, run=training, speedrun=QUICK.speedrun)

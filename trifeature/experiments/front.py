@@ -84,7 +84,8 @@ def draw(results: Results) -> Figure:
             _draw_epochs(unique, kinds[0], "U", look)
         synergy.set(title=f"S of {first} (dotted: control)", xlabel="epoch", ylabel="AUC (%)")
         unique.set(title=f"U of {first}", xlabel="epoch", ylabel="macro accuracy (%)")
-        unique.legend(fontsize=7)
+        if unique.lines:
+            unique.legend(fontsize=7)
         figure.suptitle(results.caption, fontsize=8, color="0.3")
     return figure
 

@@ -281,7 +281,8 @@ def draw(results: Results) -> Figure:
         for axes in (left, right):
             handles, labels = axes.get_legend_handles_labels()
             named = dict(zip(labels, handles, strict=True))
-            axes.legend(named.values(), named, fontsize=7, loc="lower center", ncols=2)
+            if named:
+                axes.legend(named.values(), named, fontsize=7, loc="lower center", ncols=2)
         figure.suptitle(f"{results.caption}; colored: differs from CoMM", fontsize=8, color="0.3")
     return figure
 
