@@ -150,24 +150,12 @@ def test_the_paths_meet_in_the_penalty_alone(term: str) -> None:
 
 
 def test_a_quarter_of_the_tokens_is_kept_each_on_its_own() -> None:
-    kept = views_of(make(), samples=300)[2:]
+    kept = [x >= 0.75 for x in views_of(make(), samples=300)[2:]]
     assert [x.shape for x in kept] == [(300, 16)] * 2
     for x in kept:
         assert x.float().mean().item() == pytest.approx(0.25, abs=0.02)
         assert x.sum(1).float().var().item() == pytest.approx(16 * 0.25 * 0.75, rel=0.25)
     assert not torch.equal(*kept)
-
-
-@pytest.mark.parametrize(("modality", "hit"), [(0, 0), (1, 1), (2, 0), (3, 1)])
-def test_odd_modalities_lose_tokens_in_the_first_view_and_even_ones_in_the_second(
-    modality: int, hit: int
-) -> None:
-    tokens, kept = random(2 * N, 3, D), torch.rand(N, 3) < 0.5
-    dropped = make().drop(tokens, kept, modality)
-    before, after = tokens.chunk(2), dropped.chunk(2)
-    assert torch.equal(after[1 - hit], before[1 - hit])
-    assert torch.equal(after[hit][kept], before[hit][kept])
-    assert not after[hit][~kept].any()
 
 
 @pytest.mark.parametrize(("modalities", "weight"), [(2, 1.0), (3, 4.0)])
@@ -177,7 +165,7 @@ def test_the_loss_compares_heads_of_fused_and_unique_embeddings(
     method = make(modalities, temperature=0.2, orthogonality_weight=weight)
     views = views_of(method)
     loss = method.objective(views)
-    made, kept = views[:modalities], views[modalities:]
+    made, kept = views[:modalities], [x >= 0.75 for x in views[modalities:]]
     tokens = [method.shared_tokens(x, m).chunk(2) for m, x in enumerate(made)]
     unique = [path(x).chunk(2) for path, x in zip(method.unique, made, strict=True)]
     z, u = [], []

@@ -73,5 +73,5 @@ def test_gradients_of_a_similarity_are_alike_at_both_temperatures() -> None:
 
 
 def test_a_weight_above_one_is_refused() -> None:
-    with pytest.raises(InputError, match="second_weight must be at most 1, not 1.5"):
+    with pytest.raises(InputError, match=r"second_weight must be at most 1, not 1\.5"):
         make(second_weight=1.5)

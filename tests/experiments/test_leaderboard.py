@@ -38,12 +38,11 @@ def rows(results_of: Any, values: Mapping[str, list[float]]) -> list[Row]:
         for seed, value in enumerate(found):
             for plan in results_of.pair(SETUP, arms[label], seed):
                 auc = value if plan.biased else CONTROL[seed]
-                for epoch in (0, plan.run.epochs):
-                    made.append(
-                        plan.columns()
-                        | dict.fromkeys(("R", "U", "S", "S_balanced"), 0.6)
-                        | {"epoch": epoch, "S_auc": auc if epoch else 0.5, "seconds": 9.6}
-                    )
+                same = dict.fromkeys(("R", "U", "S", "S_balanced"), 0.6) | {"seconds": 9.6}
+                made += [
+                    plan.columns() | same | {"epoch": epoch, "S_auc": auc if epoch else 0.5}
+                    for epoch in (0, plan.run.epochs)
+                ]
     return made
 
 

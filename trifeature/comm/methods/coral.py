@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from trifeature.comm.encoders import latent_converter, token_count
 from trifeature.comm.losses import info_nce
 from trifeature.comm.methods.base import Loss, Method, Tensors
+from trifeature.comm.methods.dropping import asymmetric_presence
 from trifeature.comm.networks import AttentionFusion, ProjectionHead
 from trifeature.comm.options import COrALOptions
 from trifeature.comm.settings import RunSettings
@@ -166,43 +167,23 @@ class COrAL(Method):
         )
 
     def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
-        """Two views of each modality, followed by the tokens of each that are kept: [N, T].
-
-        One view of a modality has all tokens, see `drop`.
-        """
+        """Two views of each modality, then a uniform number for each of its tokens: [N, T]."""
         made = [self.augment(x, m, generator, copies=2) for m, x in enumerate(batch)]
-        kept = [
-            self.uniform(len(batch[0]), (T,), generator) >= self.options.drop_probability
-            for T in self.tokens
-        ]
-        return (*made, *kept)
+        numbers = [self.uniform(len(batch[0]), (T,), generator) for T in self.tokens]
+        return (*made, *numbers)
 
     def codes_of(self, views: Tensors) -> Tensors:
         """The fused embeddings [N, 2, D] and the unique ones [N, 2, U] of each modality."""
         M = len(self.modalities)
-        made, kept = views[:M], views[M:]
+        made = views[:M]
+        present = asymmetric_presence(views[M:], self.options.drop_probability)
         tokens = [
-            self.drop(self.shared_tokens(x, m), own, m)
-            for m, (x, own) in enumerate(zip(made, kept, strict=True))
+            self.shared_tokens(x, m) * kept[..., None]
+            for m, (x, kept) in enumerate(zip(made, present, strict=True))
         ]
         unique = [path(x) for path, x in zip(self.unique, made, strict=True)]
         every = (self.fusion(tokens, [self.all])[0], *unique)
         return tuple(both.unflatten(0, (2, -1)).transpose(0, 1) for both in every)
-
-    def drop(self, tokens: Tensor, kept: Tensor, modality: int) -> Tensor:
-        """Set dropped tokens to zero in the one view in which the modality loses some.
-
-        This is the first view for the first, third, … modality, the second view for the others.
-
-        Args:
-            tokens: Tokens of both views, [2 · N, T, D].
-            kept: bool [N, T], False for tokens to drop.
-            modality: Index of the modality.
-        """
-        views = list(tokens.chunk(2))
-        hit = modality % 2
-        views[hit] = views[hit] * kept[..., None]
-        return torch.cat(views)
 
     def loss_of(self, codes: Tensors) -> Loss:
         """The sum of the terms, with the orthogonality weighted."""

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from trifeature.comm.encoders import token_count
 from trifeature.comm.methods.base import Tensors
-from trifeature.comm.methods.comm import CoMM
+from trifeature.comm.methods.comm import CoMM, by_view
 from trifeature.comm.options import DroppingOptions
 from trifeature.comm.settings import RunSettings
 from trifeature.modality import Modality
@@ -96,6 +96,4 @@ class Dropping(CoMM):
         if self.leaves_zeros:
             kept = [x * one[..., None] for x, one in zip(tokens, present, strict=True)]
             return self.fuse(kept, (self.all,), view_count=2)
-        fused: Tensor = self.fusion(tokens, (self.all,), present)
-        by_view: Tensor = fused.unflatten(1, (2, -1))
-        return by_view.permute(2, 0, 1, 3)
+        return by_view(self.fusion(tokens, (self.all,), present), view_count=2)

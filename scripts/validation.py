@@ -1,0 +1,90 @@
+"""Measure candidates for a preset on validation pairs, whose test combinations are put away.
+
+    python scripts/validation.py "tau .4" temperature=.4 seeds=0,1,2 epochs=2 canvas=48 values=10
+
+trains CoMM with these settings on biased and on unbiased pairs for each seed, on one thread, and
+appends the rows to figures/validation.jsonl; what has its rows is not run again. Everything starts
+from the laptop preset; `preset=` names another. Several candidates are several lines.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trifeature.comm.settings import run_preset
+from trifeature.data.settings import DatasetSettings, RenderSettings, preset
+from trifeature.experiments.execute import Event, execute
+from trifeature.experiments.experiment import curve_epochs
+from trifeature.experiments.plan import Plan, control_of
+
+ROWS = Path(__file__).parents[1] / "figures" / "validation.jsonl"
+
+
+def plans(label: str, settings: dict[str, Any]) -> list[Plan]:
+    """The biased and the unbiased training of each seed."""
+    name, seeds = settings.pop("preset", "laptop"), settings.pop("seeds", (0,))
+    canvas, values = settings.pop("canvas", None), settings.pop("values", None)
+    made: list[Plan] = []
+    for seed in seeds if isinstance(seeds, tuple) else (seeds,):
+        data = preset(name, seed=seed, match_rate=1.0, validation=True)
+        if values is not None:
+            data = _with_values(data, values)
+        if canvas is not None:
+            data = replace(data, render=RenderSettings.for_canvas(canvas))
+        run = run_preset(name, seed=seed, **settings)
+        biased = Plan(name, data, run, curve_epochs(run.epochs), setting=label)
+        made.extend((biased, control_of(biased)))
+    return made
+
+
+def _with_values(data: DatasetSettings, count: int) -> DatasetSettings:
+    """The data set with so many values of each attribute, a fifth of the combinations held out."""
+    return replace(
+        data,
+        shapes=count,
+        textures=count,
+        colors=count,
+        held_out=count**3 // 5,
+        synergy_map="auto",
+    )
+
+
+def _value(text: str) -> Any:
+    """A number or a list of them where the text is one; else the text."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+
+
+def tell(plan: Plan, event: Event) -> None:
+    """Print the last row of a run that ended."""
+    if isinstance(event, list):
+        last = event[-1]
+        numbers = (f"{c} {100 * last[c]:.1f}" for c in ("R", "U", "S_auc", "S_balanced", "S"))
+        sys.stdout.write(f"{plan.setting}: {plan.describe()}: {' '.join(numbers)}\n")
+        sys.stdout.flush()
+
+
+def main() -> None:
+    """Carry out the candidate of the command line."""
+    torch.set_num_threads(1)
+    label, *pairs = sys.argv[1:]
+    settings = {name: _value(text) for name, _, text in (pair.partition("=") for pair in pairs)}
+    execute(
+        plans(label, settings),
+        runs=Path("runs/validation"),
+        rows=ROWS,
+        keep_weights=False,
+        callback=tell,
+    )
+
+
+if __name__ == "__main__":
+    main()
