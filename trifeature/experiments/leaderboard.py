@@ -275,7 +275,7 @@ def draw(results: Results) -> Figure:
         left.axvline(50, color="0.4", linewidth=1, linestyle=":")
         middle.axvline(0, color="0.4", linewidth=1, linestyle=":")
         left.set_yticks(range(len(shown)), [one.result.arm.label for one in shown])
-        left.set(title="S", xlabel="AUC of the match (%)", ylim=(-0.6, len(shown) - 0.4))
+        left.set(title="S", xlabel="AUC of the match (%)", ylim=(-1.2, len(shown) - 0.4))
         middle.set(title="S over its control", xlabel="points of AUC, 95 % interval")
         right.set(title="R and U, unbiased pairs", xlabel="macro accuracy (%)", xlim=(0, 101))
         for axes in (left, right):

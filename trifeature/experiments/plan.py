@@ -121,7 +121,13 @@ class Plan:
     def describe(self) -> str:
         """One line for a progress display."""
         kind = "biased" if self.biased else "unbiased"
-        what = self.run.option("loss", self.run.method)
+        loss, what = self.run.option("loss", ""), self.run.method
+        if what == "comm":
+            what = loss
+        elif loss not in ("", "L_CoMM"):
+            what += f" {loss}"
+            loss if method == "comm" else method if loss in ("", "L_CoMM") else f"{method} {loss}"
+        )
         return " ".join(p for p in (what, self.setting, kind, f"seed {self.run.seed}") if p)
 
 
