@@ -126,8 +126,6 @@ class Plan:
             what = loss
         elif loss not in ("", "L_CoMM"):
             what += f" {loss}"
-            loss if method == "comm" else method if loss in ("", "L_CoMM") else f"{method} {loss}"
-        )
         return " ".join(p for p in (what, self.setting, kind, f"seed {self.run.seed}") if p)
 
 
