@@ -150,11 +150,15 @@ def _time_encoders(
 ) -> float:
     """Forward and backward through the encoders alone, on the views that the loss is given."""
     encoders = [*learner.method.get_submodule("encoder").children()]
+    modalities = learner.method.modalities
+    placed = [(index % len(encoders), view) for index, view in enumerate(views)]
+    # Some methods draw masks too, which no encoder sees.
+    items = [(m, view) for m, view in placed if view.shape[1:] == modalities[m].shape]
 
     def run() -> None:
         learner.method.zero_grad(set_to_none=True)
-        for index, view in enumerate(views):
-            encoders[index % len(encoders)](view).sum().backward()
+        for m, view in items:
+            encoders[m](view).sum().backward()
 
     return _median_ms(run, steps, device)
 
