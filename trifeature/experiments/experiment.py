@@ -42,15 +42,15 @@ class Priority(IntEnum):
     """The order in which short time is best spent: lower numbers are run first.
 
     CoMM itself, whose rows every figure needs, then its rivals, then what tells why it works, then
-    the methods after it; what takes longest last.
+    the methods published after it; what takes longest last.
     """
 
     COMM = 0
     RIVALS = 1
     FUSION = 2
     TERMS = 3
-    SUCCESSORS = 4
-    FACTORCL = 5
+    FACTORCL = 4
+    SUCCESSORS = 5
     VIEWS = 6
     CROPS = 7
     ENCODERS = 8
