@@ -211,6 +211,6 @@ def get_preset(name: str) -> Preset:
         InputError: there is no such preset.
 
     >>> get_preset("quick").canvas
-    32
+    48
     """
     return PRESETS[check_name("preset", name, PRESETS)]

@@ -126,6 +126,9 @@ class TwoTemperaturesOptions(CoMMOptions):
     second_head: SecondHead = "own"
     weights: Weights = "constant"
 
+    # A preset's temperature was chosen for one loss; two need one on either side of it.
+    training: ClassVar[Mapping[str, Any]] = {"temperature": 0.1}
+
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
         **CoMMOptions.choices,
         "second_head": get_args(SecondHead),

@@ -41,74 +41,6 @@ LEVEL: Final = 0.05
 CHOSEN_ON_TEST: Final = "epoch chosen on test pairs"
 
 
-def arms(preset: Preset) -> Sequence[Arm]:
-    """The methods for two modalities, CoMM first; then those registered from outside."""
-    known = (
-        Arm("CoMM", published=COMM),
-        Arm("ΣL_i", changes={"loss": "L_i"}, priority=Priority.TERMS),
-        Arm("L", changes={"loss": "L"}, priority=Priority.TERMS),
-        Arm(
-            "Cross",
-            changes={"method": "cross"},
-            published={"R": (100.0, 0.02), "U": (11.6, 0.9), "S": (50.0, 0.0)},
-            priority=Priority.RIVALS,
-        ),
-        Arm(
-            "Cross+Self",
-            changes={"method": "cross+self"},
-            published={"R": (99.7, 0.2), "U": (86.9, 0.8), "S": (50.0, 0.03)},
-            priority=Priority.RIVALS,
-        ),
-        Arm(
-            "FactorCL",
-            changes={"method": "factorcl"},
-            published={"R": (99.8, None), "U": (62.5, 2.6), "S": (46.5, 2.9)},
-            priority=Priority.FACTORCL,
-            protocol="macro precision",
-        ),
-        Arm(
-            "InfMasking",
-            changes={"method": "infmasking"},
-            published={"R": (99.9, None), "U": (90.6, None), "S": (77.0, 4.2)},
-            priority=Priority.SUCCESSORS,
-            protocol=CHOSEN_ON_TEST,
-        ),
-        Arm(
-            "COrAL",
-            changes={"method": "coral"},
-            published={"R": (99.7, None), "U": (96.4, None), "S": (74.4, None)},
-            priority=Priority.SUCCESSORS,
-            protocol="probe fitted on test pairs too",
-        ),
-        Arm("Asymmetric dropping", changes={"method": "dropping"}, priority=Priority.SUCCESSORS),
-        *(
-            Arm(
-                f"HRIL, {label}",
-                f"hril {terms}",
-                {"method": "hril", "terms": terms},
-                published,
-                priority=Priority.SUCCESSORS,
-                protocol="validation split not described",
-            )
-            for label, terms, published in HRIL
-        ),
-        Arm(
-            "CoMM + HRIL's alignment",
-            "hril nce+align fused",
-            {"method": "hril", "terms": "nce+align", "fused": True},
-            priority=Priority.SUCCESSORS,
-        ),
-        Arm("Masked autoencoder", changes={"method": "mae"}, priority=Priority.SUCCESSORS),
-        Arm(
-            "CoMM, two temperatures",
-            changes={"method": "two-temperatures"},
-            priority=Priority.SUCCESSORS,
-        ),
-    )
-    used = {arm.changes.get("method", "comm") for arm in (*known, *three_arms(preset))}
-    return (*known, *(Arm(name, changes={"method": name}) for name in METHODS if name not in used))
-
-
 HRIL: Final[tuple[tuple[str, str, Mapping[str, tuple[float, float | None]]], ...]] = (
     ("InfoNCE", "nce", {"R": (99.9, None), "U": (87.2, None), "S": (50.0, None)}),
     ("+ synergy", "nce+syn", {"R": (99.9, None), "U": (86.6, None), "S": (72.4, None)}),
@@ -118,20 +50,104 @@ HRIL: Final[tuple[tuple[str, str, Mapping[str, tuple[float, float | None]]], ...
 )
 """Labels, terms and published values (percent) of HRIL and its ablation."""
 
+KNOWN: Final[tuple[Arm, ...]] = (
+    Arm("CoMM", published=COMM),
+    Arm("ΣL_i", changes={"loss": "L_i"}, priority=Priority.TERMS),
+    Arm("L", changes={"loss": "L"}, priority=Priority.TERMS),
+    Arm(
+        "Cross",
+        changes={"method": "cross"},
+        published={"R": (100.0, 0.02), "U": (11.6, 0.9), "S": (50.0, 0.0)},
+        priority=Priority.RIVALS,
+    ),
+    Arm(
+        "Cross+Self",
+        changes={"method": "cross+self"},
+        published={"R": (99.7, 0.2), "U": (86.9, 0.8), "S": (50.0, 0.03)},
+        priority=Priority.RIVALS,
+    ),
+    Arm(
+        "FactorCL",
+        changes={"method": "factorcl"},
+        published={"R": (99.8, None), "U": (62.5, 2.6), "S": (46.5, 2.9)},
+        priority=Priority.FACTORCL,
+        protocol="macro precision",
+    ),
+    Arm(
+        "InfMasking",
+        changes={"method": "infmasking"},
+        published={"R": (99.9, None), "U": (90.6, None), "S": (77.0, 4.2)},
+        priority=Priority.SUCCESSORS,
+        protocol=CHOSEN_ON_TEST,
+    ),
+    Arm(
+        "COrAL",
+        changes={"method": "coral"},
+        published={"R": (99.7, None), "U": (96.4, None), "S": (74.4, None)},
+        priority=Priority.SUCCESSORS,
+        protocol="probe fitted on test pairs too",
+    ),
+    Arm("Asymmetric dropping", changes={"method": "dropping"}, priority=Priority.SUCCESSORS),
+    *(
+        Arm(
+            f"HRIL, {label}",
+            terms,
+            {"method": "hril", "terms": terms},
+            published,
+            priority=Priority.SUCCESSORS,
+            protocol="validation split not described",
+        )
+        for label, terms, published in HRIL
+    ),
+    Arm(
+        "CoMM + HRIL's alignment",
+        "nce+align fused",
+        {"method": "hril", "terms": "nce+align", "fused": True},
+        priority=Priority.SUCCESSORS,
+    ),
+    Arm("Masked autoencoder", changes={"method": "mae"}, priority=Priority.SUCCESSORS),
+    Arm(
+        "CoMM, two temperatures",
+        changes={"method": "two-temperatures"},
+        priority=Priority.SUCCESSORS,
+    ),
+)
+"""The arms for two modalities."""
+
+KNOWN_OF_THREE: Final[tuple[Arm, ...]] = (
+    Arm("CoMM"),
+    *(
+        Arm(label, changes={"method": name}, priority=Priority.SUCCESSORS)
+        for label, name in (
+            ("CMC (every pair)", "cross"),
+            ("Symile", "symile"),
+            ("ConFu", "confu"),
+            ("GRAM", "gram"),
+            ("TRIANGLE", "triangle"),
+        )
+    ),
+)
+"""The arms for three modalities."""
+
+
+def arms(preset: Preset) -> Sequence[Arm]:  # noqa: ARG001 - alike on every preset
+    """The methods for two modalities, CoMM first; then those registered from outside."""
+    return (*KNOWN, *_registered(least_modalities=2))
+
+
+def _registered(least_modalities: int) -> list[Arm]:
+    """An arm for each method on no board yet that needs so many modalities."""
+    known = {arm.changes.get("method", "comm") for arm in (*KNOWN, *KNOWN_OF_THREE)}
+    return [
+        Arm(name, changes={"method": name})
+        for name, method in METHODS.items()
+        if name not in known and method.least_modalities == least_modalities
+    ]
+
 
 def three_arms(preset: Preset) -> Sequence[Arm]:  # noqa: ARG001 - alike on every preset
-    """The methods for three modalities, CoMM first."""
-    alone = (
-        ("CMC (every pair)", "cross"),
-        ("Symile", "symile"),
-        ("ConFu", "confu"),
-        ("GRAM", "gram"),
-        ("TRIANGLE", "triangle"),
-    )
-    return (
-        Arm("CoMM"),
-        *(Arm(label, changes={"method": name}, priority=Priority.RIVALS) for label, name in alone),
-    )
+    """The methods for three modalities, CoMM first; then those registered from outside."""
+    return (*KNOWN_OF_THREE, *_registered(least_modalities=3))
 
 
 # --------------------------------------------------------------------------- what is judged
