@@ -42,7 +42,12 @@ ATOM_COLORS: Final = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00")
 ATOM_HATCHES: Final = ("", "//", "\\\\", "xx")
 MARKERS: Final = "osD^vP*"
 INTERACTIONS: Final = {"R": "Redundancy R", "U": "Uniqueness U", "S": "Synergy S"}
-TITLES: Final = {**INTERACTIONS, "U1": "Uniqueness U1", "U2": "Uniqueness U2"}
+TITLES: Final = {
+    **INTERACTIONS,
+    "U1": "Uniqueness U1",
+    "U2": "Uniqueness U2",
+    "S_auc": "Synergy S, AUC",
+}
 """Titles of the panels by column; any other column is its own title."""
 
 STYLE: Final[dict[Any, Any]] = {
@@ -163,10 +168,11 @@ def interaction_curves(
         for axes, (name, drawn) in zip(panels, curves.items(), strict=True):
             for curve in drawn:
                 _draw_curve(axes, curve, name)
-            guess = 100 * chance[name]
+            guess = _guess(chance, name)
             axes.axhline(guess, color="0.4", linewidth=1, linestyle=":")
             axes.annotate("chance", (1.005, guess), **_AT_THE_RIGHT)
             axes.set(title=TITLES.get(name, name), xlabel="epoch", ylim=_limits(guess))
+            axes.xaxis.get_major_locator().set_params(integer=True)
         panels[0].set_ylabel("linear probe, macro accuracy (%)")
         if informed:
             _bits_row(grid[1], informed)
@@ -187,13 +193,19 @@ _AT_THE_RIGHT: Final[dict[str, Any]] = {
 }
 
 
+def _guess(chance: Mapping[str, float], name: str) -> float:
+    """Percent by guessing; of an AUC 50, however many classes there are."""
+    return 50.0 if name.endswith("_auc") else 100 * chance[name]
+
+
 def _limits(guess: float) -> tuple[float, float]:
     """The limits of an axis of accuracies in percent; with two classes all stands above half."""
     return (45, 101) if guess >= 50 else (0, 103)
 
 
 def _draw_curve(axes: Axes, curve: Curve, name: str) -> None:
-    epochs, mean, spread = curve_points(curve.rows, name)
+    known = [row for row in curve.rows if row.get(name) is not None]
+    epochs, mean, spread = curve_points(known, name)
     color = CURVE_COLORS[curve.color % len(CURVE_COLORS)]
     axes.plot(
         epochs,
@@ -371,7 +383,7 @@ def interaction_bars(
     with drawing(max(9.6, 1.9 * len(bars), 3.2 * len(columns)), 3.8) as figure:
         panels = figure.subplots(1, len(columns), squeeze=False)[0]
         for axes, name in zip(panels, columns, strict=True):
-            guess = 100 * chance[name]
+            guess = _guess(chance, name)
             for place, bar in enumerate(bars):
                 _draw_bar(axes, place, bar, name, guess)
             axes.axhline(guess, color="0.4", linewidth=1, linestyle=":")
@@ -537,6 +549,9 @@ def _informed(curves: Mapping[str, Sequence[Curve]]) -> dict[str, list[Curve]]:
 def _bits_row(panels: Sequence[Axes], curves: Mapping[str, Sequence[Curve]]) -> None:
     """Information learned about the labels of R, U and S beside that in the data, bits."""
     for axes, (name, drawn) in zip(panels, curves.items(), strict=True):
+        if not drawn:
+            axes.set_axis_off()
+            continue
         for curve in drawn:
             _draw_bounds(axes, curve, name)
         parts = [row["information"][name] for curve in drawn for row in curve.rows]
@@ -544,6 +559,7 @@ def _bits_row(panels: Sequence[Axes], curves: Mapping[str, Sequence[Curve]]) -> 
             if heights := [part[level] for part in parts if level in part]:
                 axes.axhline(float(np.mean(heights)), label=label, zorder=1, **style)
         axes.set(title=f"{TITLES.get(name, name)}, in bits", xlabel="epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         top = axes.get_ylim()[1]
         axes.set_ylim(-0.03 * top, 1.06 * top)
     for label, look in ESTIMATES.values():

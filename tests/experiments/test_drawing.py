@@ -160,9 +160,10 @@ def test_figure_5_draws_r_and_u_of_unbiased_and_s_of_both_trainings() -> None:
     biased = [(e, round(50.0 + 5 * e, 6)) for e in epochs]
     assert points(panel(figure, "Redundancy R"), "ΣL_i") == unbiased
     assert points(panel(figure, "Uniqueness U"), "L") == unbiased
-    synergy = panel(figure, "Synergy S")
-    assert points(synergy, "L_CoMM") == biased
-    assert points(synergy, "L_CoMM, unbiased pairs (control of S)") == unbiased
+    for title in ("Synergy S", "Synergy S, AUC"):
+        synergy = panel(figure, title)
+        assert points(synergy, "L_CoMM") == biased
+        assert points(synergy, "L_CoMM, unbiased pairs (control of S)") == unbiased
     assert not any("control" in label for label in labels(panel(figure, "Redundancy R")))
 
 
@@ -197,7 +198,9 @@ def test_figure_7_has_a_panel_for_each_family_with_a_point_for_each_crop() -> No
         assert [text.get_text() for text in axes.get_xticklabels()] == crops
         assert points(axes, "R") == [(x, 60.0) for x in range(3)]
         assert points(axes, "S") == [(x, 70.0) for x in range(3)]
-        assert points(axes, "S on unbiased pairs (control)") == [(x, 60.0) for x in range(3)]
+        assert points(axes, "S, AUC") == [(x, 70.0) for x in range(3)]
+        label = "S, AUC, on unbiased pairs (control)"
+        assert points(axes, label) == [(x, 60.0) for x in range(3)]
 
 
 def test_figure_7_has_the_mean_of_r_u_and_s() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NOT_MEASURED: Final = "–"
-PANELS: Final = ("R", "U", "S")
+PANELS: Final = ("R", "U", "S_auc", "S")
 
 
 def draw_bars(results: Results, panels: Sequence[str] = PANELS) -> Figure:
@@ -63,7 +63,8 @@ def curves(
     for color, result in enumerate(results):
         kinds = {kind: [r for r in result.curves if r["biased"] == kind] for kind in (False, True)}
         own = [column for column in panels if result.arm.from_biased(column)]
-        of = "" if len(own) == len(panels) else f" of {', '.join(own)}"
+        named = [column for column in own if not column.endswith("_auc")]
+        of = "" if len(own) == len(panels) else f" of {', '.join(named)}"
         for column in panels:
             rows, control = kinds[column in own], kinds[False] if column in own else []
             if rows or name_missing:

@@ -82,8 +82,9 @@ LINES: Final[Mapping[str, Callable[[Result], Summary | None]]] = {
     "R": lambda result: result.summary("R"),
     "U": lambda result: result.summary("U"),
     "S": lambda result: result.summary("S"),
+    "S, AUC": lambda result: result.summary("S_auc"),
+    "S, AUC, on unbiased pairs (control)": lambda result: result.control("S_auc"),
     "mean of R, U and S": _mean_of_three,
-    "S on unbiased pairs (control)": lambda result: result.control("S"),
 }
 """The lines of each panel."""
 
