@@ -84,6 +84,7 @@ def recorded_rows(seeds: int = 3) -> list[dict[str, Any]]:
                     noise = rng.normal(0, 0.01, size=4)
                     top = np.array([0.98, 0.85, 0.8, 0.75 if biased else 0.6])
                     values = np.clip([0.6, 0.5, 0.5, 0.5] + learned * (top - 0.55) + noise, 0, 1)
+                    synergy = values[3]
                     rows.append(
                         {
                             "key": f"{method}{loss}{seed}{biased}".encode().hex()[:16],
@@ -100,6 +101,8 @@ def recorded_rows(seeds: int = 3) -> list[dict[str, Any]]:
                             "epoch": epoch,
                             "test_pairs": 4096,
                             **dict(zip(("R", "U1", "U2", "S"), values.tolist(), strict=True)),
+                            "S_auc": min(1.0, synergy + 0.1),
+                            "S_balanced": min(1.0, synergy + 0.05),
                         }
                     )
     return rows

@@ -100,6 +100,20 @@ def test_rows_become_curves() -> None:
         if row["seed"] == 1 and row["biased"] and (row["method"], row["loss"]) == ("comm", "L_CoMM")
     ]
     assert run["S"] == wanted
+    assert found["readings"] == ["S_auc", "S_balanced"]
+    assert run["S_auc"] == [round(s + 0.1, 4) for s in run["S"]]
+
+
+def test_rows_without_another_reading_of_s_stay_readable() -> None:
+    rows = recorded_rows(seeds=1)
+    rows[0]["S_auc"] = None
+    for row in rows:
+        del row["S_balanced"]
+    found = learned(rows, "old.jsonl")
+    assert found is not None
+    assert found["readings"] == []
+    assert "S_auc" not in found["arms"][0]["biased"][0]
+    assert found["rows"] == len(rows)
 
 
 def test_rows_that_do_not_belong_are_left_out() -> None:
@@ -118,13 +132,15 @@ def test_rows_that_do_not_belong_are_left_out() -> None:
 
 
 def test_rows_of_format_1_are_labeled_as_of_the_old_drawings() -> None:
-    rows = recorded_rows(seeds=1)
+    rows = [row | {"preset": "quick"} for row in recorded_rows(seeds=1)]
     words = {form: learned([row | {"format": form} for row in rows], "a") for form in (1, 2)}
     assert words[1] is not None
     assert words[2] is not None
     assert words[1]["preset"] == "quick preset, old drawings"
     assert words[2]["preset"] == "quick preset"
-    assert words[1] | {"preset": ""} == words[2] | {"preset": ""}
+    assert (words[1]["classes"], words[2]["classes"]) == (5, 10)
+    same = {"preset": "", "classes": 0}
+    assert words[1] | same == words[2] | same
 
 
 def test_the_command_writes_a_file_or_a_folder(tmp_path: Path) -> None:

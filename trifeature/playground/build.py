@@ -41,6 +41,8 @@ LEVELS: Final = 16
 """Levels of opacity: four bits a pixel."""
 SEED: Final = 7
 COLUMNS: Final = ("R", "U1", "U2", "S")
+READINGS: Final = ("S_auc", "S_balanced")
+"""S read in other ways; the page uses them where all of its rows have them."""
 NAMES: Final = {
     ("comm", "L_CoMM"): "CoMM",
     ("comm", "L"): "CoMM, L alone",
@@ -181,13 +183,18 @@ def learned(rows: Sequence[Row], source: str) -> dict[str, Any] | None:
     )
     pairs = Counter(row.get("test_pairs") or 0 for row in fit).most_common(1)[0][0]
     kept = [_one_configuration(groups[arm]) for arm in arms]
+    readings = [c for c in READINGS if all(_is_number(row.get(c)) for g in kept for row in g)]
     return {
         "preset": PRESETS[preset].words if preset in PRESETS else f"{preset} preset",
         "classes": data_preset(preset).textures if preset in PRESETS else 10,
         "pairs": pairs or 4096,
         "source": source,
         "rows": sum(len(group) for group in kept),
-        "arms": [_arm_data(arm, group) for arm, group in zip(arms, kept, strict=True)],
+        "readings": readings,
+        "arms": [
+            _arm_data(arm, group, (*COLUMNS, *readings))
+            for arm, group in zip(arms, kept, strict=True)
+        ],
     }
 
 
@@ -195,9 +202,13 @@ def _usable(row: Row) -> bool:
     return (
         not row.get("validation")
         and read_protocol(row.get("probing", "ours")) == "ours"
-        and all(isinstance(row.get(column), int | float) for column in COLUMNS)
+        and all(_is_number(row.get(column)) for column in COLUMNS)
         and {"preset", "method", "seed", "epoch", "biased"} <= row.keys()
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
 
 
 def _arm(row: Row) -> tuple[str, str, str]:
@@ -216,7 +227,9 @@ def _one_configuration(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if configuration(row) == most]
 
 
-def _arm_data(arm: tuple[str, str, str], rows: Sequence[Row]) -> dict[str, Any]:
+def _arm_data(
+    arm: tuple[str, str, str], rows: Sequence[Row], columns: Sequence[str]
+) -> dict[str, Any]:
     method, loss, setting = arm
     name = NAMES.get((method, loss), " ".join(part for part in (method, loss) if part))
     first = rows[0]
@@ -230,13 +243,13 @@ def _arm_data(arm: tuple[str, str, str], rows: Sequence[Row]) -> dict[str, Any]:
         "id": re.sub(r"[^\w+.]+", "-", "-".join(part for part in arm if part)),
         "label": f"{name}, {setting}" if setting else name,
         "words": ", ".join(words),
-        "biased": _runs([row for row in rows if row["biased"]]),
-        "unbiased": _runs([row for row in rows if not row["biased"]]),
+        "biased": _runs([row for row in rows if row["biased"]], columns),
+        "unbiased": _runs([row for row in rows if not row["biased"]], columns),
     }
 
 
-def _runs(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """One record a seed: its epochs in order and every column beside them.
+def _runs(rows: Sequence[Row], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """One record a seed: its epochs in order and each of the columns beside them.
 
     A row repeated for the same seed and epoch replaces the one before it.
     """
@@ -248,7 +261,7 @@ def _runs(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "seed": seed,
             "key": str(next(iter(found.values())).get("key", "")),
             "epochs": sorted(found),
-            **{c: [round(found[epoch][c], 4) for epoch in sorted(found)] for c in COLUMNS},
+            **{c: [round(found[epoch][c], 4) for epoch in sorted(found)] for c in columns},
         }
         for seed, found in sorted(seeds.items())
     ]

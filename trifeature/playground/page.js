@@ -712,6 +712,17 @@
     return { color: LINES[index % LINES.length], marker: MARKERS[(index + lap) % MARKERS.length], hollow: lap % 2 === 1 };
   }
   const COLUMNS = ["R", "U1", "U2", "S"];
+  const TITLES = { R: "R: the shared shape", U1: "U1: texture of image 1", U2: "U2: texture of image 2", S: "S: does color match texture?" };
+
+  /**
+   * The column of the rows that a panel shows. Few pairs keep the map, so a probe may know much of
+   * the match and yet say "no" to all: where rows have them, S is read by AUC, and in bits from
+   * the probe that weighs matches and mismatches equally.
+   */
+  function readAs(column, unit = state.unit) {
+    const reading = unit === "accuracy" ? "S_auc" : "S_balanced";
+    return column === "S" && runs.readings.includes(reading) ? reading : column;
+  }
 
   /** An accuracy as bits that it proves at least (Fano), or as it is. */
   function measured(accuracy, column) {
@@ -722,10 +733,10 @@
   const meanOf = (values) => values.reduce((total, x) => total + x, 0) / values.length;
 
   /** For every epoch the accuracies of its seeds, and their mean and range as they are shown. */
-  function curve(series, column) {
+  function curve(series, column, read = readAs(column)) {
     const epochs = [...new Set(series.flatMap((run) => run.epochs))].sort((x, y) => x - y);
     return epochs.map((epoch) => {
-      const values = series.filter((run) => run.epochs.includes(epoch)).map((run) => run[column][run.epochs.indexOf(epoch)]);
+      const values = series.filter((run) => run.epochs.includes(epoch)).map((run) => run[read][run.epochs.indexOf(epoch)]);
       const shown = values.map((value) => measured(value, column));
       return { epoch, values, mean: meanOf(shown), low: Math.min(...shown), high: Math.max(...shown) };
     });
@@ -754,6 +765,7 @@
     setValue("epoch", wantedEpoch);
     write("epoch-out", String(wantedEpoch));
     $("epoch").setAttribute("aria-valuetext", `epoch ${wantedEpoch} of ${lastEpoch()}`);
+    write("title-S", readAs("S") === "S_auc" ? "S, by AUC: is it a match?" : TITLES.S);
     for (const column of COLUMNS) drawCurves(column);
     renderReadings();
     renderFrame();
@@ -763,7 +775,7 @@
    *  says so; the frame below keeps the proportions. */
   function curveMarks(column) {
     if (state.unit === "accuracy") return column === "S" ? [40, 60, 80, 100] : [0, 25, 50, 75, 100];
-    const most = Math.max(0.02, ...shownArms().flatMap((arm) => [...arm.biased, ...arm.unbiased].flatMap((run) => run[column].map((a) => measured(a, column)))));
+    const most = Math.max(0.02, ...shownArms().flatMap((arm) => [...arm.biased, ...arm.unbiased].flatMap((run) => run[readAs(column)].map((a) => measured(a, column)))));
     return ticks(most < 0.3 * exactOf(column) ? most : exactOf(column));
   }
 
@@ -811,10 +823,10 @@
   }
 
   /** The point at the chosen epoch; none where that epoch was not probed. */
-  const pointAt = (series, column) => curve(series, column).find((point) => point.epoch === wantedEpoch) || null;
+  const pointAt = (series, column, read) => curve(series, column, read).find((point) => point.epoch === wantedEpoch) || null;
 
-  function reading(series, column) {
-    const point = pointAt(series, column);
+  function reading(series, column, read) {
+    const point = pointAt(series, column, read);
     if (!point) return "–";
     const unit = state.unit === "accuracy" ? (x) => x.toFixed(1) : (x) => x.toFixed(2);
     const values = point.values.map((value) => measured(value, column));
@@ -823,12 +835,16 @@
   }
 
   function renderReadings() {
-    const header = make("tr", {}, ...["run", ...COLUMNS, "S control", "seeds"].map((word) => make("th", { scope: "col" }, word)));
+    const byAuc = readAs("S") === "S_auc";
+    const heads = ["run", "R", "U1", "U2", ...(byAuc ? ["S, AUC", "control", "S", "control"] : ["S", "S control"]), "seeds"];
+    const header = make("tr", {}, ...heads.map((word) => make("th", { scope: "col" }, word)));
     const rows = shownArms().map((arm) => make("tr", {}, make("th", { scope: "row" }, arm.label),
       ...COLUMNS.map((column) => make("td", {}, reading(seriesOf(arm, column), column))),
-      make("td", {}, reading(arm.unbiased, "S")), make("td", {}, String(Math.max(arm.biased.length, arm.unbiased.length)))));
+      make("td", {}, reading(arm.unbiased, "S")),
+      ...(byAuc ? [make("td", {}, reading(arm.biased, "S", "S")), make("td", {}, reading(arm.unbiased, "S", "S"))] : []),
+      make("td", {}, String(Math.max(arm.biased.length, arm.unbiased.length)))));
     if (state.unit === "bits") rows.push(make("tr", {}, make("th", { scope: "row" }, "in the data"), ...COLUMNS.map((column) => make("td", {}, W.bits(exactOf(column)))), make("td", {}, "1"), make("td", {}, "")));
-    const words = state.unit === "bits" ? "Bits at least, by Fano's inequality: mean ± standard deviation over seeds." : "Macro accuracy in per cent: mean ± standard deviation over seeds.";
+    const words = state.unit === "bits" ? `Bits at least, by Fano's inequality: mean ± standard deviation over seeds.${runs.readings.includes("S_balanced") ? " S: from a probe that weighs matches and mismatches equally." : ""}` : `Macro accuracy${byAuc ? " (AUC where it says so)" : ""} in per cent: mean ± standard deviation over seeds.`;
     const gaps = shownArms().some((arm) => !pointAt(seriesOf(arm, "S"), "S")) ? " –: not probed at this epoch." : "";
     $("readings").replaceChildren(make("table", { class: "plain" }, make("caption", {}, words + gaps), make("thead", {}, header), make("tbody", {}, ...rows)));
   }
@@ -856,7 +872,7 @@
     drawFrame("frame", COLUMNS.map((name) => ({
       name, exact: exactOf(name), band: learnedBand ? learnedBand[name] : undefined,
       marks: shownArms().flatMap((arm) => {
-        const point = pointAt(seriesOf(arm, name), name);
+        const point = pointAt(seriesOf(arm, name), name, readAs(name, "bits"));
         return point ? [{ label: arm.label, value: meanOf(point.values.map((value) => fano(value, name))), style: arm }] : [];
       }),
     })));
@@ -896,14 +912,13 @@
       show("learned-body", false);
       return write("learned-sub", "This page was built without recorded runs. Build it with: trifeature playground OUT.html --rows FILE, where FILE holds rows that comm-probe wrote.");
     }
-    write("learned-sub", `What linear probes read from trained networks, epoch by epoch: the ${runs.preset}, ${runs.classes} values an attribute. R and U after training on unbiased pairs; S after training on pairs that keep the map (solid) and, as its control, on pairs that do not (dashed). S counts only above its control. Shaded: from the lowest to the highest seed.`);
+    write("learned-sub", `What linear probes read from trained networks, epoch by epoch: the ${runs.preset}, ${runs.classes} values an attribute. R and U after training on unbiased pairs; S after training on pairs that keep the map (solid) and, as its control, on pairs that do not (dashed). S counts only above its control. Shaded: from the lowest to the highest seed.${runs.readings.includes("S_auc") ? " As an accuracy, S is read by AUC: how often the probe puts a pair that keeps the map before one that does not; guessing scores 50." : ""}`);
     $("arms").append(...runs.arms.map((arm, index) => {
       const style = armStyle(index);
       const sample = draw("svg", { width: 28, height: 14, "aria-hidden": "true" }, draw("line", { x1: 0, x2: 28, y1: 7, y2: 7, stroke: style.color, "stroke-width": 2 }), marker(style, 14, 7));
       return make("label", {}, make("input", { type: "checkbox", value: arm.id }), sample, arm.label);
     }));
-    const titles = { R: "R: the shared shape", U1: "U1: texture of image 1", U2: "U2: texture of image 2", S: "S: does color match texture?" };
-    $("curves").append(...COLUMNS.map((column) => make("figure", {}, make("figcaption", {}, titles[column]), make("div", { id: `curve-${column}` }))));
+    $("curves").append(...COLUMNS.map((column) => make("figure", {}, make("figcaption", { id: `title-${column}` }, TITLES[column]), make("div", { id: `curve-${column}` }))));
     $("epoch").max = lastEpoch();
     const words = (series) => (series.length ? series.map(runInWords).join(", ") : "none");
     $("runs").append(...runs.arms.map((arm) => make("li", {}, `${arm.label}: ${arm.words}. Trained on pairs that keep the map: ${words(arm.biased)}. Trained on unbiased pairs: ${words(arm.unbiased)}.`)));
