@@ -20,7 +20,7 @@ import nbformat
 from nbclient import NotebookClient
 
 COURSE: Final = Path(__file__).resolve().parent
-ROWS: Final = COURSE.parents[1] / "figures" / "quick-old.jsonl"
+ROWS: Final = COURSE.parents[1] / "figures" / "quick.jsonl"
 SECONDS: Final = 120
 """A notebook that takes longer on two cores is too long."""
 
@@ -65,7 +65,7 @@ def execute(name: str, rows: Path = ROWS) -> Any:
             shutil.copy(COURSE / helper, place)
         shutil.copytree(COURSE / "weights", place / "weights")
         if rows.exists():
-            shutil.copy(rows, Path(folder) / "figures" / "quick-old.jsonl")
+            shutil.copy(rows, Path(folder) / "figures" / "quick.jsonl")
         client = NotebookClient(
             notebook,
             timeout=SECONDS,

@@ -185,7 +185,7 @@ def exercise_2_1(answer: Any) -> str:
     for name, value in wanted.items():
         if (found := getattr(answer, name)) != value:
             raise Wrong(f"the rule's `{name}` is {found!r}; what does the exercise ask for?")
-    settings = preset("quick", rule=answer, train_pairs=500)
+    settings = preset("tiny", rule=answer, train_pairs=500)
     tables = plan_images(settings)
     pairs = plan_pairs(settings, tables)["train"]
     colors = tables["train"].attributes[pairs.images, 2]
@@ -215,7 +215,7 @@ def exercise_2_2(answer: Any) -> str:
 @check
 def exercise_2_3(answer: Any) -> str:
     """`keeps_the_map(image1, image2, partners)` for two rows of attributes."""
-    settings = preset("quick", seed=5, train_pairs=300)
+    settings = preset("tiny", seed=5, train_pairs=300)
     tables = plan_images(settings)
     pairs = plan_pairs(settings, tables)["train"]
     shown = tables["train"].attributes[pairs.images]

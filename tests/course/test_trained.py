@@ -37,7 +37,7 @@ trained: Any = load()
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
     """The networks' data set without its images, which loading does not need."""
-    settings = preset("quick-old", seed=trained.SEED, train_pairs=10, probe_pairs=10, test_pairs=10)
+    settings = preset("quick", seed=trained.SEED, train_pairs=10, probe_pairs=10, test_pairs=10)
     tables = plan_images(settings)
     return Dataset(settings, tables, plan_pairs(settings, tables), {})
 
@@ -45,7 +45,7 @@ def dataset() -> Dataset:
 @pytest.mark.parametrize("name", trained.KINDS)
 def test_a_network_is_small_and_says_where_it_comes_from(name: str) -> None:
     note, plan = trained.about(name), trained.KINDS[name].plan()
-    assert (trained.WEIGHTS / f"{name}.safetensors").stat().st_size < 650_000
+    assert (trained.WEIGHTS / f"{name}.safetensors").stat().st_size < 1_200_000
     assert current_key(note["key"]) == plan.key
     assert note["data"]["match_rate"] == plan.data.match_rate
     assert {"device", "versions", "commit", "seconds", "run"} <= note.keys()

@@ -33,7 +33,8 @@ from trifeature.report import Summary, compare, summarize
 
 plt.rcParams.update(STYLE | {"axes.grid": False})
 torch.set_num_threads(1)  # for images this small a second core mostly waits for the first
-data = build(preset("quick-old", seed=1))
+data = build(preset("quick", seed=1))
+K = data.settings.textures  # values of each attribute: ten, as in the paper
 biased = with_match_rate(data, 1.0)
 
 # %% [markdown]
@@ -73,10 +74,10 @@ for axes, (title, dataset) in zip(
     panels, {"unbiased pairs": data, "biased pairs": biased}.items(), strict=True
 ):
     bits = shared_bits(dataset)
-    axes.imshow(bits, cmap="cividis", vmin=0, vmax=np.log2(5))
+    axes.imshow(bits, cmap="cividis", vmin=0, vmax=np.log2(K))
     for i in range(3):
         for j in range(3):
-            ink = "black" if bits[i, j] > 1 else "white"
+            ink = "black" if bits[i, j] > 1.5 else "white"
             axes.text(j, i, f"{bits[i, j]:.2f}", ha="center", va="center", color=ink)
     axes.set(title=f"{title}: bits in common")
     axes.set_xticks(range(3), [f"{name} 2" for name in ATTRIBUTES])
@@ -84,10 +85,10 @@ for axes, (title, dataset) in zip(
 plt.show()
 
 # %% [markdown]
-# On unbiased pairs the shape is all that two images have in common (the few hundredths beside it
-# come of drawing: some shapes meet some textures more often). Texture 1, which is unique to image
-# 1, is of no use for finding image 2. On *biased* pairs texture 1 and color 2 tell one another, as
-# notebook 2 has shown.
+# On unbiased pairs the shape is all that two images have in common, log₂ 10 = 3.32 bits (the few
+# hundredths beside it come of drawing: some shapes meet some textures more often). Texture 1, which
+# is unique to image 1, is of no use for finding image 2. On *biased* pairs texture 1 and color 2
+# tell one another, as notebook 2 has shown.
 #
 # ## Carrying more is not for free, it costs
 # A network turns an image into a **code**, a row of numbers. InfoNCE is the loss of alignment:
@@ -100,8 +101,8 @@ plt.show()
 
 # %%
 def one_hot(*columns):
-    """Each column of numbers 0 to 4 as five switches, side by side: a code without noise."""
-    switches = np.concatenate([np.eye(5)[column] for column in columns], axis=1)
+    """Each column of numbers 0 to 9 as ten switches, side by side: a code without noise."""
+    switches = np.concatenate([np.eye(K)[column] for column in columns], axis=1)
     return torch.tensor(switches, dtype=torch.float32)
 
 
@@ -125,11 +126,14 @@ for title, dataset in {"unbiased": data, "biased": biased}.items():
 # pairs make texture 1 predictable from the other image, the same loss asks for it.
 #
 # ## In the code, and yet out of a linear probe's reach
-# After biased training, the ideal aligned code knows shape and texture 1 (from image 1) and
-# shape and color 2 (from image 2). The match is a function of texture 1 and color 2. So is the
-# synergy there? Ask twice: by counting, and with the **linear probe** by which such models are
-# judged: the network is kept as it is, and one weighted sum of its code a class is fitted to the
-# labels of unbiased pairs of training images (logistic regression), then scored on test pairs.
+# After biased training, the ideal aligned code knows shape and texture 1 (from image 1) and shape
+# and color 2 (from image 2). The match is a function of texture 1 and color 2. So is the synergy
+# there? Ask twice: by counting, and with the **linear probe** by which such models are judged: the
+# network is kept as it is, and one weighted sum of its code a class is fitted to the labels of
+# unbiased pairs of training images (logistic regression), then scored on test pairs. The match is
+# scored twice: by macro accuracy, and by the **area under the curve** (AUC), which lets the probe
+# choose between one pair that keeps the map and one that breaks it. It chooses rightly every other
+# time, 50 %, when it knows nothing.
 
 
 # %%
@@ -142,7 +146,7 @@ def side_by_side(which):
 def fused(which):
     """The same, and one switch for each *combination* of texture 1 and color 2."""
     rows = shown(data, which)
-    both = np.eye(25)[5 * rows[:, 0, 1] + rows[:, 1, 2]]
+    both = np.eye(K * K)[K * rows[:, 0, 1] + rows[:, 1, 2]]
     return torch.cat([side_by_side(which), torch.tensor(both, dtype=torch.float32)], dim=1)
 
 
@@ -167,19 +171,19 @@ for code in (side_by_side, fused):
     print(f"{code.__name__:12}", end="")
     for task in ("share", "unique1", "unique2", "synergy"):
         print(f"  {task} {found[task].macro_accuracy:6.1%}", end="")
-    print(f"  (area under the curve of synergy {found['synergy'].roc_auc:.1%})")
+    print(f", AUC {found['synergy'].roc_auc:.1%}")
 
 # %% [markdown]
-# The side-by-side code holds *all* of the synergy, and the linear probe is at 50 %. Of the match
-# no single switch says anything, so the best weight of every switch is zero, and the probe says
-# "no" every time. (Somebody who knows the map could choose weights that do better; fitting to
-# pairs does not find them.) One switch for each combination, and it reads everything. So two
-# things are in a number like "S = 50 % for Cross": what the loss rewards, and that features of two
-# modalities stand side by side, with nothing that fuses them. CoMM has a fusion *before* the
-# features that are probed.
+# The side-by-side code holds *all* of the synergy, and the linear probe is at 50 %, read in both
+# ways (an AUC half a point off is chance; notebook 4 shows how far it wanders). Of the match no
+# single switch says anything, so the best weight of every switch is zero, and the probe says "no"
+# every time. (Somebody who knows the map could choose weights that do better; fitting to pairs does
+# not find them.) One switch for each combination, and it reads everything. So two things are in a
+# number like "S = 50 % for Cross": what the loss rewards, and that features of two modalities stand
+# side by side, with nothing that fuses them. CoMM has a fusion *before* the features that are
+# probed.
 #
-# Two oddities are worth a thought. The area under the curve of the side-by-side code is not 50 %,
-# though the code has no switch for the match. And "unique2" is *below* chance: in the held-out
+# One oddity is worth a thought. "unique2" is *below* its chance of 10 %: in the held-out
 # combinations a texture stands with a shape and a color that it never had in training, so whoever
 # knows only shape and color bets on the other textures. Numbers near chance need controls; that
 # is the subject of notebook 4.
@@ -193,16 +197,18 @@ for code in (side_by_side, fused):
 # * **CoMM** fuses both images first and aligns the fusion with that of altered copies; notebook 4
 #   takes it apart.
 #
-# The recorded runs of the quick preset with its old drawings, which this notebook uses throughout
-# because none is recorded yet on the published ones: 32-pixel images, four epochs, a small network.
-# R and U are read after training on unbiased pairs, S after training on biased ones, each S beside
-# its control, the same model trained on unbiased pairs. Numbers are macro accuracies in percent,
-# mean ± standard deviation over the seeds. What has not been recorded is said to be missing.
+# The recorded runs of the quick preset, which this notebook uses throughout: 48-pixel images, ten
+# values of each attribute as in the paper, two epochs, a small network. R and U are read after
+# training on unbiased pairs, S after training on biased ones, each S beside its control, the same
+# model trained on unbiased pairs. R and U are macro accuracies; S is read by AUC first, its macro
+# accuracy stands beside. (One pair in ten keeps the map. A probe may say "no" to every pair and yet
+# order them well: AUC sees that, macro accuracy does not.) In percent, mean ± standard deviation
+# over the seeds. What has not been recorded is said to be missing.
 
 # %%
 recorded = [
     row
-    for row in read_rows(Path("../../figures/quick-old.jsonl"))
+    for row in read_rows(Path("../../figures/quick.jsonl"))
     if row["preset"] == "quick"
     and row["loss"] == "L_CoMM"
     and row["setting"] == ""
@@ -222,20 +228,26 @@ def pick(method, *, biased, untrained=False):
 
 
 methods = {"CoMM": "comm", "Cross": "cross", "Cross+Self": "cross+self", "FactorCL": "factorcl"}
+readings = {"S_auc": "S by AUC", "S": "S by macro accuracy"}
 bars = []
 for label, method in methods.items():
     aligned, control = pick(method, biased=True), pick(method, biased=False)
-    start = summarize(pick(method, biased=False, untrained=True), "S")
+    first = pick(method, biased=False, untrained=True)
     values: dict[str, Summary | None] = {name: summarize(control, name) for name in ("R", "U")}
-    values["S"] = summarize(aligned, "S")
-    untrained = {"S": start.mean if start else None}
-    bars.append(Bar(label, values, {"S": summarize(control, "S")}, untrained, {}))
-    cells = [f"{name} {value or 'missing'}" for name, value in values.items()]
+    values |= {name: summarize(aligned, name) for name in readings}
+    controls = {name: summarize(control, name) for name in readings}
+    untrained = {name: start.mean for name in readings if (start := summarize(first, name))}
+    bars.append(Bar(label, values, controls, untrained, {}))
+    cells = [f"{readings.get(name, name)} {value or 'missing'}" for name, value in values.items()]
     print(f"{label:10}", ", ".join(cells), f"({len(aligned)} + {len(control)} seeds)")
 
-chance = {"R": 1 / 5, "U": 1 / 5, "S": 1 / 2}
-figure = interaction_bars(bars, chance, "quick preset, old drawings; R and U unbiased, S biased")
-figure.set_dpi(80)
+chance = {"R": 1 / K, "U": 1 / K, "S_auc": 1 / 2, "S": 1 / 2}
+caption = "quick preset; R and U unbiased, S biased"
+figure = interaction_bars(bars, chance, caption, tuple(chance))
+figure.axes[0].set_ylabel("linear probe (%)")
+figure.axes[2].set_title("Synergy S, by AUC")
+figure.axes[3].set_title("S, by macro accuracy")
+figure.set_dpi(70)
 figure
 
 # %% [markdown]
@@ -262,15 +274,16 @@ for label, method in methods.items():
 
 # %% tags=["rows"]
 for label, method in methods.items():
-    said = compare(pick(method, biased=True), pick(method, biased=False), "S")
-    print(f"{label:10} S, biased less control: {said or 'missing'}")
+    for name, words in readings.items():
+        said = compare(pick(method, biased=True), pick(method, biased=False), name)
+        print(f"{label:10} {words}, biased less control: {said or 'missing'}")
 
 # %% [markdown]
 # ## A prediction, tested
 # The argument above predicts more than "Cross loses U". On biased pairs texture 1 helps to find
 # the other image, and texture 2 does not. So *the same loss* should raise U1, and U1 only. The
-# recorded runs (a difference is called clear beyond two standard errors, and from one seed
-# nothing is concluded; with two or three seeds even that is a low bar):
+# recorded runs (seed by seed; nothing is concluded from one seed, nor where the interval reaches
+# from below 0 to above it):
 
 # %% tags=["rows"]
 for label, method in methods.items():
@@ -298,16 +311,17 @@ networks = {
 }
 for name in ("cross", "comm", "comm-control"):
     for what, found in trained.about(name)["measured"].items():
-        numbers = "  ".join(f"{part} {found[part]:5.1%}" for part in ("R", "U1", "U2", "S"))
+        numbers = "  ".join(f"{part} {found[part]:.1%}" for part in ("R", "U1", "U2", "S_auc", "S"))
         print(f"{name:12} {numbers}  {what}")
 
 # %% [markdown]
-# Three lines a network: as it was trained for this course, as the recorded run of the same seed
-# and settings came out on *another processor*, and as it is kept here, rounded to one byte a
-# weight. Rounding moved nothing by more than half a point. The processor moved more, S of the
-# control by eight points. Data, seed, versions and training code are the same, and before the first
-# step the two agree within 0.02 points; but two kinds of processor add up a long sum differently in
-# its last digit, and four epochs of training make of it what you see. One run is no measurement.
+# Three lines a network: as it was trained for this course, as the recorded run of the same seed and
+# settings came out, and as it is kept here, rounded to one byte a weight. Rounding moved nothing by
+# more than a tenth of a point. The first two lines agree to the last digit: data, seed, versions,
+# training code and kind of processor are the same. On another kind of processor they would not,
+# which adds up a long sum differently in its last digit; of an earlier, smaller preset, whose
+# networks were trained on two kinds, S of a control came out eight points apart. One run is no
+# measurement.
 #
 # ### Exchange one thing
 # Draw 300 new pairs, then each of them once more with *one* attribute exchanged for another, and
@@ -318,12 +332,12 @@ for name in ("cross", "comm", "comm-control"):
 # %%
 PAIRS = 300
 rng = np.random.default_rng(0)
-attributes, copies = rng.integers(0, 5, size=(PAIRS, 5)), 1000 + np.arange(PAIRS)
+attributes, copies = rng.integers(0, K, size=(PAIRS, 5)), 1000 + np.arange(PAIRS)
 before = trained.pictures(attributes, copies, data)
 after = {"nothing": trained.pictures(attributes, copies + PAIRS, data)}
 for column, name in enumerate(trained.SHOWN):
     exchanged = attributes.copy()
-    exchanged[:, column] = (exchanged[:, column] + rng.integers(1, 5, PAIRS)) % 5
+    exchanged[:, column] = (exchanged[:, column] + rng.integers(1, K, PAIRS)) % K
     after[name] = trained.pictures(exchanged, copies + PAIRS, data)
 
 figure, panels = plt.subplots(1, 6, figsize=(9, 1.3), layout="constrained")
@@ -351,31 +365,33 @@ for name, network in networks.items():
 # Read Cross's line against the argument of the beginning. What tells of the other image turns its
 # code; *color 1* and *texture 2*, of no use for finding anything, turn it hardly further than a new
 # drawing does. The untrained network saw colors best of all: Cross has *forgotten* color 1. CoMM
-# keeps all five, although nobody asks about color 1 and no row reports it. In the rows above, U2 of
-# Cross was well above chance: a linear probe finds traces that weigh next to nothing in the code.
+# keeps it, although nobody asks about color 1 and no row reports it. What the biased pairs taught
+# CoMM is *texture 1*, which hardly turns the code of its control. Texture 2 turns none of the three
+# much, and yet U2 is well above chance in all: a linear probe finds traces that weigh next to
+# nothing in the code.
 #
 # ### What no side-by-side code can hold
 # Now exchange image 2 and watch the code move. In a side-by-side code it moves by the same step
-# whatever image 1 shows. So take a **grid** of pairs: image 1 in all five textures, with image 2 in
-# all five colors, 25 codes; subtract what each texture adds on average and what each color adds on
+# whatever image 1 shows. So take a **grid** of pairs: image 1 in all ten textures, with image 2 in
+# all ten colors, 100 codes; subtract what each texture adds on average and what each color adds on
 # average. What is left is called the **interaction**: what the code holds about the *combination*.
 # Exercise 3.4 asks you to write this.
 
 # %%
-GRIDS = 60
-grid, t, c = np.indices((GRIDS, 5, 5)).reshape(3, -1)
-shape, color1, texture2 = rng.integers(0, 5, size=(3, GRIDS))
+GRIDS = 40
+grid, t, c = np.indices((GRIDS, K, K)).reshape(3, -1)
+shape, color1, texture2 = rng.integers(0, K, size=(3, GRIDS))
 grids = trained.pictures(
     np.stack([shape[grid], t, color1[grid], texture2[grid], c], axis=1), 2000 + grid, data
 )
 codes = {
-    name: trained.look(network, grids).unflatten(0, (GRIDS, 5, 5))
+    name: trained.look(network, grids).unflatten(0, (GRIDS, K, K))
     for name, network in networks.items()
 }
 
 
 def interaction_of(z):
-    """Codes [..., 5, 5, D] less what rows and columns add on their own."""
+    """Codes [..., K, K, D] less what rows and columns add on their own."""
     return z - z.mean(-3, keepdim=True) - z.mean(-2, keepdim=True) + z.mean((-3, -2), keepdim=True)
 
 
@@ -385,52 +401,53 @@ for name, z in codes.items():
     print(f"{name:16} interaction: {share:.3%} of how codes vary within a grid")
 
 # %% [markdown]
-# For Cross it is zero but for rounding, and no training could change that. For CoMM it is small.
-# Is it the *match*? Find the direction in which the interaction of kept pairs differs from that of
-# broken ones, in one half of the grids, and look along it in the other half. Columns stand in the
-# order of the map, so that pairs that keep it lie on the diagonal. Numbers are percent of the
-# length of a code.
+# For Cross it is zero but for rounding, and no training could change that. For CoMM it is small. Is
+# it the *match*? Fit to one half of the grids, as a probe does, the direction in which kept pairs
+# best differ from broken ones, and look at the interaction along it in the other half. Columns
+# stand in the order of the map, so that pairs that keep it lie on the diagonal. A code that held
+# the match whole would show 90 there and −10 everywhere else.
 
 # %%
 partners = list(data.settings.partners)
-kept = torch.eye(5, dtype=torch.bool)
+kept = torch.eye(K, dtype=torch.bool)
 
 
 def along_the_match(z):
-    """The interaction [5, 5] of the odd grids along the match's direction in the even ones."""
-    left = interaction_of(z)[:, :, partners] / (z - z.mean((0, 1, 2))).norm(dim=-1).mean()
-    half, other = left[::2].mean(0), left[1::2].mean(0)
-    direction = half[kept].mean(0) - half[~kept].mean(0)
-    return 100 * other @ (direction / direction.norm().clamp_min(1e-6))
+    """The match [K, K] as the even grids fit it, in percent, in the interaction of the odd ones."""
+    z = (z - z.mean((0, 1, 2)))[:, :, partners]
+    z = z / z.norm(dim=-1).mean()
+    codes, wanted = z[::2].flatten(0, 2), (kept.float() - 1 / K).repeat(GRIDS // 2, 1, 1).flatten()
+    spread = codes.T @ codes + 1e-3 * torch.eye(codes.shape[1])
+    direction = torch.linalg.solve(spread, codes.T @ wanted)
+    return 100 * interaction_of(z[1::2].mean(0) @ direction[:, None])[..., 0]
 
 
+scores = {name: along_the_match(z) for name, z in codes.items()}
 figure, panels = plt.subplots(1, 4, figsize=(9.5, 3), layout="constrained", sharey=True)
-for axes, (name, z) in zip(panels, codes.items(), strict=True):
-    score = along_the_match(z).round(decimals=1) + 0.0  # no "-0.0"
-    axes.imshow(score, cmap="PuOr", vmin=-10, vmax=10)
-    for i in range(5):
-        for j in range(5):
-            ink = "white" if abs(score[i, j]) > 7 else "black"
-            axes.text(j, i, f"{score[i, j]:.1f}", ha="center", va="center", color=ink, fontsize=8)
+for axes, (name, score) in zip(panels, scores.items(), strict=True):
+    image = axes.imshow(score, cmap="PuOr", vmin=-30, vmax=30)
     axes.set_title(name, fontsize="medium")
-    axes.set_xticks(range(5), [VALUES["color"][j] for j in partners], rotation=60)
-    axes.set_yticks(range(5), VALUES["texture"][:5])
+    axes.set_xticks(range(K), [VALUES["color"][j] for j in partners], rotation=90)
+    axes.set_yticks(range(K), VALUES["texture"])
+figure.colorbar(image, ax=panels, label="match, percent")
 figure.supxlabel("color 2, in the order of the map", fontsize="medium")
 plt.show()
 
 for name, z in codes.items():
     mean = interaction_of(z)[:, :, partners].mean(0)
-    pattern = (kept.float() - 1 / 5) / 2
+    pattern = (kept.float() - 1 / K) / 3  # of length one
     share = torch.einsum("tc,tcd->d", pattern, mean).square().sum() / mean.square().sum()
     there = mean.square().mean() > 1e-9 * z.square().mean()
-    print(f"{name:16} of it the match: {f'{share:.0%}' if there else 'there is no interaction'}")
+    found = f"{share:.0%}" if there else "there is no interaction"
+    known = (scores[name].argmax(1) == torch.arange(K)).sum() if there else 0
+    print(f"{name:16} of it the match: {found}; textures whose partner stands highest: {known}")
 
 # %% [markdown]
-# An interaction of 5 × 5 cells has 4 · 4 = 16 dimensions, and the match is one of them: 1/16 = 6 %
-# would be no more than any pattern gets. Compare CoMM with its control, which has never seen the
-# map. In S of the probe the two lie a few points apart (the lines under "Look inside"), and from
-# that alone nobody could say which of them saw it. Then look along the diagonal: does the network
-# know the partner of *every* texture, or is its S the work of a few? No number in a row tells.
+# An interaction of 10 × 10 cells has 9 · 9 = 81 dimensions, and the match is one of them: 1/81 =
+# 1.2 % would be no more than any pattern gets, and one texture in ten finds its partner by luck.
+# Compare CoMM with its control, which has never seen the map. Then look along the diagonal: does
+# the network know the partner of *every* texture, or is its S the work of a few? No number in a row
+# tells.
 #
 # ## Train one yourself
 # This takes one to two minutes of one core and a method. It is switched off, so that the notebook
@@ -442,7 +459,7 @@ METHOD = "cross"  # or "comm", "cross+self", "factorcl"
 
 if TRAIN:
     for title, dataset in {"unbiased": data, "biased": biased}.items():
-        model = train(dataset, run_preset("quick-old", method=METHOD, seed=1))
+        model = train(dataset, run_preset("quick", method=METHOD, seed=1))
         found = probe(model, dataset).row()
         print(title, {name: f"{found[name]:.1%}" for name in ("R", "U1", "U2", "S")})
 else:
