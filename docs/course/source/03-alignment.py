@@ -264,10 +264,10 @@ for label, method in methods.items():
 
 # %% [markdown]
 # Mind what this shows and what not. The argument says that alignment has no use for the unique
-# part, not how long a network takes to forget it. An untrained network already lets much texture
-# through, and our runs are four epochs of a small network; the paper's are a hundred epochs with
-# ten textures, and there U ends near chance (10 %). If Cross is here well above chance, it is
-# not because alignment pays for texture. Compare Cross with CoMM, and both with their start.
+# part, not how fast a network forgets it: an untrained one already lets some texture through, and
+# whoever learns shapes for two epochs may see textures better by the way. The paper's runs are of a
+# hundred epochs, and there U of Cross ends near chance (10 %), that of CoMM far above. Compare
+# Cross with CoMM here, and both with their start: about U runs as short as ours say little.
 #
 # What the biased pairs *taught* is the distance of S to its control, the same model trained on
 # pairs without the map:
@@ -317,10 +317,10 @@ for name in ("cross", "comm", "comm-control"):
 # %% [markdown]
 # Three lines a network: as it was trained for this course, as the recorded run of the same seed and
 # settings came out, and as it is kept here, rounded to one byte a weight. Rounding moved nothing by
-# more than a tenth of a point. The first two lines agree to the last digit: data, seed, versions,
-# training code and kind of processor are the same. On another kind of processor they would not,
-# which adds up a long sum differently in its last digit; of an earlier, smaller preset, whose
-# networks were trained on two kinds, S of a control came out eight points apart. One run is no
+# more than a fifth of a point. The first two lines agree to the last digit: data, seed, versions,
+# training code and kind of processor are the same. Another kind of processor adds up a long sum
+# differently in its last digit, and training makes points of percent of it: of an earlier, smaller
+# preset, trained on two kinds, S of a control came out eight points apart. One run is no
 # measurement.
 #
 # ### Exchange one thing
