@@ -438,9 +438,9 @@ for name, z in codes.items():
     pattern = (kept.float() - 1 / K) / 3  # of length one
     share = torch.einsum("tc,tcd->d", pattern, mean).square().sum() / mean.square().sum()
     there = mean.square().mean() > 1e-9 * z.square().mean()
-    found = f"{share:.0%}" if there else "there is no interaction"
-    known = (scores[name].argmax(1) == torch.arange(K)).sum() if there else 0
-    print(f"{name:16} of it the match: {found}; textures whose partner stands highest: {known}")
+    known = (scores[name].argmax(1) == torch.arange(K)).sum()
+    found = f"of it the match: {share:.0%}; textures whose partner stands highest: {known} of {K}"
+    print(f"{name:16} {found if there else 'there is no interaction'}")
 
 # %% [markdown]
 # An interaction of 10 × 10 cells has 9 · 9 = 81 dimensions, and the match is one of them: 1/81 =
