@@ -122,8 +122,9 @@ show_payments(*of_pairs(biased))
 # control, the same on unbiased pairs. The probe is always fitted and scored on unbiased pairs. S is
 # read by the area under the curve (AUC) first: one pair in ten keeps the map, and a probe that
 # orders pairs well may still say "no" to every one, which macro accuracy counts as knowing nothing.
-# These are the recorded runs of the quick preset, which this notebook uses throughout: 48 pixels,
-# ten values of each attribute, two epochs.
+# The lower row says the same in bits, as much as the probes prove to be there. These are the
+# recorded runs of the quick preset, which this notebook uses throughout: 48 pixels, ten values of
+# each attribute, two epochs.
 
 # %%
 recorded = [
@@ -165,13 +166,9 @@ for color, (label, loss) in enumerate(losses.items()):
 
 figure = interaction_curves(
     curves,
-    {"R": 1 / K, "U": 1 / K, "S_auc": 1 / 2, "S": 1 / 2},
+    {"R": 1 / K, "U": 1 / K, "S": 1 / 2},
     "quick preset; R and U unbiased, S biased",
-    bits=False,
 )
-figure.axes[0].set_ylabel("linear probe (%)")
-figure.axes[2].set_title("Synergy S, by AUC")
-figure.axes[3].set_title("S, by macro accuracy")
 figure.set_dpi(70)
 figure
 
