@@ -50,6 +50,12 @@ NAMES: Final = {
     ("cross", ""): "Cross",
     ("cross+self", ""): "Cross+Self",
     ("factorcl", ""): "FactorCL",
+    ("infmasking", ""): "InfMasking",
+    ("coral", ""): "COrAL",
+    ("dropping", ""): "Asymmetric dropping",
+    ("two-temperatures", ""): "CoMM, two temperatures",
+    ("mae", ""): "Masked autoencoder",
+    ("hril", ""): "HRIL",
 }
 """Names of the recorded runs, in the order they are shown; any other follows."""
 SOURCES: Final = {
