@@ -19,10 +19,12 @@ import torch
 
 from trifeature.comm.settings import run_preset
 from trifeature.data.settings import DatasetSettings, RenderSettings, preset
+from trifeature.errors import InputError
 from trifeature.experiments.execute import Event, execute
 from trifeature.experiments.experiment import curve_epochs
 from trifeature.experiments.plan import Plan, control_of
 
+USAGE = "python scripts/validation.py LABEL NAME=VALUE …"
 ROWS = Path(__file__).parents[1] / "figures" / "validation.jsonl"
 
 
@@ -31,7 +33,7 @@ def plans(label: str, settings: dict[str, Any]) -> list[Plan]:
     name, seeds = settings.pop("preset", "laptop"), settings.pop("seeds", (0,))
     canvas, values = settings.pop("canvas", None), settings.pop("values", None)
     made: list[Plan] = []
-    for seed in seeds if isinstance(seeds, tuple) else (seeds,):
+    for seed in seeds if isinstance(seeds, tuple | list) else (seeds,):
         data = preset(name, seed=seed, match_rate=1.0, validation=True)
         if values is not None:
             data = _with_values(data, values)
@@ -75,7 +77,11 @@ def tell(plan: Plan, event: Event) -> None:
 def main() -> None:
     """Carry out the candidate of the command line."""
     torch.set_num_threads(1)
+    if len(sys.argv) < 2:
+        raise InputError(f"name a candidate: {USAGE}")
     label, *pairs = sys.argv[1:]
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise InputError(f"a setting is NAME=VALUE, not {wrong[0]!r}: {USAGE}")
     settings = {name: _value(text) for name, _, text in (pair.partition("=") for pair in pairs)}
     execute(
         plans(label, settings),
@@ -87,4 +93,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as problem:
+        sys.stderr.write(f"error: {problem}\n")
+        sys.exit(2)

@@ -119,6 +119,7 @@ def test_equal_differences_have_an_interval_without_width() -> None:
     same, other = seeded(0.5, 0.75), seeded(0.25, 0.5)
     assert difference(same, same).p_value == 1.0
     assert difference(same, other).p_value == 0.0
+    assert difference(seeded(0.5 + 1e-13, 0.75 + 2e-13), same).p_value == 1.0
     assert str(difference(same, same)) == "+0.0 [+0.0, +0.0]"
 
 

@@ -172,7 +172,7 @@ def interaction_curves(
             axes.axhline(guess, color="0.4", linewidth=1, linestyle=":")
             axes.annotate("chance", (1.005, guess), **_AT_THE_RIGHT)
             axes.set(title=TITLES.get(name, name), xlabel="epoch", ylim=_limits(guess))
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.locator_params(axis="x", integer=True)
         panels[0].set_ylabel("linear probe, macro accuracy (%)")
         if informed:
             _bits_row(grid[1], informed)
@@ -204,7 +204,9 @@ def _limits(guess: float) -> tuple[float, float]:
 
 
 def _draw_curve(axes: Axes, curve: Curve, name: str) -> None:
-    known = [row for row in curve.rows if row.get(name) is not None]
+    # A probe may have no AUC; any other column must be there.
+    absent = name.endswith("_auc")
+    known = [row for row in curve.rows if not (absent and row.get(name) is None)]
     epochs, mean, spread = curve_points(known, name)
     color = CURVE_COLORS[curve.color % len(CURVE_COLORS)]
     axes.plot(
@@ -559,7 +561,7 @@ def _bits_row(panels: Sequence[Axes], curves: Mapping[str, Sequence[Curve]]) -> 
             if heights := [part[level] for part in parts if level in part]:
                 axes.axhline(float(np.mean(heights)), label=label, zorder=1, **style)
         axes.set(title=f"{TITLES.get(name, name)}, in bits", xlabel="epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         top = axes.get_ylim()[1]
         axes.set_ylim(-0.03 * top, 1.06 * top)
     for label, look in ESTIMATES.values():

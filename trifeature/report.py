@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 COLUMNS: Final = ("R", "U1", "U2", "S", "S_auc", "S_balanced")
+ROUNDING: Final = 1e-9
+"""Points of percent."""
 CONVERGED: Final = "_converged"
 """Ends the name of a column of the authors' probe, which stops early, once it has converged."""
 
@@ -140,7 +142,11 @@ def difference_of(values: Sequence[float]) -> Difference | None:
 
     mean, error = statistics.fmean(values), statistics.stdev(values) / n**0.5
     reach = float(student.ppf(0.975, n - 1)) * error
-    p_value = 2 * float(student.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
+    # Below a billionth of a point a difference, or its spread, is rounding.
+    if error > ROUNDING:
+        p_value = 2 * float(student.sf(abs(mean) / error, n - 1))
+    else:
+        p_value = float(abs(mean) <= ROUNDING)
     return Difference(mean, mean - reach, mean + reach, p_value, n)
 
 

@@ -20,6 +20,9 @@ from trifeature.comm.methods.symile import (
     product_features,
     shuffled_losses,
 )
+from trifeature.comm.settings import run_preset
+from trifeature.errors import InputError
+from trifeature.modality import Modality
 
 N, D = 5, 4
 
@@ -158,3 +161,9 @@ def test_a_probe_reads_projections_their_product_or_both() -> None:
     unit = [z / z.square().mean(1, keepdim=True).sqrt() for z in codes]
     torch.testing.assert_close(found["product"][1], unit[0] * unit[2])
     torch.testing.assert_close(product_features(codes), unit[0] * unit[1] * unit[2])
+
+
+def test_tuples_that_do_not_fit_into_memory_are_refused() -> None:
+    many = [Modality(f"x{m}", "vector", (3,)) for m in range(8)]
+    with pytest.raises(InputError, match="tuples=shuffled, or a smaller batch"):
+        make_method(run_preset("tiny", method="symile", tuples="all"), many)

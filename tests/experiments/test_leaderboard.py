@@ -108,6 +108,33 @@ def test_a_method_from_outside_has_a_line_of_its_own() -> None:
         del METHODS["mine"], OPTIONS["mine"]
 
 
+def test_a_method_that_cannot_be_made_hides_no_other() -> None:
+    class Broken(CoMM):
+        least_modalities = 4
+
+        def __init__(self, *_: object) -> None:
+            raise RuntimeError
+
+    register_method("broken", Broken, CoMMOptions)
+    try:
+        (line,) = (one for one in table(THREE_MODALITIES.results(SETUP, [])) if one[0] == "broken")
+        assert line[-3] == "–"
+        assert "broken" not in [arm.label for arm in LEADERBOARD.arms(QUICK)]
+    finally:
+        del METHODS["broken"], OPTIONS["broken"]
+
+
+def test_differences_of_fewer_seeds_say_so() -> None:
+    values = BIASED | {"InfMasking": BIASED["InfMasking"][:2]}
+    heading, *lines = table(board(values))
+    (cross,) = (line for line in lines if line[0] == "Cross")
+    assert "n =" not in " ".join(cross)
+    made = [r for r in rows(LEADERBOARD, BIASED) if r["method"] != "comm" or r["seed"] < 2]
+    _, *lines = table(LEADERBOARD.results(SETUP, made))
+    (cross,) = (dict(zip(heading, one, strict=True)) for one in lines if one[0] == "Cross")
+    assert cross["less CoMM's [95 %]"].endswith("(n = 2)")
+
+
 def test_every_method_of_the_package_is_on_a_board() -> None:
     arms = [*LEADERBOARD.arms(QUICK), *THREE_MODALITIES.arms(QUICK)]
     assert {arm.changes.get("method", "comm") for arm in arms} == set(METHODS)
@@ -156,11 +183,13 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
     ]
     front, synergy, unique = FRONT.results(setup, made).draw().axes
     assert [text.get_text() for text in front.get_legend().get_texts()] == [
-        "L_CoMM",
-        "ΣL_i",
+        "L_CoMM (hollow: control)",
+        "ΣL_i (hollow: control)",
         "L, not measured",
     ]
-    xs = [line.get_xdata() for line in front.lines if line.get_label() == "L_CoMM"]
+    xs = [
+        line.get_xdata() for line in front.lines if line.get_label() == "L_CoMM (hollow: control)"
+    ]
     assert list(xs[0]) == pytest.approx([5, 10, 20, 40, 80])
     assert len(unique.lines) == 5
     assert len(synergy.lines) == 10

@@ -10,11 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from trifeature.experiments.drawing import comparison
-from trifeature.experiments.experiment import Arm, Experiment, Priority, Results, curve_epochs
+from trifeature.experiments.drawing import NOT_MEASURED
+from trifeature.experiments.experiment import (
+    Arm,
+    Experiment,
+    Lines,
+    Priority,
+    Results,
+    curve_epochs,
+)
 from trifeature.plots import CURVE_COLORS, MARKERS, curve_points, drawing
 from trifeature.presets import Preset
-from trifeature.report import Row
+from trifeature.report import Row, paired
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,6 +97,21 @@ def draw(results: Results) -> Figure:
     return figure
 
 
+def table(results: Results) -> Lines:
+    """One line for each loss and temperature, with S by AUC over its control, paired by seed."""
+    lines = [["", "n", "R", "U", "S AUC", "control AUC", "over control [95 %]", "S balanced", "S"]]
+    for result in results:
+        columns = ("R", "U", "S_auc")
+        values = [result.summary(column) for column in columns]
+        values += [result.control("S_auc")]
+        last = [result.summary(column) for column in ("S_balanced", "S")]
+        lead = paired(result.biased, result.unbiased, "S_auc")
+        cells = [NOT_MEASURED if x is None else str(x) for x in (*values, lead, *last)]
+        n = f"{len(result.biased)} + {len(result.unbiased)}"
+        lines.append([result.arm.label, n, *cells])
+    return lines
+
+
 def _of(arm: Arm) -> FrontArm:
     assert isinstance(arm, FrontArm)  # noqa: S101 - `arms` makes no others
     return arm
@@ -113,7 +135,7 @@ def _draw_line(axes: Axes, results: Results, line: str, color: str, marker: str)
         axes.annotate(text, points[-1], (4, 4), textcoords="offset points", fontsize=7)
         if control is not None:
             axes.plot(unique.mean, control.mean, marker, color=color, markerfacecolor="white")
-    label = line if points else f"{line}, not measured"
+    label = f"{line} (hollow: control)" if points else f"{line}, not measured"
     x, y = zip(*points, strict=True) if points else ((), ())
     axes.plot(x, y, marker=marker, color=color, label=label)
 
@@ -131,7 +153,7 @@ FRONT: Final = Experiment(
     "synergy against uniqueness over the temperature",
     arms,
     draw=draw,
-    table=comparison,
+    table=table,
     seeds=3,
     probe_epochs=curve_epochs,
 )

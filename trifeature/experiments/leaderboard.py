@@ -132,22 +132,22 @@ KNOWN_OF_THREE: Final[tuple[Arm, ...]] = (
 
 def arms(preset: Preset) -> Sequence[Arm]:  # noqa: ARG001 - alike on every preset
     """The methods for two modalities, CoMM first; then those registered from outside."""
-    return (*KNOWN, *_registered(least_modalities=2))
+    return (*KNOWN, *_registered(of_three=False))
 
 
-def _registered(least_modalities: int) -> list[Arm]:
-    """An arm for each method on no board yet that needs so many modalities."""
+def _registered(*, of_three: bool) -> list[Arm]:
+    """An arm for each method on no board yet, of those that need three modalities or the others."""
     known = {arm.changes.get("method", "comm") for arm in (*KNOWN, *KNOWN_OF_THREE)}
     return [
         Arm(name, changes={"method": name})
         for name, method in METHODS.items()
-        if name not in known and method.least_modalities == least_modalities
+        if name not in known and (method.least_modalities > 2) == of_three
     ]
 
 
 def three_arms(preset: Preset) -> Sequence[Arm]:  # noqa: ARG001 - alike on every preset
     """The methods for three modalities, CoMM first; then those registered from outside."""
-    return (*KNOWN_OF_THREE, *_registered(least_modalities=3))
+    return (*KNOWN_OF_THREE, *_registered(of_three=True))
 
 
 # --------------------------------------------------------------------------- what is judged
@@ -163,14 +163,14 @@ class Standing:
         over_reference: The same difference less the reference method's, paired by seed; None for
             the reference itself.
         p_value: Of `over_reference`, after Holm over all methods of the board.
-        parameters: Of the network in training.
+        parameters: Of the network in training; None if it cannot be made.
     """
 
     result: Result
     over_control: Difference | None
     over_reference: Difference | None
     p_value: float | None
-    parameters: int
+    parameters: int | None
 
     @property
     def verdict(self) -> str:
@@ -225,12 +225,15 @@ def _lead(result: Result, reference: Result) -> Difference | None:
     )
 
 
-def parameters(results: Results, arm: Arm) -> int:
-    """Number of trainable parameters of an arm's network."""
-    run = run_preset(results.setup.preset, **arm.changes)
+def parameters(results: Results, arm: Arm) -> int | None:
+    """Number of trainable parameters of an arm's network; None if it cannot be made."""
     data = results.experiment.data_of(results.setup, 0)
-    with torch.device("meta"):
-        return count_parameters(make_method(run, modalities_of(data)))
+    try:
+        run = run_preset(results.setup.preset, **arm.changes)
+        with torch.device("meta"):
+            return count_parameters(make_method(run, modalities_of(data)))
+    except Exception:  # noqa: BLE001 - a method from outside that fails must not hide the others
+        return None
 
 
 # --------------------------------------------------------------------------- how it is shown
@@ -257,11 +260,13 @@ def table(results: Results) -> Lines:
                 *(_text(result.summary(column)) for column in (JUDGED, "S_balanced", "S")),
                 _text(result.control(JUDGED)),
                 NOT_MEASURED if untrained is None else f"{untrained:.1f}",
-                _text(one.over_control),
-                "reference" if arm is results.arms[0].arm else _text(one.over_reference),
+                _lead_text(one.over_control, result),
+                "reference"
+                if arm is results.arms[0].arm
+                else _lead_text(one.over_reference, result),
                 one.verdict,
                 NOT_MEASURED if seconds is None else f"{seconds:.0f}",
-                f"{one.parameters:,}",
+                NOT_MEASURED if one.parameters is None else f"{one.parameters:,}",
                 " / ".join(published_words(result, column) or "–" for column in ("R", "U", "S"))
                 if arm.published
                 else "",
@@ -271,8 +276,15 @@ def table(results: Results) -> Lines:
     return lines
 
 
-def _text(value: Summary | Difference | None) -> str:
+def _text(value: Summary | None) -> str:
     return NOT_MEASURED if value is None else str(value)
+
+
+def _lead_text(value: Difference | None, result: Result) -> str:
+    """A difference with its interval, and with n where it has fewer seeds than the method."""
+    if value is None:
+        return NOT_MEASURED
+    return str(value) + (f" (n = {value.n})" if value.n < len(result.biased) else "")
 
 
 def draw(results: Results) -> Figure:

@@ -39,6 +39,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trifeature.checks import require_memory
 from trifeature.comm.methods.base import Loss, Tensors
 from trifeature.comm.methods.cross import LearnedTemperature, Projections, concatenated
 from trifeature.comm.options import SymileOptions
@@ -106,6 +107,13 @@ class Symile(Projections):
         options = settings.options
         assert isinstance(options, SymileOptions)  # noqa: S101 - RunSettings has checked it
         self.options = options
+        if options.tuples == "all":
+            tuples = settings.batch_size ** (len(modalities) - 1)
+            require_memory(
+                f"{tuples:,} tuples of {options.width} numbers, and their gradients",
+                8 * tuples * options.width,
+                "tuples=shuffled, or a smaller batch",
+            )
         self.gain = options.width ** ((len(modalities) - 2) / 2)
         self.learned = LearnedTemperature()
 
