@@ -267,7 +267,8 @@ for label, method in methods.items():
 # Cross with CoMM here, and both with their start: about U runs as short as ours say little.
 #
 # What the biased pairs *taught* is the distance of S to its control, the same model trained on
-# pairs without the map:
+# pairs without the map. Seed by seed; from one seed nothing is concluded, and the interval of two
+# may be narrow by luck:
 
 # %% tags=["rows"]
 for label, method in methods.items():
@@ -279,8 +280,7 @@ for label, method in methods.items():
 # ## A prediction, tested
 # The argument above predicts more than "Cross loses U". On biased pairs texture 1 helps to find
 # the other image, and texture 2 does not. So *the same loss* should raise U1, and U1 only. The
-# recorded runs (seed by seed; nothing is concluded from one seed, nor where the interval reaches
-# from below 0 to above it):
+# recorded runs (nothing is concluded where the interval reaches from below 0 to above it):
 
 # %% tags=["rows"]
 for label, method in methods.items():
