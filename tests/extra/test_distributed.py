@@ -82,6 +82,7 @@ CASES: dict[str, dict[str, Any]] = {
     "gram": {"method": "gram", "modalities": 3, "sizes": (5,)},
     "symile": {"method": "symile", "modalities": 3, "sizes": (5,)},
     "triangle": {"method": "triangle", "modalities": 3, "sizes": (5,)},
+    "two-temperatures": {"method": "two-temperatures"},
     "infmasking": {"method": "infmasking"},
     "infmasking, plain images": {"method": "infmasking", "unimodal": "plain", "sizes": (5,)},
     "coral": {"method": "coral"},
