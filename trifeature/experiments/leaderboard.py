@@ -23,6 +23,7 @@ from trifeature.data.dataset import modalities_of
 from trifeature.data.rule import PairRule
 from trifeature.experiments.drawing import NOT_MEASURED, published_words
 from trifeature.experiments.experiment import Arm, Experiment, Lines, Priority, Result, Results
+from trifeature.experiments.fig4 import RIVALS
 from trifeature.experiments.tables import COMM
 from trifeature.plots import CURVE_COLORS, drawing
 from trifeature.presets import Preset
@@ -54,25 +55,7 @@ KNOWN: Final[tuple[Arm, ...]] = (
     Arm("CoMM", published=COMM),
     Arm("ΣL_i", changes={"loss": "L_i"}, priority=Priority.TERMS),
     Arm("L", changes={"loss": "L"}, priority=Priority.TERMS),
-    Arm(
-        "Cross",
-        changes={"method": "cross"},
-        published={"R": (100.0, 0.02), "U": (11.6, 0.9), "S": (50.0, 0.0)},
-        priority=Priority.RIVALS,
-    ),
-    Arm(
-        "Cross+Self",
-        changes={"method": "cross+self"},
-        published={"R": (99.7, 0.2), "U": (86.9, 0.8), "S": (50.0, 0.03)},
-        priority=Priority.RIVALS,
-    ),
-    Arm(
-        "FactorCL",
-        changes={"method": "factorcl"},
-        published={"R": (99.8, None), "U": (62.5, 2.6), "S": (46.5, 2.9)},
-        priority=Priority.FACTORCL,
-        protocol="macro precision",
-    ),
+    *RIVALS,
     Arm(
         "InfMasking",
         changes={"method": "infmasking"},
