@@ -757,21 +757,33 @@ def test_each_figure_and_table_is_drawn_from_rows_alone(
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_missing_rows_are_shown_as_missing(name: str, run: Command) -> None:
-    Path("rows.jsonl").touch()
+    write("rows.jsonl", EXPERIMENTS[name].plans(Setup("quick", seeds=1))[:1])
     said = run("figure", name, "--rows", "rows.jsonl")
     assert (said.code, said.err) == (0, "")
     lines = Path(f"{name}-quick.txt").read_text(encoding="utf-8").splitlines()[1:]
     assert len(lines) == len(EXPERIMENTS[name].arms(QUICK))
-    assert all(" 0 + 0" in line and " – " in line for line in lines)
+    missing_ones = [line for line in lines if " 0 + 0" in line]
+    assert len(missing_ones) == len(lines) - 1
+    assert all(" – " in line for line in missing_ones)
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_all_figures_are_drawn_at_once(run: Command) -> None:
+def test_all_figures_with_rows_are_drawn_at_once(run: Command) -> None:
     write("figures/quick.jsonl", EXPERIMENTS["table4"].plans(Setup("quick", seeds=1)))
-    assert run("figure", "all", "--seeds", "1").code == 0
-    assert {path.stem for path in Path("figures").glob("*.png")} == {
-        f"{name}-quick" for name in EXPERIMENTS
-    }
+    said = run("figure", "all", "--seeds", "1")
+    assert said.code == 0
+    # The first arm of table 4 is CoMM, which all experiments of two modalities share.
+    drawn = {path.stem.removesuffix("-quick") for path in Path("figures").glob("*.png")}
+    assert drawn == {*EXPERIMENTS} - {"three-modalities"}
+    assert said.out.endswith("no rows yet: three-modalities\n")
+
+
+@pytest.mark.parametrize("name", ["all", "leaderboard"])
+def test_a_file_without_rows_draws_nothing(name: str, run: Command) -> None:
+    Path("rows.jsonl").touch()
+    said = run("figure", name, "--rows", "rows.jsonl")
+    assert_refused(said, "no row of rows.jsonl belongs to", f"`comm-probe reproduce {name}")
+    assert [path.name for path in Path().iterdir()] == ["rows.jsonl"]
 
 
 def test_figure_alone_draws_the_curves_of_the_last_ablation(there: Command) -> None:

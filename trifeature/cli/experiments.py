@@ -261,8 +261,17 @@ def figure(
         _show(recorded_results(name, setup, file), place)
         return
     known = result_rows(file)
-    for experiment in EXPERIMENTS.values():
-        _show(experiment.results(setup, known), place)
+    found = [experiment.results(setup, known) for experiment in EXPERIMENTS.values()]
+    measured = [one for one in found if one.measured]
+    if not measured:
+        raise InputError(
+            f"no row of {file} belongs to a figure or table of the {preset_name} preset: "
+            f"`comm-probe reproduce {ALL} --preset {preset_name}` writes them"
+        )
+    for one in measured:
+        _show(one, place)
+    if missing := [one.experiment.name for one in found if not one.measured]:
+        echo(f"no rows yet: {', '.join(missing)}")
 
 
 def leaderboard(

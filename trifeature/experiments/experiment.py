@@ -298,6 +298,11 @@ class Results:
         return [row for result in self.arms for row in result.curves]
 
     @property
+    def measured(self) -> bool:
+        """Whether any arm has rows."""
+        return any(result.biased or result.unbiased for result in self.arms)
+
+    @property
     def controlled(self) -> tuple[str, ...]:
         """The columns that have a control: some arm takes them from biased trainings."""
         return tuple(

@@ -140,14 +140,16 @@ def recorded_results(
         rows: Rows, or their file; the preset's by default.
 
     Raises:
-        InputError: there is no such experiment, or there are rows but none belongs to it.
+        InputError: there is no such experiment, or no row of the file, or of rows that are not
+            empty, belongs to it.
     """
     experiment = EXPERIMENTS[check_name("experiment", name, EXPERIMENTS)]
     file = rows_file(setup.preset) if rows is None else rows
     known = _read(file)
     found = experiment.results(setup, known)
-    if known and not any(one.biased or one.unbiased for one in found):
-        where = f"of {file} " if isinstance(file, Path | str) else ""
+    is_file = isinstance(file, Path | str)
+    if not found.measured and (known or is_file):
+        where = f"of {file} " if is_file else ""
         raise InputError(
             f"no row {where}belongs to {name} of the {setup.preset} preset: "
             f"`comm-probe reproduce {name} --preset {setup.preset}` writes them"
