@@ -75,3 +75,28 @@ def test_gradients_of_a_similarity_are_alike_at_both_temperatures() -> None:
 def test_a_weight_above_one_is_refused() -> None:
     with pytest.raises(InputError, match=r"second_weight must be at most 1, not 1\.5"):
         make(second_weight=1.5)
+
+
+def test_each_loss_can_have_a_fusion_of_its_own() -> None:
+    # Seen from its own fusion, either loss is CoMM's with that fusion.
+    method = make(second_fusion="own", temperature=0.1, second_temperature=0.5).eval()
+    generator = torch.Generator().manual_seed(2)
+    views = [torch.rand(8, 3, 32, 32, generator=generator, dtype=torch.float64) for _ in range(2)]
+    (made,) = method.codes_of(tuple(views))
+    assert made.shape == (4, 3, 2, 32)
+    losses = []
+    for fusion, head, temperature in (
+        (method.fusion, method.head, 0.1),
+        (method.second_fusion, method.second_head, 0.5),
+    ):
+        comm = make("comm", temperature=temperature).eval()
+        comm.encoder, comm.converter = method.encoder, method.converter
+        comm.fusion, comm.head = fusion, head
+        losses.append(temperature * comm.loss_of(comm.codes_of(tuple(views))).total)
+        both = comm.features(views, [(0,), (0, 1)])
+        side = slice(0, 16) if fusion is method.fusion else slice(16, 32)
+        for ours, theirs in zip(method.features(views, [(0,), (0, 1)]), both, strict=True):
+            torch.testing.assert_close(ours[:, side], theirs)
+    total = method.loss_of((made,)).total
+    torch.testing.assert_close(total, (losses[0] + losses[1]) / 2)
+    assert method.embed(tuple(views)).shape == (8, 8)

@@ -23,7 +23,7 @@ Fusion = Literal["attention", "linear"]
 Masking = Literal["remove", "learned"]
 Unimodal = Literal["augmented", "plain"]
 CrossSelfVariant = Literal["code", "paper"]
-SecondHead = Literal["own", "shared"]
+Second = Literal["own", "shared"]
 Weights = Literal["constant", "falling", "rising"]
 Tuples = Literal["shuffled", "all"]
 SymileFeatures = Literal["both", "concatenated", "product"]
@@ -116,6 +116,8 @@ class TwoTemperaturesOptions(CoMMOptions):
         second_loss: Terms of the second loss, as of `loss`.
         second_weight: Weight of the second loss; the first has one less it.
         second_head: `own` projects for the second loss by a head of its own, `shared` by the same.
+        second_fusion: `shared` trains one fused embedding by both losses; `own` fuses for the
+            second loss by a fusion of its own, and a probe reads both embeddings side by side.
         weights: `constant`; or `falling` and `rising`, in which the weight of the second loss goes
             from 1 to 0 and from 0 to 1 over training, whatever `second_weight` is.
     """
@@ -123,7 +125,8 @@ class TwoTemperaturesOptions(CoMMOptions):
     second_temperature: float = 0.4
     second_loss: str = "L_CoMM"
     second_weight: float = 0.5
-    second_head: SecondHead = "own"
+    second_head: Second = "own"
+    second_fusion: Second = "shared"
     weights: Weights = "constant"
 
     # A preset's temperature was chosen for one loss; two need one on either side of it.
@@ -131,7 +134,8 @@ class TwoTemperaturesOptions(CoMMOptions):
 
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
         **CoMMOptions.choices,
-        "second_head": get_args(SecondHead),
+        "second_head": get_args(Second),
+        "second_fusion": get_args(Second),
         "weights": get_args(Weights),
     }
 

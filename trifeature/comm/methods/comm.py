@@ -41,19 +41,17 @@ class CoMM(Method):
         self.options = options
         check_name("loss", options.loss, loss_names(M))
         self.converter: nn.ModuleList
-        self.fusion: AttentionFusion | LinearFusion
         if options.fusion == "attention":
             self.encoder = nn.ModuleList(self.encoders())
             self.converter = nn.ModuleList(
                 latent_converter(encoder, m, options.width)
                 for encoder, m in zip(self.encoder, modalities, strict=True)
             )
-            self.fusion = AttentionFusion(options.width, options.heads, options.masking)
         else:
             # Table 4: a vector encoder (its last linear map) instead of a latent converter.
             self.encoder = self.vector_encoders(options.vector)
             self.converter = nn.ModuleList(nn.Identity() for _ in modalities)
-            self.fusion = LinearFusion([options.vector] * M, options.width)
+        self.fusion = self.make_fusion()
         self.head = ProjectionHead(
             options.width, options.hidden, options.embedding, batch_norm=options.head_norm
         )
@@ -61,6 +59,13 @@ class CoMM(Method):
         self.all = tuple(range(M))
         self.alone = tuple((m,) for m in self.all if f"L_{m + 1}" in self.terms)
         """The modalities that a term L_i of the loss uses alone, as subsets."""
+
+    def make_fusion(self) -> AttentionFusion | LinearFusion:
+        """Make an untrained fusion, as the option `fusion` says."""
+        options = self.options
+        if options.fusion == "attention":
+            return AttentionFusion(options.width, options.heads, options.masking)
+        return LinearFusion([options.vector] * len(self.modalities), options.width)
 
     def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
         """Two views of each modality, followed by the plain items if L_i uses them."""
