@@ -164,8 +164,11 @@ def test_the_picture_has_a_line_a_method_and_names_what_differs(seeds: int) -> N
 
 
 def test_the_front_has_each_loss_at_each_temperature_and_shares_the_presets_own() -> None:
-    arms = FRONT.arms(QUICK)
-    assert len({(arm.changes.get("loss"), arm.changes["temperature"]) for arm in arms}) == 15
+    *lines, one_fusion, two_fusions = FRONT.arms(QUICK)
+    assert len({(arm.changes.get("loss"), arm.changes["temperature"]) for arm in lines}) == 15
+    for arm in (one_fusion, two_fusions):
+        (same,) = (one for one in LEADERBOARD.arms(QUICK) if one.changes == arm.changes)
+        assert same.setting == arm.setting
     setup = Setup("quick", seeds=1)
     comm, _ = LEADERBOARD.pair(setup, LEADERBOARD.arms(QUICK)[0], 0)
     assert [p.key for p in FRONT.plans(setup)].count(comm.key) == 1
@@ -186,6 +189,8 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
         "L_CoMM (hollow: control)",
         "ΣL_i (hollow: control)",
         "L, not measured",
+        "two temperatures, one fusion (hollow: control)",
+        "two temperatures, two fusions (hollow: control)",
     ]
     xs = [
         line.get_xdata() for line in front.lines if line.get_label() == "L_CoMM (hollow: control)"

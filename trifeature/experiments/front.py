@@ -34,6 +34,11 @@ LINES: Final[Mapping[str, Mapping[str, Any]]] = {
     "L": {"loss": "L"},
 }
 """What each line of the figure trains, by its label."""
+TWO: Final[Mapping[str, Mapping[str, Any]]] = {
+    "": {"method": "two-temperatures"},
+    "two fusions": {"method": "two-temperatures", "second_fusion": "own"},
+}
+"""Single points of two temperatures each, by their settings, which are those of the leaderboard."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,11 @@ class FrontArm(Arm):
 
     Attributes:
         line: The line that it belongs to.
-        temperature: τ of the loss.
+        temperature: τ of the loss; None for two temperatures.
     """
 
     line: str = ""
-    temperature: float = 0.0
+    temperature: float | None = None
 
 
 def arms(preset: Preset) -> Sequence[FrontArm]:
@@ -55,7 +60,7 @@ def arms(preset: Preset) -> Sequence[FrontArm]:
     Its setting then is empty, as in the other experiments, so that their rows are found.
     """
     usual = preset.run.get("temperature", 0.1)
-    return tuple(
+    lines = tuple(
         FrontArm(
             f"{line}, τ = {temperature:g}",
             "" if temperature == usual else f"temperature {temperature:g}",
@@ -67,13 +72,21 @@ def arms(preset: Preset) -> Sequence[FrontArm]:
         for line, changes in LINES.items()
         for temperature in TEMPERATURES
     )
+    names = {setting: f"two temperatures, {setting or 'one fusion'}" for setting in TWO}
+    points = tuple(
+        FrontArm(
+            names[setting], setting, changes, priority=Priority.SUCCESSORS, line=names[setting]
+        )
+        for setting, changes in TWO.items()
+    )
+    return (*lines, *points)
 
 
 def draw(results: Results) -> Figure:
     """S against U with a line for each loss; S and U of L_CoMM over the epochs for each τ."""
     with drawing(10.5, 3.8) as figure:
         front, synergy, unique = figure.subplots(1, 3)
-        for number, line in enumerate(LINES):
+        for number, line in enumerate(dict.fromkeys(_of(result.arm).line for result in results)):
             _draw_line(front, results, line, CURVE_COLORS[number], MARKERS[number])
         front.axhline(50, color="0.4", linewidth=1, linestyle=":")
         front.set(title="S against U, a point for each τ", xlabel="U, unbiased pairs (%)")
@@ -131,8 +144,10 @@ def _draw_line(axes: Axes, results: Results, line: str, color: str, marker: str)
         points.append((unique.mean, synergy.mean))
         look: dict[str, Any] = {"color": color, "capsize": 2, "linewidth": 1}
         axes.errorbar(*points[-1], xerr=unique.spread, yerr=synergy.spread, **look)
-        text = f"{_of(result.arm).temperature:g}"
-        axes.annotate(text, points[-1], (4, 4), textcoords="offset points", fontsize=7)
+        temperature = _of(result.arm).temperature
+        if temperature is not None:
+            text = f"{temperature:g}"
+            axes.annotate(text, points[-1], (4, 4), textcoords="offset points", fontsize=7)
         if control is not None:
             axes.plot(unique.mean, control.mean, marker, color=color, markerfacecolor="white")
     label = f"{line} (hollow: control)" if points else f"{line}, not measured"

@@ -242,7 +242,7 @@ HEADINGS: Final = (
     *("control AUC", "untrained AUC", "S AUC over control [95 %]", "less CoMM's [95 %]"),
     *(
         "established",
-        "seconds of the fastest run",
+        "least seconds",
         "parameters",
         "published R / U / S",
         "published protocol",
