@@ -128,10 +128,13 @@ def last_epoch(epochs: int) -> tuple[int, ...]:
 
 
 def curve_epochs(epochs: int) -> tuple[int, ...]:
-    """About ten epochs to probe at, denser where curves are steep."""
+    """At most ten epochs to probe at, denser where curves are steep."""
     shares = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1)
-    if epochs <= 8:
+    if epochs <= 4:
         return tuple(range(epochs + 1))
+    if epochs <= 8:
+        # A probing takes as long as an epoch of training here.
+        return tuple(sorted({0, 1, 2, 4, epochs}))
     return tuple(sorted({round(epochs * share) for share in shares}))
 
 
