@@ -184,17 +184,16 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
         if plan.run.option("loss") != "L"
         for epoch in plan.probe_epochs
     ]
-    front, synergy, unique = FRONT.results(setup, made).draw().axes
-    assert [text.get_text() for text in front.get_legend().get_texts()] == [
-        "L_CoMM (hollow: control)",
-        "ΣL_i (hollow: control)",
+    figure = FRONT.results(setup, made).draw()
+    front, synergy, unique = figure.axes
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "L_CoMM",
+        "ΣL_i",
         "L, not measured",
-        "two temperatures, one fusion (hollow: control)",
-        "two temperatures, two fusions (hollow: control)",
+        "two temperatures, one fusion",
+        "two temperatures, two fusions",
     ]
-    xs = [
-        line.get_xdata() for line in front.lines if line.get_label() == "L_CoMM (hollow: control)"
-    ]
+    xs = [line.get_xdata() for line in front.lines if line.get_label() == "L_CoMM"]
     assert list(xs[0]) == pytest.approx([5, 10, 20, 40, 80])
     assert len(unique.lines) == 5
     assert len(synergy.lines) == 10

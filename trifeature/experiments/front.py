@@ -84,14 +84,14 @@ def arms(preset: Preset) -> Sequence[FrontArm]:
 
 def draw(results: Results) -> Figure:
     """S against U with a line for each loss; S and U of L_CoMM over the epochs for each τ."""
-    with drawing(10.5, 3.8) as figure:
+    with drawing(10.5, 4.1) as figure:
         front, synergy, unique = figure.subplots(1, 3)
         for number, line in enumerate(dict.fromkeys(_of(result.arm).line for result in results)):
             _draw_line(front, results, line, CURVE_COLORS[number], MARKERS[number])
         front.axhline(50, color="0.4", linewidth=1, linestyle=":")
-        front.set(title="S against U, a point for each τ", xlabel="U, unbiased pairs (%)")
+        front.set(title="S against U (hollow: control)", xlabel="U, unbiased pairs (%)")
         front.set_ylabel("S, AUC (%)")
-        front.legend(fontsize=7)
+        figure.legend(*front.get_legend_handles_labels(), loc="outside lower center", ncols=5)
         first = next(iter(LINES))
         for number, result in enumerate(r for r in results if _of(r.arm).line == first):
             look: dict[str, Any] = {
@@ -150,7 +150,7 @@ def _draw_line(axes: Axes, results: Results, line: str, color: str, marker: str)
             axes.annotate(text, points[-1], (4, 4), textcoords="offset points", fontsize=7)
         if control is not None:
             axes.plot(unique.mean, control.mean, marker, color=color, markerfacecolor="white")
-    label = f"{line} (hollow: control)" if points else f"{line}, not measured"
+    label = line if points else f"{line}, not measured"
     x, y = zip(*points, strict=True) if points else ((), ())
     axes.plot(x, y, marker=marker, color=color, label=label)
 
