@@ -38,7 +38,7 @@ TWO: Final[Mapping[str, Mapping[str, Any]]] = {
     "": {"method": "two-temperatures"},
     "two fusions": {"method": "two-temperatures", "second_fusion": "own"},
 }
-"""Single points of two temperatures each, by their settings, which are those of the leaderboard."""
+"""What the points of two temperatures train, by the setting; the leaderboard has them too."""
 
 
 @dataclass(frozen=True)

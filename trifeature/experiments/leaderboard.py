@@ -24,6 +24,7 @@ from trifeature.data.rule import PairRule
 from trifeature.experiments.drawing import NOT_MEASURED, published_words
 from trifeature.experiments.experiment import Arm, Experiment, Lines, Priority, Result, Results
 from trifeature.experiments.fig4 import RIVALS
+from trifeature.experiments.front import TWO
 from trifeature.experiments.tables import COMM
 from trifeature.plots import CURVE_COLORS, drawing
 from trifeature.presets import Preset
@@ -91,13 +92,13 @@ KNOWN: Final[tuple[Arm, ...]] = (
     Arm("Masked autoencoder", changes={"method": "mae"}, priority=Priority.SUCCESSORS),
     Arm(
         "CoMM, two temperatures",
-        changes={"method": "two-temperatures"},
+        changes=TWO[""],
         priority=Priority.SUCCESSORS,
     ),
     Arm(
         "CoMM, two temperatures, two fusions",
         "two fusions",
-        {"method": "two-temperatures", "second_fusion": "own"},
+        TWO["two fusions"],
         priority=Priority.SUCCESSORS,
     ),
 )
