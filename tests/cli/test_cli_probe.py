@@ -635,6 +635,15 @@ def test_a_dry_run_lists_what_would_run_and_starts_nothing(
     assert list(Path().iterdir()) == []
 
 
+def test_some_arms_of_a_board_are_run_by_their_labels(run: Command) -> None:
+    chosen = ("--only", "ΣL_i", "--only", "CoMM + HRIL's alignment")
+    said = run("reproduce", "leaderboard", *chosen, "--seeds", "1", "--dry-run", "--verbose")
+    kinds = ("L_i", "hril nce+align fused")
+    expected = [f"{kind} {pairs} seed 0" for kind in kinds for pairs in ("biased", "unbiased")]
+    assert said.out.splitlines()[:-1] == expected
+    assert_refused(run("reproduce", "fig4", "--only", "COMM"), "unknown arm 'COMM'")
+
+
 def test_a_dry_run_of_all_lists_kinds_and_ends_with_a_sum(run: Command) -> None:
     write("figures/quick.jsonl", EXPERIMENTS["fig5"].plans(Setup("quick", seeds=1)))
     assert len(EXPERIMENTS["fig5"].plans(Setup("quick", seeds=1))) == 6

@@ -338,7 +338,7 @@ def test_all_seeds_of_comm_come_before_anything_else_and_the_longest_runs_last()
     setup = Setup("paper", seeds=2)
     figures = [EXPERIMENTS[name] for name in FIGURES]
     plans = [p for e in figures for p in e.plans(setup)]
-    ordered = most_valuable_first(figures, setup)
+    ordered = [p for _, p in most_valuable_first(run for e in figures for run in e.runs(setup))]
     assert sorted(p.key for p in ordered) == sorted(p.key for p in plans)
     kinds = [
         (p.run.method, p.run.option("loss", "L_CoMM"), p.setting.split(" ")[0]) for p in ordered

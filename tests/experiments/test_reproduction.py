@@ -95,6 +95,16 @@ def test_all_experiments_are_run_by_the_priority_of_their_arms(
     assert plans[-1].setting == "narrow"
 
 
+def test_some_arms_only_are_run_by_their_labels(widths: Experiment) -> None:
+    both = widths.plans(Setup(seeds=2))
+    assert plans_for("widths", Setup(seeds=2), ["narrow", "wide"]) == both
+    narrow = plans_for("widths", Setup(seeds=2), ["narrow"])
+    assert narrow == [plan for plan in both if plan.setting == "narrow"]
+    assert plans_for("all", Setup(seeds=2), ["narrow"]) == narrow
+    with pytest.raises(InputError, match="unknown arm 'narow': did you mean 'narrow'"):
+        plans_for("widths", Setup(), ["wide", "narow"])
+
+
 def test_runs_are_not_repeated_and_no_time_leaves_them(
     widths: Experiment,  # noqa: ARG001
     tmp_path: Path,

@@ -52,6 +52,10 @@ def reproduce(
     precision: PrecisionOption = None,
     execution: ExecutionOption = None,
     probing: ProbingOption = "ours",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Label of an arm, as the table prints it; repeat for several."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would run and how long.")] = False,
     verbose: Annotated[bool, typer.Option(help="With --dry-run: name every run.")] = False,
     time_budget: Annotated[
@@ -100,7 +104,7 @@ def reproduce(
         raise InputError(f"--time-budget must be 0 seconds or more, not {time_budget:g}")
     exact = read_precision(precision)
     setup = Setup(preset_name, seeds, epochs, exact, read_probing(probing))
-    plans = plans_for(name, setup)
+    plans = plans_for(name, setup, only or ())
     if dry_run:
         side_by_side = jobs or default_jobs(pick_device(device), len(plans))
         _print_plans(plans, result_rows(file), side_by_side, verbose)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from trifeature.errors import InputError, check_name
-from trifeature.experiments.experiment import Experiment, Setup
+from trifeature.experiments.experiment import Arm, Experiment
 from trifeature.experiments.fig4 import FIG4
 from trifeature.experiments.fig5 import FIG5
 from trifeature.experiments.fig7 import FIG7
@@ -53,10 +53,9 @@ def find_experiments(name: str) -> list[Experiment]:
     return list(EXPERIMENTS.values()) if name == ALL else [EXPERIMENTS[name]]
 
 
-def most_valuable_first(experiments: Iterable[Experiment], setup: Setup) -> list[Plan]:
-    """The plans of several experiments by the priority of their arms.
+def most_valuable_first(runs: Iterable[tuple[Arm, Plan]]) -> list[tuple[Arm, Plan]]:
+    """Runs of several experiments by the priority of their arms.
 
     All seeds of one priority come before the next; the order within one stays.
     """
-    runs = [run for experiment in experiments for run in experiment.runs(setup)]
-    return [plan for _, plan in sorted(runs, key=lambda run: run[0].priority)]
+    return sorted(runs, key=lambda run: run[0].priority)

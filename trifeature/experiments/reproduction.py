@@ -54,17 +54,25 @@ class Reproduction:
     file: Path
 
 
-def plans_for(name: str, setup: Setup) -> list[Plan]:
+def plans_for(name: str, setup: Setup, only: Sequence[str] = ()) -> list[Plan]:
     """The runs of an experiment, or of all by their priority.
 
+    Args:
+        name: A name in `trifeature.experiments.catalog.EXPERIMENTS`, or `all`.
+        setup: What they are run on.
+        only: Labels of the arms to run, as the tables print them; all arms where none is given.
+
     Raises:
-        InputError: there is no such experiment or preset.
+        InputError: there is no such experiment, preset or arm.
     """
     experiments = find_experiments(name)
-    get_preset(setup.preset)
+    preset = get_preset(setup.preset)
+    labels = dict.fromkeys(arm.label for one in experiments for arm in one.arms(preset))
+    chosen = {check_name("arm", label, labels) for label in only} or labels
+    runs = [run for one in experiments for run in one.runs(setup) if run[0].label in chosen]
     if name == ALL:
-        return most_valuable_first(experiments, setup)
-    return experiments[0].plans(setup)
+        runs = most_valuable_first(runs)
+    return [plan for _, plan in runs]
 
 
 def rows_file(preset: str) -> Path:
@@ -80,6 +88,7 @@ def reproduce(
     epochs: int | None = None,
     precision: Precision | None = None,
     probing: Probing = "ours",
+    only: Sequence[str] = (),
     rows: Path | str | None = None,
     out: Path | str = Path("runs"),
     device: str | None = None,
@@ -98,6 +107,7 @@ def reproduce(
         epochs: Other than the preset's.
         precision: Other than the preset's.
         probing: See `trifeature.probes.protocol.probe`.
+        only: See `plans_for`.
         rows: JSON lines to read and to append to; see `rows_file`.
         out: Folder of the runs' folders.
         device: Where to train; see `trifeature.device.pick_device`.
@@ -111,7 +121,7 @@ def reproduce(
         InputError, TrainingError, OSError: there is no such experiment, or a run failed.
     """
     setup = Setup(preset, seeds, epochs, precision, probing)
-    plans = plans_for(name, setup)
+    plans = plans_for(name, setup, only)
     file = rows_file(preset) if rows is None else Path(rows)
     outcome = execute(
         plans,
