@@ -304,7 +304,7 @@ def draw(results: Results) -> Figure:
             _dot(left, place, result.control(JUDGED), "control", "0.5", hollow=True)
             _dot(left, place, result.summary(JUDGED), "biased pairs", CURVE_COLORS[0])
             if one.over_control is not None:
-                _interval(middle, place, one.over_control, _VERDICT_COLORS.get(one.verdict, "0.2"))
+                _interval(middle, place, one.over_control, *_VERDICTS.get(one.verdict, ("", "0.2")))
             for column, color in (("R", CURVE_COLORS[2]), ("U", CURVE_COLORS[1])):
                 _dot(right, place, result.summary(column), column, color)
         left.axvline(50, color="0.4", linewidth=1, linestyle=":")
@@ -313,16 +313,21 @@ def draw(results: Results) -> Figure:
         left.set(title="S", xlabel="AUC of the match (%)", ylim=(-1.2, len(shown) - 0.4))
         middle.set(title="S over its control", xlabel="points of AUC, 95 % interval")
         right.set(title="R and U, unbiased pairs", xlabel="macro accuracy (%)", xlim=(0, 101))
-        for axes in (left, right):
+        for axes in (left, middle, right):
             handles, labels = axes.get_legend_handles_labels()
             named = dict(zip(labels, handles, strict=True))
             if named:
                 axes.legend(named.values(), named, fontsize=7, loc="lower center", ncols=2)
-        figure.suptitle(f"{results.caption}; colored: differs from CoMM", fontsize=8, color="0.3")
+        words = f"{results.caption}; colored: the difference from CoMM is established"
+        figure.suptitle(words, fontsize=8, color="0.3")
     return figure
 
 
-_VERDICT_COLORS: Final = {"more": CURVE_COLORS[2], "less": CURVE_COLORS[1]}
+_VERDICTS: Final = {
+    "more": ("more than CoMM", CURVE_COLORS[4]),
+    "less": ("less than CoMM", CURVE_COLORS[3]),
+}
+"""Label and color of the leads whose difference to the reference's is established."""
 
 
 def _dot(
@@ -340,9 +345,9 @@ def _dot(
         axes.errorbar([value.mean], [place], xerr=value.spread, fmt="o", label=label, **look)
 
 
-def _interval(axes: Axes, place: int, value: Difference, color: str) -> None:
+def _interval(axes: Axes, place: int, value: Difference, label: str, color: str) -> None:
     """A mean difference with its interval."""
-    axes.plot([value.mean], [place], "o", color=color, markersize=5)
+    axes.plot([value.mean], [place], "o", color=color, markersize=5, label=label or None)
     if value.low is not None and value.high is not None:
         axes.plot([value.low, value.high], [place, place], color=color, linewidth=1.5)
 
