@@ -72,9 +72,10 @@ def test_a_difference_to_comm_is_established_after_holm_over_the_board() -> None
     assert verdicts == {"CoMM": "", "InfMasking": "more", "Cross": "less", "L": "not established"}
 
 
-def test_one_seed_establishes_nothing() -> None:
-    found = standings(board({label: values[:1] for label, values in BIASED.items()}))
-    assert {one.verdict for one in found if one.over_reference} == {"one seed"}
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_two_seeds_establish_nothing(seeds: int) -> None:
+    found = standings(board({label: values[:seeds] for label, values in BIASED.items()}))
+    assert {one.verdict for one in found if one.over_reference} == {"too few seeds"}
 
 
 def test_the_table_has_every_method_with_what_was_published_under_which_protocol() -> None:

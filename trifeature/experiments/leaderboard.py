@@ -40,6 +40,9 @@ JUDGED: Final = "S_auc"
 LEVEL: Final = 0.05
 """A difference to the reference is established if its p-value, after Holm, is below this."""
 
+FEWEST: Final = 3
+"""Seeds without which no difference is called established: a spread of two numbers says little."""
+
 CHOSEN_ON_TEST: Final = "epoch chosen on test pairs"
 
 
@@ -177,8 +180,8 @@ class Standing:
         """Whether the difference to the reference is established."""
         if self.over_reference is None:
             return ""
-        if self.p_value is None:
-            return "one seed"
+        if self.p_value is None or self.over_reference.n < FEWEST:
+            return "too few seeds"
         if self.p_value >= LEVEL:
             return "not established"
         return "more" if self.over_reference.mean > 0 else "less"
