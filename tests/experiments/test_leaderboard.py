@@ -143,6 +143,8 @@ def test_every_method_of_the_package_is_on_a_board() -> None:
 
 def test_three_modalities_are_compared_on_data_of_three_with_balanced_tests() -> None:
     plans = THREE_MODALITIES.plans(Setup("tiny", seeds=1))
+    # Their rows stand beside those of two modalities, whose settings have other words.
+    assert {plan.setting for plan in plans} == {"three modalities"}
     assert {plan.data.rule.modalities for plan in plans} == {3}
     assert {plan.data.rule.gate for plan in plans} == {"balanced"}
     results = THREE_MODALITIES.results(SETUP, rows(THREE_MODALITIES, {"Symile": [0.7, 0.6]}))

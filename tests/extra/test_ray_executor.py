@@ -261,7 +261,9 @@ def test_nothing_missing_needs_no_cluster(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "ray", FakeRay(connected=False))
     rows = tmp_path / "rows.jsonl"
     append_row(rows, row_of(make(1)))
-    outcome = execute([make(1)], executor=RayExecutor(Cluster("nowhere")), runs=tmp_path, rows=rows)
+    outcome = execute(
+        [make(1)], executor=RayExecutor(Cluster("nowhere:1")), runs=tmp_path, rows=rows
+    )
     assert outcome == Outcome([], skipped=1, left=[])
 
 

@@ -119,6 +119,7 @@ def test_rows_without_another_reading_of_s_stay_readable() -> None:
 def test_rows_that_do_not_belong_are_left_out() -> None:
     rows = recorded_rows(seeds=2)
     strange = [
+        rows[0] | {"U3": 0.5, "setting": "three modalities"},
         rows[0] | {"validation": True},
         rows[0] | {"probing": "paper"},
         rows[0] | {"preset": "paper"},
@@ -127,7 +128,7 @@ def test_rows_that_do_not_belong_are_left_out() -> None:
         rows[0] | {"S": None},
     ]
     assert learned([*strange, *rows], "a") == learned(rows, "a")
-    assert learned(strange[4:], "a") is None
+    assert learned(strange[5:], "a") is None
     assert learned([], "a") is None
 
 

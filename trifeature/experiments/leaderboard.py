@@ -107,10 +107,13 @@ KNOWN: Final[tuple[Arm, ...]] = (
 )
 """The arms for two modalities whose changes are alike on every preset."""
 
+OF_THREE: Final = "three modalities"
+"""The setting of all arms for three modalities, whose rows stand in the file of those for two."""
+
 KNOWN_OF_THREE: Final[tuple[Arm, ...]] = (
-    Arm("CoMM"),
+    Arm("CoMM", OF_THREE),
     *(
-        Arm(label, changes={"method": name}, priority=Priority.SUCCESSORS)
+        Arm(label, OF_THREE, {"method": name}, priority=Priority.SUCCESSORS)
         for label, name in (
             ("CMC (every pair)", "cross"),
             ("Symile", "symile"),
@@ -142,7 +145,7 @@ def _registered(*, of_three: bool) -> list[Arm]:
     """An arm for each method on no board yet, of those that need three modalities or the others."""
     known = {arm.changes.get("method", "comm") for arm in (*KNOWN, *KNOWN_OF_THREE)}
     return [
-        Arm(name, changes={"method": name})
+        Arm(name, OF_THREE if of_three else "", {"method": name})
         for name, method in METHODS.items()
         if name not in known and (method.least_modalities > 2) == of_three
     ]

@@ -50,11 +50,18 @@ class Cluster:
         cpus: CPUs for each run, and its threads.
         gpus: GPUs for each run; a fraction lets runs share one. None: one where the device is
             `cuda`.
+
+    Raises:
+        InputError: the address has another form.
     """
 
     address: str = "auto"
     cpus: int = 1
     gpus: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.address != "auto":
+            _host_and_port(self.address)
 
 
 @dataclass(frozen=True)
@@ -188,13 +195,18 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def _require_answer(address: str) -> None:
-    """Find out in seconds whether anything listens at HOST:PORT."""
+def _host_and_port(address: str) -> tuple[str, int]:
+    """The parts of HOST:PORT."""
     host, colon, port = address.rpartition(":")
     if not (host and colon and port.isdigit()):
         raise InputError(f"a Ray cluster's address is HOST:PORT or auto, not {address!r}")
+    return host.strip("[]"), int(port)
+
+
+def _require_answer(address: str) -> None:
+    """Find out in seconds whether anything listens at HOST:PORT."""
     try:
-        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+        socket.create_connection(_host_and_port(address), ANSWER_SECONDS).close()
     except (OSError, OverflowError) as problem:
         raise InputError(f"no Ray cluster answers at {address}: {problem}") from None
 

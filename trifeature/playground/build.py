@@ -167,7 +167,8 @@ def sprite_sheet() -> str:
 def learned(rows: Sequence[Row], source: str) -> dict[str, Any] | None:
     """The recorded runs of one preset, grouped for the page; None where there are none.
 
-    Rows of validation splits and of other ways to probe are left out. Where a file holds several
+    Rows of validation splits, of other ways to probe and of three modalities (the page shows pairs)
+    are left out. Where a file holds several
     presets, the one with most rows is taken; where an arm was run with several configurations,
     the one with most rows.
 
@@ -207,6 +208,7 @@ def learned(rows: Sequence[Row], source: str) -> dict[str, Any] | None:
 def _usable(row: Row) -> bool:
     return (
         not row.get("validation")
+        and "U3" not in row
         and read_protocol(row.get("probing", "ours")) == "ours"
         and all(_is_number(row.get(column)) for column in COLUMNS)
         and {"preset", "method", "seed", "epoch", "biased"} <= row.keys()
