@@ -168,9 +168,8 @@ def learned(rows: Sequence[Row], source: str) -> dict[str, Any] | None:
     """The recorded runs of one preset, grouped for the page; None where there are none.
 
     Rows of validation splits, of other ways to probe and of three modalities (the page shows pairs)
-    are left out. Where a file holds several
-    presets, the one with most rows is taken; where an arm was run with several configurations,
-    the one with most rows.
+    are left out. Where a file holds several presets, the one with most rows is taken; where an arm
+    was run with several configurations, the one with most rows.
 
     Args:
         rows: As `comm-probe` writes them.
