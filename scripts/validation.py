@@ -4,7 +4,9 @@
 
 trains CoMM with these settings on biased and on unbiased pairs for each seed, on one thread, and
 appends the rows to figures/validation.jsonl; what has its rows is not run again. Everything starts
-from the laptop preset; `preset=` names another. Several candidates are several lines.
+from the laptop preset; `preset=` names another; `modalities=3` and `gate=parity` change the
+rule, `probing=products` what the probes read, `probe_epochs=(8,)` when. Several candidates are
+several lines.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 import torch
 
 from trifeature.comm.settings import run_preset
+from trifeature.data.rule import PairRule
 from trifeature.data.settings import DatasetSettings, RenderSettings, preset
 from trifeature.errors import InputError
 from trifeature.experiments.execute import Event, execute
@@ -32,15 +35,17 @@ def plans(label: str, settings: dict[str, Any]) -> list[Plan]:
     """The biased and the unbiased training of each seed."""
     name, seeds = settings.pop("preset", "laptop"), settings.pop("seeds", (0,))
     canvas, values = settings.pop("canvas", None), settings.pop("values", None)
+    probing, at = settings.pop("probing", "ours"), settings.pop("probe_epochs", ())
+    rule = PairRule(modalities=settings.pop("modalities", 2), gate=settings.pop("gate", "match"))
     made: list[Plan] = []
     for seed in seeds if isinstance(seeds, tuple | list) else (seeds,):
-        data = preset(name, seed=seed, match_rate=1.0, validation=True)
+        data = preset(name, seed=seed, match_rate=1.0, validation=True, rule=rule)
         if values is not None:
             data = _with_values(data, values)
         if canvas is not None:
             data = replace(data, render=RenderSettings.for_canvas(canvas))
         run = run_preset(name, seed=seed, **settings)
-        biased = Plan(name, data, run, curve_epochs(run.epochs), setting=label)
+        biased = Plan(name, data, run, at or curve_epochs(run.epochs), probing, label)
         made.extend((biased, control_of(biased)))
     return made
 
@@ -69,7 +74,8 @@ def tell(plan: Plan, event: Event) -> None:
     """Print the last row of a run that ended."""
     if isinstance(event, list):
         last = event[-1]
-        numbers = (f"{c} {100 * last[c]:.1f}" for c in ("R", "U", "S_auc", "S_balanced", "S"))
+        columns = [c for c in ("R", "U", "S_auc", "S_balanced", "S") if c in last]
+        numbers = (f"{c} {100 * last[c]:.1f}" for c in columns)
         sys.stdout.write(f"{plan.setting}: {plan.describe()}: {' '.join(numbers)}\n")
         sys.stdout.flush()
 

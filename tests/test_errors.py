@@ -39,6 +39,13 @@ def test_a_name_like_no_other_is_answered_with_all_that_exist() -> None:
     assert str(caught.value) == "unknown color 'qqqqqq' (one of red, green)"
 
 
+def test_options_that_hold_commas_are_told_apart_by_semicolons() -> None:
+    options = ["two temperatures", "two temperatures, two fusions"]
+    for wrong in ("qqqqqq", 3):
+        with pytest.raises(InputError, match="two temperatures; two temperatures, two fusions"):
+            check_name("arm", wrong, options)  # type: ignore[arg-type]
+
+
 def test_options_may_be_any_iterable_and_are_read_once() -> None:
     with pytest.raises(InputError, match=r"\(one of a1, b2\)"):
         check_name("thing", "a", (name for name in ("a1", "b2")))

@@ -40,11 +40,12 @@ def check_name(kind: str, name: str, options: Iterable[str]) -> str:
     trifeature.errors.InputError: unknown color 'gren': did you mean 'green'? (one of red, green)
     """
     known = list(options)
+    listed = ("; " if any("," in option for option in known) else ", ").join(known)
     if not isinstance(name, str):
-        raise InputError(f"{kind} must be one of {', '.join(known)}, not {name!r}")
+        raise InputError(f"{kind} must be one of {listed}, not {name!r}")
     if name in known:
         return name
     folded = {option.casefold(): option for option in known}
     near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     hint = f": did you mean {folded[near[0]]!r}?" if near else ""
-    raise InputError(f"unknown {kind} {name!r}{hint} (one of {', '.join(known)})")
+    raise InputError(f"unknown {kind} {name!r}{hint} (one of {listed})")

@@ -17,9 +17,9 @@ from trifeature.comm.methods.symile import (
     Symile,
     all_losses,
     multilinear,
-    product_features,
     shuffled_losses,
 )
+from trifeature.comm.products import product_of
 from trifeature.comm.settings import run_preset
 from trifeature.errors import InputError
 from trifeature.modality import Modality
@@ -160,7 +160,7 @@ def test_a_probe_reads_projections_their_product_or_both() -> None:
         assert torch.equal(both, torch.cat([linear, product], dim=1))
     unit = [z / z.square().mean(1, keepdim=True).sqrt() for z in codes]
     torch.testing.assert_close(found["product"][1], unit[0] * unit[2])
-    torch.testing.assert_close(product_features(codes), unit[0] * unit[1] * unit[2])
+    torch.testing.assert_close(product_of(codes), unit[0] * unit[1] * unit[2])
 
 
 def test_tuples_that_do_not_fit_into_memory_are_refused() -> None:

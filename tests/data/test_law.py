@@ -333,6 +333,7 @@ def test_a_scenario_of_three_modalities_has_its_information_where_it_says(scenar
         together = sum(27**i * triples[:, m] for i, m in enumerate(sorted(told)))
         if len(told) == 2:
             assert information(together, label) == pytest.approx(expected, abs=0.02)
+        assert row["two"] == pytest.approx(expected if len(told) == 2 else 0, abs=1e-9)
     else:
         assert row["union"] == row["total"]
         assert row["synergy"] == 0
@@ -377,6 +378,34 @@ def test_where_two_modalities_tell_something_the_closed_form_is_left_out() -> No
     assert "unique1" not in forms("test", rule=PairRule(modalities=3, gate="balanced"))
     parity = forms("train", rule=PairRule(modalities=3, gate="parity"), match_rate=1.0)
     assert parity["unique1"]["unique"] == pytest.approx([2, 0, 0])  # any two bits are independent
+
+
+@pytest.mark.parametrize("values", [3, 10])
+def test_under_a_balanced_match_of_three_any_two_modalities_tell_most_of_the_label(
+    values: int,
+) -> None:
+    """Any two values fit in every match and in 1/(K + 1) of the other triples."""
+    counts = {"shapes": values, "textures": values, "colors": values, "held_out": values}
+    balanced = PairRule(modalities=3, gate="balanced")
+    (row,) = [
+        row
+        for row in closed_forms(DatasetSettings(rule=balanced, **counts), "test")
+        if row["task"] == "synergy"
+    ]
+    fits = 1 / (values + 1)
+    told = 1 - (1 + fits) / 2 * binary_entropy(1 / (1 + fits))
+    assert row["two"] == pytest.approx(told)
+    assert row["synergy"] == pytest.approx(1)
+
+
+def test_under_a_match_rate_of_one_half_two_modalities_tell_of_a_noisy_label_too() -> None:
+    rule = PairRule(modalities=3)
+    clear = forms("train", rule=rule, match_rate=0.5)["synergy"]
+    noisy = forms("train", rule=rule, match_rate=0.5, label_noise=0.1)["synergy"]
+    assert 0 < noisy["two"] < noisy["synergy"]
+    assert noisy["two"] < clear["two"] < clear["synergy"]
+    parity = forms("train", rule=PairRule(modalities=3, gate="parity"), match_rate=0.5)
+    assert parity["synergy"]["two"] == pytest.approx(0, abs=1e-9)
 
 
 # --------------------------------------------------------------------------- as JSON, refusals

@@ -101,6 +101,7 @@ def test_some_arms_only_are_run_by_their_labels(widths: Experiment) -> None:
     narrow = plans_for("widths", Setup(seeds=2), ["narrow"])
     assert narrow == [plan for plan in both if plan.setting == "narrow"]
     assert plans_for("all", Setup(seeds=2), ["narrow"]) == narrow
+    assert plans_for("widths", Setup(seeds=2), "narrow") == narrow
     with pytest.raises(InputError, match="unknown arm 'narow': did you mean 'narrow'"):
         plans_for("widths", Setup(), ["wide", "narow"])
 

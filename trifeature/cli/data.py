@@ -301,15 +301,17 @@ def _print_law(truth: Mapping[str, Any], targets: Sequence[str]) -> None:
 
 
 def _print_union(words: str, rows: list[Mapping[str, Any]]) -> None:
-    """Union information, unique parts and total synergy of more than two modalities."""
+    """What more than two modalities tell: see `trifeature.data.union.closed_forms`."""
     names = [f"unique {m + 1}" for m in range(len(rows[0]["unique"]))]
     print_table(
         f"the law of {words}: closed forms, bits",
-        ["about", "union", *names, "synergy"],
+        ["about", "union", *names, "synergy", "most by two"],
         [
             [
                 row["target"],
                 *(f"{bits:.3f}" for bits in (row["union"], *row["unique"], row["synergy"])),
+                # Data sets of format 3 written before this column was added do not hold it.
+                f"{row['two']:.3f}" if "two" in row else "–",
             ]
             for row in rows
         ],

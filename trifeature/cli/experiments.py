@@ -196,7 +196,8 @@ def _show(found: Results, out: Path) -> None:
     lines, preset_name = found.table(), found.setup.preset
     say(f"[bold]{escape(found.experiment.title)}, {get_preset(preset_name).words}, %[/bold]")
     echo(as_text(lines))  # wider than most terminals: wrapped lines beat squeezed columns
-    stem = out / f"{found.experiment.name}-{preset_name}"
+    kind = "" if found.setup.probing == "ours" else f"-{found.setup.probing}"
+    stem = out / f"{found.experiment.name}-{preset_name}{kind}"
     name_files(save(found.draw(), stem.with_suffix(".png")))
     for suffix, content in ((".txt", as_text(lines)), (".tex", as_latex(lines))):
         write_atomically(stem.with_suffix(suffix), content.encode())
@@ -220,7 +221,7 @@ def figure(
     epochs: EpochsOption = None,
     precision: PrecisionOption = None,
     probing: Annotated[
-        str | None, typer.Option(help="ours or authors, as in `reproduce`. [ours]")
+        str | None, typer.Option(help="ours, products or authors, as in `reproduce`. [ours]")
     ] = None,
 ) -> None:
     """Draw from recorded rows alone, without training anything.
@@ -289,6 +290,9 @@ def leaderboard(
     out: Annotated[
         Path | None, typer.Option(help="Folder; that of the rows by default.", file_okay=False)
     ] = None,
+    probing: Annotated[
+        str | None, typer.Option(help="ours, products or authors, as in `reproduce`. [ours]")
+    ] = None,
 ) -> None:
     """Rank all methods by synergy over its control, from recorded rows.
 
@@ -296,4 +300,4 @@ def leaderboard(
     of your own joins by --plugin FILE, before either.
     """
     name = "three-modalities" if three else "leaderboard"
-    figure(name, preset_name, rows, out, seeds)
+    figure(name, preset_name, rows, out, seeds, probing=probing)

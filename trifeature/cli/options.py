@@ -164,7 +164,11 @@ PresetOption = Annotated[
 JobsOption = Annotated[int | None, typer.Option(help="Runs side by side.", min=1)]
 EpochsOption = Annotated[int | None, typer.Option(help="Other than the preset's.", min=1)]
 ProbingOption = Annotated[
-    str, typer.Option(help="ours, or authors: random light crops and their probe.")
+    str,
+    typer.Option(
+        help="ours; products: with products of the modalities' features; authors: random light "
+        "crops and their probe."
+    ),
 ]
 ProbeAtOption = Annotated[
     str | None, typer.Option("--probe-at", help="Epochs to probe at, as in 0,1,2,4.")

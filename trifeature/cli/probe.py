@@ -277,7 +277,8 @@ def probe_run(
 
     kind = read_probing(probing)
     refuse_unused(
-        {"--classifier": classifier is not None and kind == "authors"}, "needs --probing ours"
+        {"--classifier": classifier is not None and kind == "authors"},
+        "needs --probing ours or products",
     )
     find_classifier(classifier)
     found = runs.probe_run(

@@ -10,11 +10,16 @@ all but one are:
 - one source that tells all that there is to know has I∪ = I(X; Y);
 - a gate about which no single modality tells anything has I∪ = 0.
 
+Total synergy does not say how many modalities are needed, so the most that two modalities tell
+together stands beside it. Under the gates `match` and `balanced` any two of three modalities must
+fit for the label to be 1, which tells most of it; under `parity` and `sum` two tell nothing.
+
 L linked modalities, K values of an attribute, C classes.
 """
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
@@ -42,10 +47,10 @@ def closed_forms(settings: DatasetSettings, drawn: Drawn) -> list[dict[str, Any]
 
     Returns:
         A row for each task whose forms are closed: `task`, `target`, `union`, `unique` (a list),
-        `synergy` and `total`. None of them are if pairs do not always share, attributes depend on
-        each other, a modality does not show all, or one image tells something about the gate. The
-        task of an attribute is left out where two modalities or more tell something of it, as under
-        a match rate.
+        `synergy`, `two` (the most that two modalities tell together) and `total`. None of them are
+        if pairs do not always share, attributes depend on each other, a modality does not show all,
+        or one image tells something about the gate. The task of an attribute is left out where two
+        modalities or more tell something of it, as under a match rate.
 
     Raises:
         InputError: there is no such law.
@@ -73,6 +78,7 @@ def _row(settings: DatasetSettings, task: str, drawn: Drawn) -> dict[str, Any] |
         "union": total if told_by else 0.0,
         "unique": unique,
         "synergy": 0.0 if told_by else total,
+        "two": total if told_by else _told_by_two(settings, drawn),
         "total": total,
     }
 
@@ -142,6 +148,19 @@ def _gate_labels(settings: DatasetSettings) -> npt.NDArray[np.int64]:
     """The gate's label of every combination of linked attributes, as `_gate_law` orders them."""
     first, *others = np.indices(sizes := _sizes(settings)).reshape(len(sizes), -1)
     return settings.rule.parsed_gate.label(first, np.stack(others, axis=1), settings.partners)
+
+
+def _told_by_two(settings: DatasetSettings, drawn: Drawn) -> float:
+    """The most that two linked modalities tell together about the gate's label, in bits."""
+    joint, classes = _gate_law(settings, drawn), settings.classes["synergy"]
+    by_label = _gate_labels(settings)[:, None] == np.arange(classes)
+    table = (joint.ravel()[:, None] * by_label).reshape(*joint.shape, classes)
+    channel = noise_channel(classes, settings.label_noise)
+    places = range(joint.ndim)
+    return max(
+        _information(table.sum(tuple(set(places) - set(both))).reshape(-1, classes) @ channel)
+        for both in combinations(places, 2)
+    )
 
 
 def _label_information(settings: DatasetSettings, task: str, drawn: Drawn) -> float:

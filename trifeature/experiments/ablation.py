@@ -107,6 +107,7 @@ def ablation(
         probe_epochs=few_epochs,
         columns=tuple(task.column for task in tasks.values()),
         authors_probe=False,
+        products=False,
     )
 
 

@@ -122,6 +122,14 @@ class Setup:
         return replace(data, match_rate=1.0) if data.match_rate is None else data
 
 
+PROBING_WORDS: Final[Mapping[Probing, tuple[str, ...]]] = {
+    "ours": (),
+    "products": ("probes read products of the modalities",),
+    "authors": ("the authors' probes",),
+}
+"""What a picture says of the protocol of its probes."""
+
+
 def last_epoch(epochs: int) -> tuple[int, ...]:
     """The epochs to probe at for a bar or table: the untrained network and the last one."""
     return (0, epochs)
@@ -154,6 +162,7 @@ class Experiment:
         details: More columns of its table, taken from the biased trainings, with their headings.
         authors_probe: Probe by the authors' protocol too, on presets whose numbers stand beside
             published ones.
+        products: Probe the last epoch with products of the modalities' features too.
         data: Settings of the data sets other than the preset's, see
             `trifeature.data.settings.DatasetSettings`.
     """
@@ -170,6 +179,7 @@ class Experiment:
         default_factory=lambda: {"S_auc": "S AUC", "S_balanced": "S balanced"}
     )
     authors_probe: bool = True
+    products: bool = True
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def data_of(self, setup: Setup, seed: int) -> DatasetSettings:
@@ -196,6 +206,7 @@ class Experiment:
             setup.probing,
             arm.setting,
             official=self.authors_probe and preset.published,
+            products=self.products,
         )
         return biased, control_of(biased)
 
@@ -269,6 +280,11 @@ class Result:
         rows = self.biased if self.arm.from_biased(column) else self.unbiased
         return summarize([row["official"] for row in rows if "official" in row], column)
 
+    def by_products(self, *, biased: bool) -> list[Row]:
+        """What probes with products read of the biased or unbiased trainings, where they did."""
+        rows = self.biased if biased else self.unbiased
+        return [{"seed": row["seed"], **row["products"]} for row in rows if "products" in row]
+
     def mean_untrained(self, column: str) -> float | None:
         """Percent that a probe reads from the untrained network, where it was probed."""
         found = summarize(self.untrained, column)
@@ -334,7 +350,8 @@ class Results:
     @property
     def caption(self) -> str:
         """The experiment, the preset and the number of seeds, in words."""
-        return f"{self.experiment.title}; {get_preset(self.setup.preset).words}, {self.counts}"
+        words = [get_preset(self.setup.preset).words, *PROBING_WORDS[self.setup.probing]]
+        return f"{self.experiment.title}; {', '.join([*words, self.counts])}"
 
     def draw(self) -> Figure:
         """The figure."""

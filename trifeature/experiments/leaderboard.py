@@ -6,6 +6,10 @@ registered from outside has a line too.
 
 S is judged by AUC first, then by the class-balanced probe: where one pair in ten keeps the map,
 macro accuracy can stay at 50 while AUC is at 70. All differences are paired by seed.
+
+Beside the probe of a method's own features stands that of the protocol `products`, which also reads
+element-wise products of the modalities' features: a linear probe of features that are only side by
+side, as Cross's, sees nothing of what fits together (`trifeature.comm.products`).
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from trifeature.experiments.front import TWO
 from trifeature.experiments.tables import COMM
 from trifeature.plots import CURVE_COLORS, drawing
 from trifeature.presets import Preset
-from trifeature.report import Difference, Summary, holm, paired
+from trifeature.report import Difference, Summary, holm, paired, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -169,6 +173,7 @@ class Standing:
         over_reference: The same difference less the reference method's, paired by seed; None for
             the reference itself.
         p_value: Of `over_reference`, after Holm over all methods of the board.
+        by_products: `over_control` where the probes read products too.
         parameters: Of the network in training; None if it cannot be made.
     """
 
@@ -176,6 +181,7 @@ class Standing:
     over_control: Difference | None
     over_reference: Difference | None
     p_value: float | None
+    by_products: Difference | None
     parameters: int | None
 
     @property
@@ -206,6 +212,7 @@ def standings(results: Results) -> list[Standing]:
             paired(result.biased, result.unbiased, JUDGED),
             lead,
             adjusted.get(place),
+            paired(result.by_products(biased=True), result.by_products(biased=False), JUDGED),
             parameters(results, result.arm),
         )
         for place, (result, lead) in enumerate(zip(results, leads, strict=True))
@@ -247,8 +254,10 @@ def parameters(results: Results, arm: Arm) -> int | None:
 HEADINGS: Final = (
     *("method", "n", "R", "U", "S AUC", "S balanced", "S macro"),
     *("control AUC", "untrained AUC", "S AUC over control [95 %]", "less CoMM's [95 %]"),
+    "established",
+    *("S AUC, products", "S macro, products", "control AUC, products"),
+    "over control, products [95 %]",
     *(
-        "established",
         "least seconds",
         "parameters",
         "published R / U / S",
@@ -278,6 +287,7 @@ def table(results: Results) -> Lines:
                 if arm is results.arms[0].arm
                 else _lead_text(one.over_reference, result),
                 one.verdict,
+                *_products_text(one),
                 f"{min(taken):.0f}" if taken else NOT_MEASURED,
                 NOT_MEASURED if one.parameters is None else f"{one.parameters:,}",
                 " / ".join(published_words(result, column) or "–" for column in ("R", "U", "S"))
@@ -287,6 +297,17 @@ def table(results: Results) -> Lines:
             ]
         )
     return lines
+
+
+def _products_text(one: Standing) -> list[str]:
+    """S by probes with products: its AUC and macro accuracy, the control's AUC, the difference."""
+    biased, unbiased = (one.result.by_products(biased=kind) for kind in (True, False))
+    return [
+        _text(summarize(biased, JUDGED)),
+        _text(summarize(biased, "S")),
+        _text(summarize(unbiased, JUDGED)),
+        _lead_text(one.by_products, one.result),
+    ]
 
 
 def _text(value: Summary | None) -> str:
@@ -309,8 +330,21 @@ def draw(results: Results) -> Figure:
             result = one.result
             _dot(left, place, result.control(JUDGED), "control", "0.5", hollow=True)
             _dot(left, place, result.summary(JUDGED), "biased pairs", CURVE_COLORS[0])
+            for biased, label in ((False, "control, products"), (True, "biased, products")):
+                value = summarize(result.by_products(biased=biased), JUDGED)
+                color = CURVE_COLORS[3] if biased else "0.5"
+                _dot(left, place, value, label, color, marker="D", hollow=not biased)
             if one.over_control is not None:
                 _interval(middle, place, one.over_control, *_VERDICTS.get(one.verdict, ("", "0.2")))
+            if one.by_products is not None:
+                _interval(
+                    middle,
+                    place - 0.25,
+                    one.by_products,
+                    "with products",
+                    CURVE_COLORS[3],
+                    marker="D",
+                )
             for column, color in (("R", CURVE_COLORS[2]), ("U", CURVE_COLORS[1])):
                 _dot(right, place, result.summary(column), column, color)
         left.axvline(50, color="0.4", linewidth=1, linestyle=":")
@@ -337,7 +371,14 @@ _VERDICTS: Final = {
 
 
 def _dot(
-    axes: Axes, place: int, value: Summary | None, label: str, color: str, *, hollow: bool = False
+    axes: Axes,
+    place: float,
+    value: Summary | None,
+    label: str,
+    color: str,
+    *,
+    hollow: bool = False,
+    marker: str = "o",
 ) -> None:
     """A mean with its spread; nothing where it was not measured."""
     if value is not None:
@@ -348,12 +389,14 @@ def _dot(
             "markersize": 5,
             "capsize": 2,
         }
-        axes.errorbar([value.mean], [place], xerr=value.spread, fmt="o", label=label, **look)
+        axes.errorbar([value.mean], [place], xerr=value.spread, fmt=marker, label=label, **look)
 
 
-def _interval(axes: Axes, place: int, value: Difference, label: str, color: str) -> None:
+def _interval(
+    axes: Axes, place: float, value: Difference, label: str, color: str, *, marker: str = "o"
+) -> None:
     """A mean difference with its interval."""
-    axes.plot([value.mean], [place], "o", color=color, markersize=5, label=label or None)
+    axes.plot([value.mean], [place], marker, color=color, markersize=5, label=label or None)
     if value.low is not None and value.high is not None:
         axes.plot([value.low, value.high], [place, place], color=color, linewidth=1.5)
 

@@ -28,7 +28,7 @@ ROW_FORMAT: Final = 2
 """Format of rows of the published drawings; it changes when the numbers of a plan would."""
 KEYS: Final = Path(__file__).with_name("keys.json")
 """Reference values of settings, and aliases of earlier keys; written by scripts/keys.py."""
-RECORDED_PROBING: Final = {"ours": "fixed", "authors": "paper"}
+RECORDED_PROBING: Final = {"ours": "fixed", "products": "products", "authors": "paper"}
 """Names of the protocols in keys, which do not change when a name does."""
 Row = dict[str, Any]
 
@@ -47,6 +47,7 @@ class Plan:
         setting: What distinguishes this run in its experiment, in words; empty for nothing.
         official: Probe the last epoch by the authors' protocol too, to stand beside ours; the other
             numbers, and so the key, do not depend on it.
+        products: Probe the last epoch by the protocol `products` too; as `official`.
     """
 
     preset: str
@@ -56,6 +57,7 @@ class Plan:
     probing: Probing = "ours"
     setting: str = ""
     official: bool = False
+    products: bool = False
 
     def __post_init__(self) -> None:
         epochs = tuple(sorted({*self.probe_epochs, self.run.epochs}))

@@ -54,13 +54,14 @@ class Reproduction:
     file: Path
 
 
-def plans_for(name: str, setup: Setup, only: Sequence[str] = ()) -> list[Plan]:
+def plans_for(name: str, setup: Setup, only: str | Sequence[str] = ()) -> list[Plan]:
     """The runs of an experiment, or of all by their priority.
 
     Args:
         name: A name in `trifeature.experiments.catalog.EXPERIMENTS`, or `all`.
         setup: What they are run on.
-        only: Labels of the arms to run, as the tables print them; all arms where none is given.
+        only: Label or labels of the arms to run, as the tables print them; all arms where none is
+            given.
 
     Raises:
         InputError: there is no such experiment, preset or arm.
@@ -68,7 +69,8 @@ def plans_for(name: str, setup: Setup, only: Sequence[str] = ()) -> list[Plan]:
     experiments = find_experiments(name)
     preset = get_preset(setup.preset)
     labels = dict.fromkeys(arm.label for one in experiments for arm in one.arms(preset))
-    chosen = {check_name("arm", label, labels) for label in only} or labels
+    wanted = (only,) if isinstance(only, str) else only
+    chosen = {check_name("arm", label, labels) for label in wanted} or labels
     runs = [run for one in experiments for run in one.runs(setup) if run[0].label in chosen]
     if name == ALL:
         runs = most_valuable_first(runs)
@@ -88,7 +90,7 @@ def reproduce(
     epochs: int | None = None,
     precision: Precision | None = None,
     probing: Probing = "ours",
-    only: Sequence[str] = (),
+    only: str | Sequence[str] = (),
     rows: Path | str | None = None,
     out: Path | str = Path("runs"),
     device: str | None = None,

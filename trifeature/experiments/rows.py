@@ -29,6 +29,7 @@ KINDS: Final[Mapping[str, tuple[str, Any]]] = {
     "seconds": _NUMBER,
     "probe_seconds": _NUMBER,
     "official": ("an object", dict),
+    "products": ("an object", dict),
     "confusion": ("an object", dict),
     "information": ("an object", dict),
 }
@@ -110,9 +111,10 @@ def _check_parts(row: Mapping[str, Any], place: str) -> None:
     for column, counts in row.get("confusion", {}).items():
         if not isinstance(counts, list) or not counts:
             raise InputError(f"{place}: the confusion of {column!r} must be a table of counts")
-    for column, value in row.get("official", {}).items():
-        if not _is_number(value):
-            raise InputError(f"{place}: the authors' {column!r} must be a number")
+    for part in ("official", "products"):
+        for column, value in row.get(part, {}).items():
+            if not _is_number(value):
+                raise InputError(f"{place}: {column!r} of {part!r} must be a number")
     for column, part in row.get("information", {}).items():
         fine = isinstance(part, dict) and {"cross_entropy", "fano"} <= part.keys()
         if not fine or any(v is not None and not _is_number(v) for v in part.values()):

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from trifeature.comm.methods import Method
+from trifeature.comm.products import UnequalLengthsError
 from trifeature.comm.run_folder import METRICS, PROBES, RunFolder, TrainingError
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Backend, Report, new_method, train
@@ -157,6 +158,8 @@ class _Work:
             if last and self.plan.official:
                 official = probe(method, self.data, probing="authors")
                 measured["official"] = official.accuracies() | official.converged()
+            if last and self.plan.products and self.plan.probing == "ours":
+                measured |= _by_products(method, self.data)
         except NotFiniteError as problem:
             raise TrainingError(
                 f"{self.plan.describe()} has diverged by epoch {epoch} ({problem}): a smaller "
@@ -213,3 +216,15 @@ def read_settings(folder: Path) -> tuple[RunSettings, DatasetSettings]:
             "trifeature.load_run and trifeature.probe"
         )
     return run.settings(), DatasetSettings.from_json(origin)
+
+
+def _by_products(method: Method, data: Dataset) -> Row:
+    """The scores of probes with products, as `products`; nothing where features have no products.
+
+    These are the features of one modality, and those of modalities that differ in length.
+    """
+    try:
+        row = probe(method, data, probing="products").row()
+    except UnequalLengthsError:
+        return {}
+    return {"products": {column: row[column] for column in row if isinstance(row[column], float)}}

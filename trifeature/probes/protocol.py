@@ -22,6 +22,7 @@ from torch import Tensor
 
 from trifeature.checks import as_array
 from trifeature.comm.methods import Method
+from trifeature.comm.products import with_products
 from trifeature.comm.training import numerics
 from trifeature.errors import InputError
 from trifeature.probes.authors import SEED, fit_authors
@@ -67,13 +68,14 @@ def probe(
         method: Trained or not; it is left in evaluation mode.
         samples: Whose sets `probe` and `test` are used.
         probing: `ours`: clean items, a standardizing logistic regression for each task, its cost
-            chosen by cross-validation that keeps groups apart. `authors`: random light views of
+            chosen by cross-validation that keeps groups apart. `products`: the same, of features to
+            which element-wise products are added, see `extract`. `authors`: random light views of
             probe and test items, and the probe of the authors' code, which stops early; the same
             probe converged stands beside it.
-        classifier: What reads the features in our protocol, in place of the logistic regression:
-            an object with `fit` and `predict_log_proba`, or a name of `register_classifier`. It is
-            copied, gets the features as extracted, and keeps its own settings; cross-validation on
-            the same folds only reports its held-out accuracy.
+        classifier: What reads the features in the first two protocols, in place of the logistic
+            regression: an object with `fit` and `predict_log_proba`, or a name of
+            `register_classifier`. It is copied, gets the features as extracted, and keeps its own
+            settings; cross-validation on the same folds only reports its held-out accuracy.
         alone: Also probe each modality without the others.
 
     Raises:
@@ -126,7 +128,8 @@ def probe_features(
             image; [N], or [N, M] for samples made of M items. None: folds of single samples with
             the same share of every class, and `folds` of the result is `samples`. Samples that
             share items need groups, or the chosen cost rewards remembering them.
-        probing: `ours` or `authors`, see `probe`; no views are drawn here.
+        probing: `ours` or `authors`, see `probe`; no views are drawn here. `products` is refused,
+            as nothing tells which features are whose: `trifeature.comm.products.with_products`.
         classifier: See `probe`.
         costs: Candidates for the logistic regression's cost.
         folds: Number of folds.
@@ -142,6 +145,11 @@ def probe_features(
     >>> probe_features(x[:150], y[:150], x[150:], y[150:]).row()["label"]
     1.0
     """
+    if read_protocol(probing) == "products":
+        raise InputError(
+            "features of one's own have no modalities to multiply: add the products to them "
+            "(trifeature.comm.products), and use probing='ours'"
+        )
     how = _Protocol.of(probing, classifier, tuple(costs), folds, seed)
     train, test, tasks = _labeled(train_features, train_labels, test_features, test_labels)
     return Reading(
@@ -223,15 +231,34 @@ def extract(
         samples: On the method's device.
         name: Of the set.
         subsets: Lists of modalities.
-        probing: `ours` takes the clean items, `authors` one random light view of each.
+        probing: `ours` takes the clean items, `authors` one random light view of each. `products`
+            takes the clean items and adds, for a subset of several modalities, the element-wise
+            products of what each modality shows by itself: see `trifeature.comm.products`.
 
     Returns:
         float32 [N, D] for each subset.
     """
+    codes_of = _codes_of_light_views if probing == "authors" else _codes_of_clean
     with numerics("float32", samples.device):
-        codes_of = _codes_of_clean if probing == "ours" else _codes_of_light_views
-        parts = [method.combine(codes, subsets) for codes in codes_of(method, samples, name)]
+        parts = [
+            _combine(method, codes, subsets, products=probing == "products")
+            for codes in codes_of(method, samples, name)
+        ]
     return [torch.cat(features).float() for features in zip(*parts, strict=True)]
+
+
+def _combine(
+    method: Method, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]], *, products: bool
+) -> list[Tensor]:
+    """The features [N, D] of each subset, with the products of its modalities if asked for."""
+    features = method.combine(codes, subsets)
+    if not products:
+        return features
+    alone = [method.aligned(codes, m) for m in range(len(codes))]
+    return [
+        with_products(own, [alone[m] for m in subset])
+        for own, subset in zip(features, subsets, strict=True)
+    ]
 
 
 def _codes_of_clean(method: Method, samples: Samples, name: str) -> Iterator[list[Tensor]]:

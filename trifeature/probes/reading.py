@@ -20,8 +20,11 @@ from trifeature.samples import Task
 Splitting = Literal["groups", "samples"]
 """The unit of cross-validation: groups of samples, or single samples."""
 
-ROW_KEYS: Final = ("bits", "costs", "confusion", "information", "test_pairs")
-"""Keys of a row beside the columns of tasks."""
+ROW_KEYS: Final = (
+    *("bits", "costs", "confusion", "information", "test_pairs"),
+    *("official", "products"),
+)
+"""Keys of a row beside the columns of tasks; the last two of a recorded run alone."""
 
 
 @dataclass(frozen=True, eq=False)

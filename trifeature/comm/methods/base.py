@@ -170,6 +170,18 @@ class Method(nn.Module, ABC):
             float [N, F] for each subset; F may differ between them.
         """
 
+    def aligned(self, codes: Sequence[Tensor], modality: int) -> Tensor:
+        """What a probe with products multiplies by that of the other modalities: float [N, F].
+
+        The features of the modality by itself, unless a method aligns other embeddings than its
+        probe reads. F is the same for every modality.
+
+        Args:
+            codes: For each modality [N, …].
+            modality: Index of the modality.
+        """
+        return self.combine(codes, [[modality]])[0]
+
     def features(self, batch: Batch, subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         """The features of a batch of clean or augmented items: `encode`, then `combine`."""
         return self.combine([self.encode(x, m) for m, x in enumerate(batch)], subsets)

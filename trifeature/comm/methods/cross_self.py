@@ -81,12 +81,10 @@ class CrossSelf(Method):
 
     def _cross(self, vectors: Sequence[Tensor]) -> Tensor:
         """The cross term of the modalities' vectors [N, d], in the variant of the options."""
-        if self.projector is not None and self.clip is not None:
-            aligned: Tensor = self.clip(
-                [project(v) for project, v in zip(self.projector, vectors, strict=True)]
-            )
-            return aligned
-        z = [head(v[None])[0] for head, v in zip(self.head, vectors, strict=True)]
+        z = [self.aligned(vectors, m) for m in range(len(vectors))]
+        if self.clip is not None:
+            loss: Tensor = self.clip(z)
+            return loss
         losses = [info_nce(a, b, self.temperature) for a, b in combinations(z, 2)]
         return torch.stack(losses).mean()
 
@@ -94,6 +92,15 @@ class CrossSelf(Method):
         """The vectors [N, d] of one modality's items, before any head."""
         vectors: Tensor = self.encoder[modality](items)
         return vectors
+
+    def aligned(self, codes: Sequence[Tensor], modality: int) -> Tensor:
+        """What the cross term compares: the head's output, or the `paper` variant's projections."""
+        vectors = codes[modality]
+        if self.projector is not None:
+            projected: Tensor = self.projector[modality](vectors)
+            return projected
+        embedded: Tensor = self.head[modality](vectors[None])[0]
+        return embedded
 
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         """The concatenated vectors of the encoders: [N, d · modalities]."""

@@ -32,7 +32,6 @@ N samples, M modalities, D length of the projections.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -43,6 +42,7 @@ from trifeature.checks import require_memory
 from trifeature.comm.methods.base import Loss, Tensors
 from trifeature.comm.methods.cross import LearnedTemperature, Projections, concatenated
 from trifeature.comm.options import SymileOptions
+from trifeature.comm.products import product_of
 from trifeature.comm.settings import RunSettings
 from trifeature.modality import Modality
 from trifeature.samples import Batch
@@ -159,7 +159,7 @@ class Symile(Projections):
         chosen = self.options.features
         if chosen == "concatenated":
             return concatenated(codes, subsets)
-        products = [product_features([codes[m] for m in subset]) for subset in subsets]
+        products = [product_of([codes[m] for m in subset]) for subset in subsets]
         if chosen == "product":
             return products
         return [
@@ -168,9 +168,3 @@ class Symile(Projections):
                 subsets, concatenated(codes, subsets), products, strict=True
             )
         ]
-
-
-def product_features(projections: Sequence[Tensor]) -> Tensor:
-    """The element-wise product of projections [N, D], each scaled to a root mean square of 1."""
-    root = math.sqrt(projections[0].shape[1])
-    return torch.stack([root * F.normalize(z, dim=1) for z in projections]).prod(0)
