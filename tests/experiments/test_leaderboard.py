@@ -93,6 +93,27 @@ def test_the_table_has_every_method_with_what_was_published_under_which_protocol
     assert dict(zip(heading, lines[-1], strict=True))["S AUC"] == "–"
 
 
+def test_what_probes_with_products_read_stands_beside_where_they_did() -> None:
+    made = rows(LEADERBOARD, BIASED)
+    for row in made:
+        if row["method"] == "cross" and row["epoch"]:
+            read = 0.9 + 0.01 * row["seed"] if row["biased"] else 0.5
+            row["products"] = {"S_auc": read, "S": read - 0.1}
+    results = LEADERBOARD.results(SETUP, made)
+    heading, *lines = table(results)
+    found = {line[0]: dict(zip(heading, line, strict=True)) for line in lines}
+    cross, comm = found["Cross"], found["CoMM"]
+    assert cross["S AUC, products"] == "91.5 ± 1.3"
+    assert cross["S macro, products"] == "81.5 ± 1.3"
+    assert cross["control AUC, products"] == "50.0 ± 0.0"
+    assert cross["over control, products [95 %]"].startswith("+41.5 [")
+    assert cross["S AUC"] == "50.5 ± 1.3"
+    assert comm["S AUC, products"] == comm["over control, products [95 %]"] == "–"
+    labels = [text.get_text() for text in results.draw().axes[0].get_legend().get_texts()]
+    assert {"biased, products", "control, products"} <= set(labels)
+    assert len(board().draw().axes[0].get_legend().get_texts()) == len(labels) - 2
+
+
 def test_parameters_are_those_of_the_network_in_training(tiny: Dataset) -> None:
     found = {one.result.arm.label: one.parameters for one in standings(board())}
     plan, _ = LEADERBOARD.pair(SETUP, LEADERBOARD.arms(QUICK)[3], 0)

@@ -24,6 +24,7 @@ from tiny_runs import tiny_run
 import trifeature
 from trifeature.comm import run_folder, training
 from trifeature.comm.methods import Method
+from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.run_folder import CONFIG, METRICS, PROBES, WEIGHTS
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Progress, load_run
@@ -216,6 +217,33 @@ def test_the_last_epoch_is_probed_as_the_authors_do_where_asked(
     columns = {"R", "U1", "U2", "U", "S"}
     assert set(last["official"]) == columns | {f"{column}_converged" for column in columns}
     assert last["official"] == {name: expected[name] for name in last["official"]}
+
+
+def test_the_last_epoch_is_probed_with_products_where_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(protocol, "COSTS", (0.01,))
+    plan = make(0, products=True)
+    assert plan.key == make(0).key
+    untrained, last = carry_out(plan, tmp_path / "run")
+    assert "products" not in untrained
+    data = rendered(DATA)
+    expected = probe(load_run(tmp_path / "run", data), data, probing="products").row()
+    assert set(last["products"]) == {"R", "U1", "U2", "U", "S", "S_auc", "S_balanced"}
+    assert last["products"] == {name: expected[name] for name in last["products"]}
+    assert "products" not in carry_out(make(0), tmp_path / "other")[-1]
+
+
+def test_features_without_products_leave_a_row_without_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(protocol, "COSTS", (0.01,))
+    monkeypatch.setattr(
+        CoMM, "aligned", lambda _, codes, m: codes[m].flatten(1)[:, : m + 1].contiguous()
+    )
+    last = carry_out(make(0, products=True), tmp_path / "run")[-1]
+    assert "products" not in last
+    assert last["S"] >= 0
 
 
 def test_what_is_finished_is_neither_trained_nor_probed_again(

@@ -188,6 +188,35 @@ def test_three_modalities_are_probed_together_and_each_alone() -> None:
         assert alone["S"] == 0.5
 
 
+def partners_of(dataset: Dataset) -> Code:
+    """The partner of image 1's texture, and image 2's color: side by side, never compared."""
+    partners = torch.tensor(dataset.settings.partners)
+
+    def code(attributes: Tensor, subset: Sequence[int]) -> Tensor:
+        shown = {0: partners[attributes[:, 0, 1]], 1: attributes[:, 1, 2]}
+        return torch.cat([F.one_hot(shown[m], K) for m in subset], dim=1)
+
+    return code
+
+
+def test_synergy_that_is_only_side_by_side_is_read_from_products(data: Dataset) -> None:
+    method = Fake(partners_of(data))
+    plain, multiplied = (probe(method, data, probing=p).row() for p in ("ours", "products"))
+    assert plain["S_auc"] < 0.6
+    assert (multiplied["S"], multiplied["S_auc"], multiplied["S_balanced"]) == (1, 1, 1)
+    features = [
+        extract(method.eval(), data.samples(), "test", [[0], [1], [0, 1]], p)
+        for p in ("ours", "products")
+    ]
+    assert [x.shape[1] for x in features[0]] == [K, K, 2 * K]
+    assert [x.shape[1] for x in features[1]] == [K, K, 3 * K]
+
+
+def test_features_of_unequal_lengths_have_no_products() -> None:
+    with pytest.raises(InputError, match="one length for every modality, not 3, 2"):
+        probe(Vectors(constant), speech(), probing="products")
+
+
 # --------------------------------------------------------------------------- any tasks
 
 
