@@ -45,7 +45,9 @@ def plans(label: str, settings: dict[str, Any]) -> list[Plan]:
         if canvas is not None:
             data = replace(data, render=RenderSettings.for_canvas(canvas))
         run = run_preset(name, seed=seed, **settings)
-        biased = Plan(name, data, run, at or curve_epochs(run.epochs), probing, label)
+        biased = Plan(
+            name, data, run, at or curve_epochs(run.epochs), probing, label, products=True
+        )
         made.extend((biased, control_of(biased)))
     return made
 
@@ -75,7 +77,9 @@ def tell(plan: Plan, event: Event) -> None:
     if isinstance(event, list):
         last = event[-1]
         columns = [c for c in ("R", "U", "S_auc", "S_balanced", "S") if c in last]
-        numbers = (f"{c} {100 * last[c]:.1f}" for c in columns)
+        numbers = [f"{c} {100 * last[c]:.1f}" for c in columns]
+        if read := last.get("products"):
+            numbers += ["products:", *(f"{c} {100 * read[c]:.1f}" for c in columns)]
         sys.stdout.write(f"{plan.setting}: {plan.describe()}: {' '.join(numbers)}\n")
         sys.stdout.flush()
 

@@ -290,9 +290,6 @@ def leaderboard(
     out: Annotated[
         Path | None, typer.Option(help="Folder; that of the rows by default.", file_okay=False)
     ] = None,
-    probing: Annotated[
-        str | None, typer.Option(help="ours, products or authors, as in `reproduce`. [ours]")
-    ] = None,
 ) -> None:
     """Rank all methods by synergy over its control, from recorded rows.
 
@@ -300,4 +297,4 @@ def leaderboard(
     of your own joins by --plugin FILE, before either.
     """
     name = "three-modalities" if three else "leaderboard"
-    figure(name, preset_name, rows, out, seeds, probing=probing)
+    figure(name, preset_name, rows, out, seeds)
