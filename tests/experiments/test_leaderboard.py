@@ -53,9 +53,9 @@ def board(values: Mapping[str, list[float]] = BIASED) -> Results:
 def test_methods_are_ordered_by_auc_over_their_control_and_unmeasured_ones_are_last() -> None:
     found = standings(board())
     assert [one.result.arm.label for one in found[:4]] == ["InfMasking", "CoMM", "L", "Cross"]
-    assert all(one.over_control is None for one in found[4:])
+    assert all(one.own.over_control is None for one in found[4:])
     assert len(found) == len(LEADERBOARD.arms(QUICK))
-    first = found[0].over_control
+    first = found[0].own.over_control
     assert first is not None
     assert first.mean == pytest.approx(100 * np.mean(np.subtract(BIASED["InfMasking"], CONTROL)))
 
@@ -67,15 +67,15 @@ def test_a_difference_to_comm_is_established_after_holm_over_the_board() -> None
         for label in ("L", "Cross", "InfMasking")
     ]
     for label, expected in zip(("L", "Cross", "InfMasking"), holm(tests), strict=True):
-        assert found[label].p_value == pytest.approx(expected)
-    verdicts = {label: found[label].verdict for label in BIASED}
+        assert found[label].own.p_value == pytest.approx(expected)
+    verdicts = {label: found[label].own.verdict for label in BIASED}
     assert verdicts == {"CoMM": "", "InfMasking": "more", "Cross": "less", "L": "not established"}
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_two_seeds_establish_nothing(seeds: int) -> None:
     found = standings(board({label: values[:seeds] for label, values in BIASED.items()}))
-    assert {one.verdict for one in found if one.over_reference} == {"too few seeds"}
+    assert {one.own.verdict for one in found if one.own.over_reference} == {"too few seeds"}
 
 
 def test_the_table_has_every_method_with_what_was_published_under_which_protocol() -> None:
@@ -109,6 +109,17 @@ def test_what_probes_with_products_read_stands_beside_where_they_did() -> None:
     assert cross["over control, products [95 %]"].startswith("+41.5 [")
     assert cross["S AUC"] == "50.5 ± 1.3"
     assert comm["S AUC, products"] == comm["over control, products [95 %]"] == "–"
+    assert cross["established, products"] == comm["established, products"] == ""
+    for row in made:
+        if row["method"] == "comm" and not row["setting"] and row["loss"] == "L_CoMM":
+            row["products"] = {"S_auc": 0.6 + 0.02 * row["seed"] * row["biased"], "S": 0.5}
+    (found,) = (
+        dict(zip(heading, line, strict=True))
+        for line in table(LEADERBOARD.results(SETUP, made))
+        if line[0] == "Cross"
+    )
+    assert found["less CoMM's, products [95 %]"].startswith("+38.5 [")
+    assert found["established, products"] == "more"
     labels = [text.get_text() for text in results.draw().axes[0].get_legend().get_texts()]
     assert {"biased, products", "control, products"} <= set(labels)
     assert len(board().draw().axes[0].get_legend().get_texts()) == len(labels) - 2

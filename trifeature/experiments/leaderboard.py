@@ -32,7 +32,7 @@ from trifeature.experiments.front import TWO
 from trifeature.experiments.tables import COMM
 from trifeature.plots import CURVE_COLORS, drawing
 from trifeature.presets import Preset
-from trifeature.report import Difference, Summary, holm, paired, summarize
+from trifeature.report import Difference, Row, Summary, holm, paired, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +43,9 @@ JUDGED: Final = "S_auc"
 
 LEVEL: Final = 0.05
 """A difference to the reference is established if its p-value, after Holm, is below this."""
+
+APART: Final = 0.3
+"""How far below a method's own reading the picture shows that with products, in lines."""
 
 FEWEST: Final = 3
 """Seeds without which no difference is called established: a spread of two numbers says little."""
@@ -164,25 +167,19 @@ def three_arms(preset: Preset) -> Sequence[Arm]:  # noqa: ARG001 - alike on ever
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What the leaderboard says of one method.
+class Lead:
+    """S (AUC) of one method over its control, by one reading.
 
     Attributes:
-        result: Its rows.
-        over_control: S (AUC) less that of the same method on unbiased pairs.
+        over_control: S less that of the same method on unbiased pairs, paired by seed.
         over_reference: The same difference less the reference method's, paired by seed; None for
             the reference itself.
         p_value: Of `over_reference`, after Holm over all methods of the board.
-        by_products: `over_control` where the probes read products too.
-        parameters: Of the network in training; None if it cannot be made.
     """
 
-    result: Result
     over_control: Difference | None
     over_reference: Difference | None
     p_value: float | None
-    by_products: Difference | None
-    parameters: int | None
 
     @property
     def verdict(self) -> str:
@@ -196,46 +193,62 @@ class Standing:
         return "more" if self.over_reference.mean > 0 else "less"
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What the leaderboard says of one method.
+
+    Attributes:
+        result: Its rows.
+        own: Its lead, read from its own features.
+        products: Its lead, read with products of the modalities' features, where it was.
+        parameters: Of the network in training; None if it cannot be made.
+    """
+
+    result: Result
+    own: Lead
+    products: Lead
+    parameters: int | None
+
+
 def standings(results: Results) -> list[Standing]:
     """The standing of every method, the most synergy over its control first, unmeasured ones last.
 
-    The first arm is the reference.
+    The order is that of the methods' own features. The first arm is the reference.
     """
-    reference = results.arms[0]
-    leads = [None if one is reference else _lead(one, reference) for one in results]
-    tested = [place for place, lead in enumerate(leads) if lead and lead.p_value is not None]
-    raw = [lead.p_value for lead in leads if lead and lead.p_value is not None]
-    adjusted = dict(zip(tested, holm(raw), strict=True))
+    own = _leads([(result.biased, result.unbiased) for result in results])
+    products = _leads(
+        [(one.by_products(biased=True), one.by_products(biased=False)) for one in results]
+    )
     found = [
-        Standing(
-            result,
-            paired(result.biased, result.unbiased, JUDGED),
-            lead,
-            adjusted.get(place),
-            paired(result.by_products(biased=True), result.by_products(biased=False), JUDGED),
-            parameters(results, result.arm),
-        )
-        for place, (result, lead) in enumerate(zip(results, leads, strict=True))
+        Standing(*parts, parameters(results, parts[0].arm))
+        for parts in zip(results, own, products, strict=True)
     ]
-    return sorted(found, key=lambda one: -(one.over_control.mean if one.over_control else -1e9))
+    return sorted(
+        found, key=lambda one: -(one.own.over_control.mean if one.own.over_control else -1e9)
+    )
 
 
-def _lead(result: Result, reference: Result) -> Difference | None:
-    """S over control of a method less that of the reference, paired by seed."""
-    ours, theirs = (
-        {
-            row["seed"]: row[JUDGED] - control[row["seed"]]
-            for row in one.biased
-            if row.get(JUDGED) is not None and row["seed"] in control
-        }
-        for one in (result, reference)
-        for control in [{r["seed"]: r[JUDGED] for r in one.unbiased if r.get(JUDGED) is not None}]
-    )
-    return paired(
-        [{"seed": seed, JUDGED: value} for seed, value in ours.items()],
-        [{"seed": seed, JUDGED: value} for seed, value in theirs.items()],
-        JUDGED,
-    )
+def _leads(readings: Sequence[tuple[Sequence[Row], Sequence[Row]]]) -> list[Lead]:
+    """The lead of each method from its (biased, unbiased) rows; the first one is the reference."""
+    reference, *others = (_over_control(*rows) for rows in readings)
+    differences = [None, *(paired(one, reference, JUDGED) for one in others)]
+    tested = [place for place, one in enumerate(differences) if one and one.p_value is not None]
+    raw = [one.p_value for one in differences if one and one.p_value is not None]
+    adjusted = dict(zip(tested, holm(raw), strict=True))
+    return [
+        Lead(paired(*rows, JUDGED), difference, adjusted.get(place))
+        for place, (rows, difference) in enumerate(zip(readings, differences, strict=True))
+    ]
+
+
+def _over_control(biased: Sequence[Row], unbiased: Sequence[Row]) -> list[Row]:
+    """S over its control for each seed that has both."""
+    control = {row["seed"]: row[JUDGED] for row in unbiased if row.get(JUDGED) is not None}
+    return [
+        {"seed": row["seed"], JUDGED: row[JUDGED] - control[row["seed"]]}
+        for row in biased
+        if row.get(JUDGED) is not None and row["seed"] in control
+    ]
 
 
 def parameters(results: Results, arm: Arm) -> int | None:
@@ -256,7 +269,7 @@ HEADINGS: Final = (
     *("control AUC", "untrained AUC", "S AUC over control [95 %]", "less CoMM's [95 %]"),
     "established",
     *("S AUC, products", "S macro, products", "control AUC, products"),
-    "over control, products [95 %]",
+    *("over control, products [95 %]", "less CoMM's, products [95 %]", "established, products"),
     *(
         "least seconds",
         "parameters",
@@ -282,12 +295,9 @@ def table(results: Results) -> Lines:
                 *(_text(result.summary(column)) for column in (JUDGED, "S_balanced", "S")),
                 _text(result.control(JUDGED)),
                 NOT_MEASURED if untrained is None else f"{untrained:.1f}",
-                _lead_text(one.over_control, result),
-                "reference"
-                if arm is results.arms[0].arm
-                else _lead_text(one.over_reference, result),
-                one.verdict,
-                *_products_text(one),
+                *_lead_texts(one.own, result, reference=arm is results.arms[0].arm),
+                *_products_texts(result),
+                *_lead_texts(one.products, result, reference=arm is results.arms[0].arm),
                 f"{min(taken):.0f}" if taken else NOT_MEASURED,
                 NOT_MEASURED if one.parameters is None else f"{one.parameters:,}",
                 " / ".join(published_words(result, column) or "–" for column in ("R", "U", "S"))
@@ -299,22 +309,25 @@ def table(results: Results) -> Lines:
     return lines
 
 
-def _products_text(one: Standing) -> list[str]:
-    """S by probes with products: its AUC and macro accuracy, the control's AUC, the difference."""
-    biased, unbiased = (one.result.by_products(biased=kind) for kind in (True, False))
-    return [
-        _text(summarize(biased, JUDGED)),
-        _text(summarize(biased, "S")),
-        _text(summarize(unbiased, JUDGED)),
-        _lead_text(one.by_products, one.result),
-    ]
+def _products_texts(result: Result) -> list[str]:
+    """S by probes with products: its AUC and macro accuracy, and the control's AUC."""
+    biased, unbiased = (result.by_products(biased=kind) for kind in (True, False))
+    wanted = ((biased, JUDGED), (biased, "S"), (unbiased, JUDGED))
+    return [_text(summarize(rows, column)) for rows, column in wanted]
+
+
+def _lead_texts(lead: Lead, result: Result, *, reference: bool) -> list[str]:
+    """A lead over the control, its difference from the reference's, and the verdict."""
+    ours = _difference_text(lead.over_control, result)
+    theirs = _difference_text(lead.over_reference, result)
+    return [ours, "reference" if reference else theirs, lead.verdict]
 
 
 def _text(value: Summary | None) -> str:
     return NOT_MEASURED if value is None else str(value)
 
 
-def _lead_text(value: Difference | None, result: Result) -> str:
+def _difference_text(value: Difference | None, result: Result) -> str:
     """A difference with its interval, and with n where it has fewer seeds than the method."""
     if value is None:
         return NOT_MEASURED
@@ -332,33 +345,27 @@ def draw(results: Results) -> Figure:
             _dot(left, place, result.summary(JUDGED), "biased pairs", CURVE_COLORS[0])
             for biased, label in ((False, "control, products"), (True, "biased, products")):
                 value = summarize(result.by_products(biased=biased), JUDGED)
-                color = CURVE_COLORS[3] if biased else "0.5"
-                _dot(left, place, value, label, color, marker="D", hollow=not biased)
-            if one.over_control is not None:
-                _interval(middle, place, one.over_control, *_VERDICTS.get(one.verdict, ("", "0.2")))
-            if one.by_products is not None:
-                _interval(
-                    middle,
-                    place - 0.25,
-                    one.by_products,
-                    "with products",
-                    CURVE_COLORS[3],
-                    marker="D",
-                )
+                color = CURVE_COLORS[0] if biased else "0.5"
+                _dot(left, place - APART, value, label, color, marker="D", hollow=not biased)
+            _interval(middle, place, one.own)
+            _interval(middle, place - APART, one.products, marker="D")
             for column, color in (("R", CURVE_COLORS[2]), ("U", CURVE_COLORS[1])):
                 _dot(right, place, result.summary(column), column, color)
         left.axvline(50, color="0.4", linewidth=1, linestyle=":")
         middle.axvline(0, color="0.4", linewidth=1, linestyle=":")
         left.set_yticks(range(len(shown)), [one.result.arm.label for one in shown])
-        left.set(title="S", xlabel="AUC of the match (%)", ylim=(-1.2, len(shown) - 0.4))
+        left.set(title="S", xlabel="AUC of the match (%)", ylim=(-2.6, len(shown) - 0.4))
         middle.set(title="S over its control", xlabel="points of AUC, 95 % interval")
         right.set(title="R and U, unbiased pairs", xlabel="macro accuracy (%)", xlim=(0, 101))
         for axes in (left, middle, right):
             handles, labels = axes.get_legend_handles_labels()
             named = dict(zip(labels, handles, strict=True))
             if named:
-                axes.legend(named.values(), named, fontsize=7, loc="lower center", ncols=2)
+                columns = 1 if axes is middle else 2
+                axes.legend(named.values(), named, fontsize=7, loc="lower center", ncols=columns)
         words = f"{results.caption}; colored: the difference from CoMM is established"
+        if any(one.result.by_products(biased=True) for one in shown):
+            words += "; diamonds: probes read products of the modalities too"
         figure.suptitle(words, fontsize=8, color="0.3")
     return figure
 
@@ -392,10 +399,12 @@ def _dot(
         axes.errorbar([value.mean], [place], xerr=value.spread, fmt=marker, label=label, **look)
 
 
-def _interval(
-    axes: Axes, place: float, value: Difference, label: str, color: str, *, marker: str = "o"
-) -> None:
-    """A mean difference with its interval."""
+def _interval(axes: Axes, place: float, lead: Lead, *, marker: str = "o") -> None:
+    """A lead over the control with its interval, in the color of its verdict."""
+    value = lead.over_control
+    if value is None:
+        return
+    label, color = _VERDICTS.get(lead.verdict, ("", "0.2"))
     axes.plot([value.mean], [place], marker, color=color, markersize=5, label=label or None)
     if value.low is not None and value.high is not None:
         axes.plot([value.low, value.high], [place, place], color=color, linewidth=1.5)
