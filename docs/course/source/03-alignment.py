@@ -293,6 +293,31 @@ for label, method in methods.items():
 # prediction holds. It is a prediction about *all* methods in which something of image 2 is
 # aligned with something of image 1.
 #
+# ## Was the map never learned, or only not read?
+# If Cross has texture 1 in its code of image 1 because color 2 goes with it, then the two codes fit
+# where the pair keeps the map. But a linear probe of two codes side by side adds up what it finds
+# in either, and whether they *fit* is no such sum: for that, numbers of one have to be multiplied
+# by numbers of the other. So give the probe the products too, of every method alike
+# (`probe(..., probing="products")`), and ask again:
+
+# %% tags=["rows"]
+for label, method in methods.items():
+    own = summarize(pick(method, biased=True), "S_auc")
+    read, start = (
+        summarize(
+            [row["products"] for row in pick(method, biased=kind) if "products" in row], "S_auc"
+        )
+        for kind in (True, False)
+    )
+    print(f"{label:10} AUC of S: own code {own}, ", end="")
+    print(f"with products {read or 'not measured'}, its control {start or 'not measured'}")
+
+# %% [markdown]
+# Cross had learned the map all along. In biased pairs texture 1 and color 2 tell each other: what a
+# balanced test calls synergy was *redundancy* in training, which is what alignment learns. CoMM's
+# fusion multiplies by itself; that is why its own code shows S. Keep both questions apart: what has
+# been learned, and who can read it.
+#
 # ## Look inside
 # A row holds a few numbers a run. With the network itself one can ask more. Three trained ones are
 # looked into here: Cross and CoMM after biased training, and CoMM's control, after unbiased
