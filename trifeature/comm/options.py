@@ -141,6 +141,20 @@ class TwoTemperaturesOptions(CoMMOptions):
 
 
 @dataclass(frozen=True)
+class CoMMCrossOptions(CoMMOptions):
+    """Options of CoMM + Cross. `temperature` and `loss` are CoMM's.
+
+    Attributes:
+        cross_weight: Weight of the CLIP loss beside CoMM's.
+    """
+
+    cross_weight: float = 1.0
+
+    # A preset's temperature was chosen for the synergy of CoMM alone, at the cost of uniqueness.
+    training: ClassVar[Mapping[str, Any]] = {"temperature": 0.1}
+
+
+@dataclass(frozen=True)
 class ProjectionOptions(Options):
     """Options of every method that compares one linear projection of each modality.
 
@@ -431,6 +445,7 @@ class MAEOptions(Options):
 OPTIONS: Final[dict[str, type[Options]]] = {
     "comm": CoMMOptions,
     "two-temperatures": TwoTemperaturesOptions,
+    "comm+cross": CoMMCrossOptions,
     "confu": ConFuOptions,
     "cross": CrossOptions,
     "cross+self": CrossSelfOptions,

@@ -99,6 +99,7 @@ KNOWN: Final[tuple[Arm, ...]] = (
         {"method": "hril", "terms": "nce+align", "fused": True},
         priority=Priority.SUCCESSORS,
     ),
+    Arm("CoMM + Cross", changes={"method": "comm+cross"}, priority=Priority.SUCCESSORS),
     Arm("Masked autoencoder", changes={"method": "mae"}, priority=Priority.SUCCESSORS),
     Arm(
         "CoMM, two temperatures",

@@ -30,6 +30,7 @@ KINDS: Final[Mapping[str, tuple[str, Any]]] = {
     "probe_seconds": _NUMBER,
     "official": ("an object", dict),
     "products": ("an object", dict),
+    "other_maps": ("an object", dict),
     "confusion": ("an object", dict),
     "information": ("an object", dict),
 }
@@ -111,7 +112,7 @@ def _check_parts(row: Mapping[str, Any], place: str) -> None:
     for column, counts in row.get("confusion", {}).items():
         if not isinstance(counts, list) or not counts:
             raise InputError(f"{place}: the confusion of {column!r} must be a table of counts")
-    for part in ("official", "products"):
+    for part in ("official", "products", "other_maps"):
         for column, value in row.get(part, {}).items():
             if not _is_number(value):
                 raise InputError(f"{place}: {column!r} of {part!r} must be a number")

@@ -21,6 +21,7 @@ from trifeature.comm.training import Backend, Report, new_method, train
 from trifeature.data.dataset import Dataset, DatasetSettings, build, with_match_rate
 from trifeature.data.storage import load
 from trifeature.errors import InputError, NotFiniteError
+from trifeature.experiments.other_maps import has_other_maps, other_maps
 from trifeature.experiments.plan import Plan, Row
 from trifeature.files import append_row, read_rows
 from trifeature.probes.i_nce import i_nce
@@ -219,12 +220,15 @@ def read_settings(folder: Path) -> tuple[RunSettings, DatasetSettings]:
 
 
 def _by_products(method: Method, data: Dataset) -> Row:
-    """The scores of probes with products, as `products`; nothing where features have no products.
+    """The scores of probes with products, and those of other maps, as `products` and `other_maps`.
 
-    These are the features of one modality, and those of modalities that differ in length.
+    Nothing where the features of the modalities differ in length, so that they have no products;
+    other maps where the pairs have a map.
     """
     try:
         row = probe(method, data, probing="products").row()
     except UnequalLengthsError:
         return {}
-    return {"products": {column: row[column] for column in row if isinstance(row[column], float)}}
+    scores = {column: row[column] for column in row if isinstance(row[column], float)}
+    found: Row = {"products": scores}
+    return found | ({"other_maps": other_maps(method, data)} if has_other_maps(data) else {})

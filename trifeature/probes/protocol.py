@@ -247,6 +247,23 @@ def extract(
     return [torch.cat(features).float() for features in zip(*parts, strict=True)]
 
 
+@torch.inference_mode()
+def extract_aligned(method: Method, samples: Samples, name: str) -> list[Tensor]:
+    """What a probe with products multiplies, of every sample of a set: float32 [N, F] a modality.
+
+    Args:
+        method: In evaluation mode.
+        samples: On the method's device.
+        name: Of the set.
+    """
+    with numerics("float32", samples.device):
+        parts = [
+            [method.aligned(codes, m) for m in range(len(codes))]
+            for codes in _codes_of_clean(method, samples, name)
+        ]
+    return [torch.cat(own).float() for own in zip(*parts, strict=True)]
+
+
 def _combine(
     method: Method, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]], *, products: bool
 ) -> list[Tensor]:
@@ -254,9 +271,10 @@ def _combine(
     features = method.combine(codes, subsets)
     if not products:
         return features
-    alone = [method.aligned(codes, m) for m in range(len(codes))]
+    several = {m for subset in subsets if len(subset) > 1 for m in subset}
+    alone = {m: method.aligned(codes, m) for m in several}
     return [
-        with_products(own, [alone[m] for m in subset])
+        with_products(own, [alone[m] for m in subset]) if len(subset) > 1 else own
         for own, subset in zip(features, subsets, strict=True)
     ]
 

@@ -22,9 +22,9 @@ Splitting = Literal["groups", "samples"]
 
 ROW_KEYS: Final = (
     *("bits", "costs", "confusion", "information", "test_pairs"),
-    *("official", "products"),
+    *("official", "products", "other_maps"),
 )
-"""Keys of a row beside the columns of tasks; the last two of a recorded run alone."""
+"""Keys of a row beside the columns of tasks; the last three of a recorded run alone."""
 
 
 @dataclass(frozen=True, eq=False)

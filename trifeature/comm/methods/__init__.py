@@ -8,6 +8,7 @@ from typing import Final
 
 from trifeature.comm.methods.base import Loss, Method, Tensors
 from trifeature.comm.methods.comm import CoMM
+from trifeature.comm.methods.comm_cross import CoMMCross
 from trifeature.comm.methods.confu import ConFu
 from trifeature.comm.methods.coral import COrAL
 from trifeature.comm.methods.cross import Cross
@@ -29,6 +30,7 @@ from trifeature.modality import Modality
 METHODS: Final[dict[str, type[Method]]] = {
     "comm": CoMM,
     "two-temperatures": TwoTemperatures,
+    "comm+cross": CoMMCross,
     "confu": ConFu,
     "cross": Cross,
     "cross+self": CrossSelf,
