@@ -12,6 +12,7 @@ from torch import Tensor
 from trifeature.comm.methods import make_method
 from trifeature.comm.methods.cross_self import CrossSelf
 from trifeature.comm.products import UnequalLengthsError, product_of, with_products
+from trifeature.errors import InputError
 from trifeature.probes.protocol import probe_features
 
 
@@ -56,6 +57,13 @@ def test_features_of_unequal_lengths_are_refused() -> None:
     a, b = features(3, 4)
     with pytest.raises(UnequalLengthsError, match="one length for every modality, not 3, 4"):
         with_products(torch.cat([a, b], dim=1), [a, b])
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4,), (4, 3, 2)])
+def test_what_is_no_table_of_features_is_refused(shape: tuple[int, ...]) -> None:
+    whole = torch.ones(4, 6)
+    with pytest.raises(InputError, match=r"features \[N, F\] of each modality for 4 samples, not"):
+        with_products(whole, [torch.ones(shape), torch.ones(4, 3)])
 
 
 def test_whether_two_values_fit_is_read_from_products_alone() -> None:

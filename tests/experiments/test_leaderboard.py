@@ -66,7 +66,9 @@ def test_a_difference_to_comm_is_established_after_holm_over_the_board() -> None
         float(stats.ttest_rel(BIASED[label], BIASED["CoMM"]).pvalue)
         for label in ("L", "Cross", "InfMasking")
     ]
-    for label, expected in zip(("L", "Cross", "InfMasking"), holm(tests), strict=True):
+    # Also those without rows belong to the family of tests.
+    unread = [1.0] * (len(LEADERBOARD.arms(QUICK)) - 1 - len(tests))
+    for label, expected in zip(("L", "Cross", "InfMasking"), holm([*tests, *unread]), strict=False):
         assert found[label].own.p_value == pytest.approx(expected)
     verdicts = {label: found[label].own.verdict for label in BIASED}
     assert verdicts == {"CoMM": "", "InfMasking": "more", "Cross": "less", "L": "not established"}

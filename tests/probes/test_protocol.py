@@ -5,85 +5,31 @@ and color, so that a fake method can read the attributes off the pixels and hand
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from fixed_methods import FixedMethod
+from plain_images import Code, Fake, K, coded_dataset, one_hot, partners_of
 from sklearn.neighbors import KNeighborsClassifier
 from tiny_runs import image_pair
-from torch import Tensor, nn
+from torch import Tensor
 
 from trifeature.comm.methods import make_method
-from trifeature.comm.settings import RunSettings, run_preset
-from trifeature.data.dataset import Dataset, PairSet, plan_images, plan_pairs, preset
-from trifeature.data.rule import PairRule
+from trifeature.comm.settings import run_preset
+from trifeature.data.dataset import Dataset, PairSet
 from trifeature.errors import InputError
 from trifeature.probes.names import PROBINGS, Probing, read_protocol
 from trifeature.probes.protocol import extract, probe
 from trifeature.samples import Samples
 from trifeature.views.sets import IMAGENET_MEAN, IMAGENET_STD
 
-K, SIDE = 5, 4
-Code = Callable[[Tensor, Sequence[int]], Tensor]
-"""From attributes int [N, M, 3] and the modalities to look at, to features float [N, F]."""
-
-
-def coded_dataset(modalities: int = 2) -> Dataset:
-    """Unbiased pairs of plain images whose red, green and blue are their attributes."""
-    settings = preset(
-        "tiny",
-        copies=2,
-        test_copies=2,
-        train_pairs=10,
-        probe_pairs=600,
-        test_pairs=300,
-        rule=PairRule(modalities=modalities),
-    )
-    tables = plan_images(settings)
-    images = {
-        split: torch.from_numpy(table.attributes.astype(np.uint8))[:, :, None, None]
-        .expand(-1, -1, SIDE, SIDE)
-        .contiguous()
-        for split, table in tables.items()
-    }
-    return Dataset(
-        settings,
-        tables,
-        plan_pairs(settings, tables),
-        {k: (x,) * modalities for k, x in images.items()},
-    )
-
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
     return coded_dataset()
-
-
-class Fake(FixedMethod):
-    """Features by a formula of the attributes of the images looked at."""
-
-    def __init__(self, code: Code, modalities: int = 2) -> None:
-        super().__init__(RunSettings(), image_pair(modalities, SIDE))
-        self.code = code
-        self.anchor = nn.Parameter(torch.zeros(1))  # tells the device
-
-    def encode(self, images: Tensor, modality: int) -> Tensor:
-        del modality
-        pixel = images.mean((-1, -2)) * torch.tensor(IMAGENET_STD) + torch.tensor(IMAGENET_MEAN)
-        return (pixel * 255).round().long()
-
-    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        attributes = torch.stack(list(codes), dim=1)
-        return [self.code(attributes, subset).float() for subset in subsets]
-
-
-def one_hot(attributes: Tensor, subset: Sequence[int]) -> Tensor:
-    """Shape, texture and color of each image looked at."""
-    return F.one_hot(attributes[:, list(subset)], K).flatten(1)
 
 
 def products(attributes: Tensor, subset: Sequence[int]) -> Tensor:
@@ -186,17 +132,6 @@ def test_three_modalities_are_probed_together_and_each_alone() -> None:
         assert alone[f"U{own}"] == 1.0
         assert alone["U"] < 0.6
         assert alone["S"] == 0.5
-
-
-def partners_of(dataset: Dataset) -> Code:
-    """The partner of image 1's texture, and image 2's color: side by side, never compared."""
-    partners = torch.tensor(dataset.settings.partners)
-
-    def code(attributes: Tensor, subset: Sequence[int]) -> Tensor:
-        shown = {0: partners[attributes[:, 0, 1]], 1: attributes[:, 1, 2]}
-        return torch.cat([F.one_hot(shown[m], K) for m in subset], dim=1)
-
-    return code
 
 
 def test_synergy_that_is_only_side_by_side_is_read_from_products(data: Dataset) -> None:

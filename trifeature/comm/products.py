@@ -4,7 +4,9 @@ A linear probe of the concatenated features of two modalities adds what it reads
 two images *fit*, as the match of Trifeature asks, is no such sum: their similarity Σ_d a_d b_d is a
 sum of products. A network that fuses its modalities by a nonlinear map may compute them; encoders
 without fusion cannot, whatever they have learned. The protocol `products` gives every method the
-products, so that S tells what was learned and not who had the nonlinear readout.
+products. A probe then learns from its labels any relation of what is shown: what training taught
+is what it reads beyond maps that never occurred, `trifeature.experiments.other_maps`. Which element
+meets which depends on the basis, so the products favor features that a loss compares by element.
 
 Of features a, b of two modalities it adds u(a) ∘ u(b), where u scales a vector to a root mean
 square of 1; of more than two modalities the product of every pair and that of all. With Symile's
@@ -52,12 +54,19 @@ def with_products(features: Tensor, alone: Sequence[Tensor]) -> Tensor:
         unchanged of a single modality.
 
     Raises:
-        UnequalLengthsError: the modalities' features differ in length.
+        InputError: what stands for a modality is no [N, F]; UnequalLengthsError, one of them:
+            the modalities' features differ in length.
 
     >>> a, b = torch.ones(5, 3), torch.ones(5, 3)
     >>> with_products(torch.cat([a, b], dim=1), [a, b]).shape
     torch.Size([5, 9])
     """
+    if any(x.ndim != 2 or len(x) != len(features) for x in alone):
+        shapes = ", ".join(str(tuple(x.shape)) for x in alone)
+        raise InputError(
+            f"products need features [N, F] of each modality for {len(features)} samples, not "
+            f"{shapes}: see `Method.aligned`"
+        )
     if len({x.shape[1] for x in alone}) > 1:
         lengths = ", ".join(str(x.shape[1]) for x in alone)
         raise UnequalLengthsError(

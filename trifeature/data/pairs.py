@@ -63,7 +63,7 @@ def label(
     `share` is the shared attribute of the first image that has it in common; `unique1`, `unique2`,
     … are those of each image's unique attribute. `synergy` is what the gate says: by default 1
     where b(image m) = map(a(image 1)) for *every* other linked image. With three modalities both
-    others must match, so no two of the images determine the label, though they tell most of it: see
+    others must match, so no two of the images determine the label, though they tell of it: see
     `trifeature.data.union`.
 
     Args:

@@ -11,8 +11,9 @@ all but one are:
 - a gate about which no single modality tells anything has I∪ = 0.
 
 Total synergy does not say how many modalities are needed, so the most that two modalities tell
-together stands beside it. Under the gates `match` and `balanced` any two of three modalities must
-fit for the label to be 1, which tells most of it; under `parity` and `sum` two tell nothing.
+together stands beside it. Under `match` and `balanced` any two of three modalities must fit for the
+label to be 1, which tells 0.77 of the 1 bit of `balanced` and 0.03 of the 0.08 bits of `match` for
+ten values; under `sum`, and under `parity` of an even number of values, two tell nothing.
 
 L linked modalities, K values of an attribute, C classes.
 """

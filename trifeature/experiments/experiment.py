@@ -285,6 +285,26 @@ class Result:
         rows = self.biased if biased else self.unbiased
         return [{"seed": row["seed"], **row["products"]} for row in rows if "products" in row]
 
+    def of_other_maps(self, *, products: bool) -> list[Row]:
+        """S of the biased trainings read for maps that never occurred: `S_auc` and `S` by seed.
+
+        Args:
+            products: Read with products of the modalities' features.
+        """
+        prefix = "products_" if products else ""
+        return [
+            {"seed": row["seed"], **{x: row["other_maps"][prefix + x] for x in ("S_auc", "S")}}
+            for row in self.biased
+            if "other_maps" in row
+        ]
+
+    def similarity(self, column: str = "similarity") -> Summary | None:
+        """The AUC of the similarity, `similarity` or `other_similarity`, of the biased trainings.
+
+        See `trifeature.experiments.other_maps`.
+        """
+        return summarize([row["other_maps"] for row in self.biased if "other_maps" in row], column)
+
     def mean_untrained(self, column: str) -> float | None:
         """Percent that a probe reads from the untrained network, where it was probed."""
         found = summarize(self.untrained, column)

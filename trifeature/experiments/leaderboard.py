@@ -10,6 +10,9 @@ macro accuracy can stay at 50 while AUC is at 70. All differences are paired by 
 Beside the probe of a method's own features stands that of the protocol `products`, which also reads
 element-wise products of the modalities' features: a linear probe of features that are only side by
 side, as Cross's, sees nothing of what fits together (`trifeature.comm.products`).
+
+A third control are maps that never occurred in training, read in the same way: where both
+attributes are shown, a probe learns any map from its labels (`trifeature.experiments.other_maps`).
 """
 
 from __future__ import annotations
@@ -175,11 +178,14 @@ class Lead:
         over_control: S less that of the same method on unbiased pairs, paired by seed.
         over_reference: The same difference less the reference method's, paired by seed; None for
             the reference itself.
-        p_value: Of `over_reference`, after Holm over all methods of the board.
+        over_others: S less what is read in the same way of maps that never occurred in training.
+        p_value: Of `over_reference`, after Holm over all methods of the board, also those that have
+            no rows yet: a verdict does not change because others are measured later.
     """
 
     over_control: Difference | None
     over_reference: Difference | None
+    over_others: Difference | None
     p_value: float | None
 
     @property
@@ -216,9 +222,16 @@ def standings(results: Results) -> list[Standing]:
 
     The order is that of the methods' own features. The first arm is the reference.
     """
-    own = _leads([(result.biased, result.unbiased) for result in results])
+    own = _leads([(one.biased, one.unbiased, one.of_other_maps(products=False)) for one in results])
     products = _leads(
-        [(one.by_products(biased=True), one.by_products(biased=False)) for one in results]
+        [
+            (
+                one.by_products(biased=True),
+                one.by_products(biased=False),
+                one.of_other_maps(products=True),
+            )
+            for one in results
+        ]
     )
     found = [
         Standing(*parts, parameters(results, parts[0].arm))
@@ -229,16 +242,28 @@ def standings(results: Results) -> list[Standing]:
     )
 
 
-def _leads(readings: Sequence[tuple[Sequence[Row], Sequence[Row]]]) -> list[Lead]:
-    """The lead of each method from its (biased, unbiased) rows; the first one is the reference."""
-    reference, *others = (_over_control(*rows) for rows in readings)
+def _leads(readings: Sequence[tuple[Sequence[Row], Sequence[Row], Sequence[Row]]]) -> list[Lead]:
+    """The lead of each method; the first one is the reference.
+
+    Args:
+        readings: Of each method the rows of biased and unbiased trainings, and of other maps.
+    """
+    reference, *others = (_over_control(biased, unbiased) for biased, unbiased, _ in readings)
     differences = [None, *(paired(one, reference, JUDGED) for one in others)]
     tested = [place for place, one in enumerate(differences) if one and one.p_value is not None]
     raw = [one.p_value for one in differences if one and one.p_value is not None]
-    adjusted = dict(zip(tested, holm(raw), strict=True))
+    unread = [1.0] * (len(others) - len(raw))
+    adjusted = dict(zip(tested, holm([*raw, *unread]), strict=False))
     return [
-        Lead(paired(*rows, JUDGED), difference, adjusted.get(place))
-        for place, (rows, difference) in enumerate(zip(readings, differences, strict=True))
+        Lead(
+            paired(biased, unbiased, JUDGED),
+            difference,
+            paired(biased, other, JUDGED),
+            adjusted.get(place),
+        )
+        for place, ((biased, unbiased, other), difference) in enumerate(
+            zip(readings, differences, strict=True)
+        )
     ]
 
 
@@ -267,10 +292,11 @@ def parameters(results: Results, arm: Arm) -> int | None:
 
 HEADINGS: Final = (
     *("method", "n", "R", "U", "S AUC", "S balanced", "S macro"),
-    *("control AUC", "untrained AUC", "S AUC over control [95 %]", "less CoMM's [95 %]"),
-    "established",
-    *("S AUC, products", "S macro, products", "control AUC, products"),
+    *("control AUC", "untrained AUC", "other maps AUC"),
+    *("S AUC over control [95 %]", "less CoMM's [95 %]", "established", "over other maps [95 %]"),
+    *("S AUC, products", "S macro, products", "control AUC, products", "other maps AUC, products"),
     *("over control, products [95 %]", "less CoMM's, products [95 %]", "established, products"),
+    *("over other maps, products [95 %]", "similarity AUC", "similarity AUC of other maps"),
     *(
         "least seconds",
         "parameters",
@@ -296,9 +322,12 @@ def table(results: Results) -> Lines:
                 *(_text(result.summary(column)) for column in (JUDGED, "S_balanced", "S")),
                 _text(result.control(JUDGED)),
                 NOT_MEASURED if untrained is None else f"{untrained:.1f}",
+                _text(summarize(result.of_other_maps(products=False), JUDGED)),
                 *_lead_texts(one.own, result, reference=arm is results.arms[0].arm),
                 *_products_texts(result),
                 *_lead_texts(one.products, result, reference=arm is results.arms[0].arm),
+                _text(result.similarity()),
+                _text(result.similarity("other_similarity")),
                 f"{min(taken):.0f}" if taken else NOT_MEASURED,
                 NOT_MEASURED if one.parameters is None else f"{one.parameters:,}",
                 " / ".join(published_words(result, column) or "–" for column in ("R", "U", "S"))
@@ -311,17 +340,20 @@ def table(results: Results) -> Lines:
 
 
 def _products_texts(result: Result) -> list[str]:
-    """S by probes with products: its AUC and macro accuracy, and the control's AUC."""
+    """S by probes with products: its AUC and macro accuracy, the control's and other maps' AUC."""
     biased, unbiased = (result.by_products(biased=kind) for kind in (True, False))
-    wanted = ((biased, JUDGED), (biased, "S"), (unbiased, JUDGED))
+    other = result.of_other_maps(products=True)
+    wanted = ((biased, JUDGED), (biased, "S"), (unbiased, JUDGED), (other, JUDGED))
     return [_text(summarize(rows, column)) for rows, column in wanted]
 
 
 def _lead_texts(lead: Lead, result: Result, *, reference: bool) -> list[str]:
-    """A lead over the control, its difference from the reference's, and the verdict."""
-    ours = _difference_text(lead.over_control, result)
-    theirs = _difference_text(lead.over_reference, result)
-    return [ours, "reference" if reference else theirs, lead.verdict]
+    """A lead over the control, less the reference's, the verdict, and that over other maps."""
+    ours, theirs, others = (
+        _difference_text(value, result)
+        for value in (lead.over_control, lead.over_reference, lead.over_others)
+    )
+    return [ours, "reference" if reference else theirs, lead.verdict, others]
 
 
 def _text(value: Summary | None) -> str:
@@ -348,6 +380,9 @@ def draw(results: Results) -> Figure:
                 value = summarize(result.by_products(biased=biased), JUDGED)
                 color = CURVE_COLORS[0] if biased else "0.5"
                 _dot(left, place - APART, value, label, color, marker="D", hollow=not biased)
+            for products, below in ((False, 0.0), (True, APART)):
+                other = summarize(result.of_other_maps(products=products), JUDGED)
+                _dot(left, place - below, other, "other maps", "0.2", marker="x")
             _interval(middle, place, one.own)
             _interval(middle, place - APART, one.products, marker="D")
             for column, color in (("R", CURVE_COLORS[2]), ("U", CURVE_COLORS[1])):
@@ -366,7 +401,7 @@ def draw(results: Results) -> Figure:
                 axes.legend(named.values(), named, fontsize=7, loc="lower center", ncols=columns)
         words = f"{results.caption}; colored: the difference from CoMM is established"
         if any(one.result.by_products(biased=True) for one in shown):
-            words += "; diamonds: probes read products of the modalities too"
+            words += "; diamonds (and the crosses below): probes read products too"
         figure.suptitle(words, fontsize=8, color="0.3")
     return figure
 
