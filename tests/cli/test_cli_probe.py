@@ -978,7 +978,7 @@ def test_a_damaged_checkpoint_is_named(
         (["train", "--loss", "L_3"], "unknown loss 'L_3'"),
         (
             ["train", "--method", "cross", "--loss", "L_com"],
-            "loss is an option of comm, two-temperatures, infmasking, dropping, not of",
+            "loss is an option of comm, two-temperatures, comm+cross, infmasking, dropping, not of",
         ),
         (["train", "--preset", "quik"], "unknown preset 'quik': did you mean 'quick'?"),
         (["train", "--encoder", "smal"], "unknown encoder 'smal': did you mean 'small'?"),
@@ -1002,7 +1002,7 @@ def test_a_damaged_checkpoint_is_named(
         (["train", "--data", "nowhere"], "nowhere is not a Trifeature data set"),
         (
             ["train", "--method", "cross", "--loss", "L_i"],
-            "loss is an option of comm, two-temperatures, infmasking, dropping, not of cross",
+            "loss is an option of comm, two-temperatures, comm+cross, infmasking, dropping, not of cross",
         ),
         (
             ["train", "--method", "factorcl", "--fusion", "linear"],

@@ -293,7 +293,7 @@ def test_a_wrong_line_is_refused_in_one_line(
         ("comm-probe train --warmup .5 --schedule constant", "--warmup needs --schedule cosine"),
         (
             "comm-probe train --method cross --loss L",
-            "comm, two-temperatures, infmasking, dropping, not of cross",
+            "comm, two-temperatures, comm+cross, infmasking, dropping, not of cross",
         ),
         ("comm-probe train --widht 3", "no such option: --widht"),
         ("comm-probe train --width 30", "must be a multiple of 4, not 30"),

@@ -83,6 +83,7 @@ CASES: dict[str, dict[str, Any]] = {
     "symile": {"method": "symile", "modalities": 3, "sizes": (5,)},
     "triangle": {"method": "triangle", "modalities": 3, "sizes": (5,)},
     "two-temperatures": {"method": "two-temperatures"},
+    "comm+cross": {"method": "comm+cross"},
     "infmasking": {"method": "infmasking"},
     "infmasking, plain images": {"method": "infmasking", "unimodal": "plain", "sizes": (5,)},
     "coral": {"method": "coral"},

@@ -54,6 +54,7 @@ NAMES: Final = {
     ("coral", ""): "COrAL",
     ("dropping", ""): "Asymmetric dropping",
     ("two-temperatures", ""): "CoMM, two temperatures",
+    ("comm+cross", ""): "CoMM + Cross",
     ("mae", ""): "Masked autoencoder",
     ("hril", ""): "HRIL",
 }

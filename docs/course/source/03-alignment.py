@@ -313,10 +313,28 @@ for label, method in methods.items():
     print(f"with products {read or 'not measured'}, its control {start or 'not measured'}")
 
 # %% [markdown]
-# Cross had learned the map all along. In biased pairs texture 1 and color 2 tell each other: what a
-# balanced test calls synergy was *redundancy* in training, which is what alignment learns. CoMM's
-# fusion multiplies by itself; that is why its own code shows S. Keep both questions apart: what has
-# been learned, and who can read it.
+# In biased pairs texture 1 and color 2 tell each other: what a balanced test calls synergy was
+# *redundancy* in training, which is what alignment learns. Keep two questions apart: what a network
+# shows, and what a probe can read of it.
+#
+# And mind a third. This probe has *labels*: where texture 1 and color 2 are both shown, and
+# multiplied, it can learn any map from them, one too that training never saw. So ask the same of
+# maps whose every texture has another partner, and ask the codes themselves, without any probe: how
+# well does their similarity tell who keeps the map?
+
+# %% tags=["rows"]
+for label, method in methods.items():
+    asked = [row["other_maps"] for row in pick(method, biased=True) if "other_maps" in row]
+    said = {name: summarize(asked, name) or "not measured" for name in ("S_auc", "products_S_auc")}
+    alike = [summarize(asked, name) for name in ("similarity", "other_similarity")]
+    print(f"{label:10} AUC of other maps: own code {said['S_auc']}, ", end="")
+    print(f"with products {said['products_S_auc']}; of similarity alone: ", end="")
+    print("not measured" if None in alike else f"the map {alike[0]}, others {alike[1]}")
+
+# %% [markdown]
+# Compare each number with the one of the map itself, above: only what lies between was taught by
+# the pairs. Similarity needs no label at all. Where it tells the map, the map was learned, whatever
+# a probe of the code says.
 #
 # ## Look inside
 # A row holds a few numbers a run. With the network itself one can ask more. Three trained ones are
