@@ -162,9 +162,11 @@ def recorded_results(
     is_file = isinstance(file, Path | str)
     if not found.measured and (known or is_file):
         where = f"of {file} " if is_file else ""
+        how = "" if setup.probing == "ours" else f" --probing {setup.probing}"
+        with_how = how and f" with{how}"
         raise InputError(
-            f"no row {where}belongs to {name} of the {setup.preset} preset: "
-            f"`comm-probe reproduce {name} --preset {setup.preset}` writes them"
+            f"no row {where}belongs to {name} of the {setup.preset} preset{with_how}: "
+            f"`comm-probe reproduce {name} --preset {setup.preset}{how}` writes them"
         )
     return found
 
