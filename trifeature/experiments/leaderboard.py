@@ -390,7 +390,7 @@ def draw(results: Results) -> Figure:
         left.axvline(50, color="0.4", linewidth=1, linestyle=":")
         middle.axvline(0, color="0.4", linewidth=1, linestyle=":")
         left.set_yticks(range(len(shown)), [one.result.arm.label for one in shown])
-        left.set(title="S", xlabel="AUC of the match (%)", ylim=(-2.6, len(shown) - 0.4))
+        left.set(title="S", xlabel="AUC of the match (%)", ylim=(-3.2, len(shown) - 0.4))
         middle.set(title="S over its control", xlabel="points of AUC, 95 % interval")
         right.set(title="R and U, unbiased pairs", xlabel="macro accuracy (%)", xlim=(0, 101))
         for axes in (left, middle, right):
@@ -398,7 +398,15 @@ def draw(results: Results) -> Figure:
             named = dict(zip(labels, handles, strict=True))
             if named:
                 columns = 1 if axes is middle else 2
-                axes.legend(named.values(), named, fontsize=7, loc="lower center", ncols=columns)
+                axes.legend(
+                    named.values(),
+                    named,
+                    fontsize=7,
+                    loc="lower center",
+                    ncols=columns,
+                    columnspacing=1,
+                    handletextpad=0.3,
+                )
         words = f"{results.caption}; colored: the difference from CoMM is established"
         if any(one.result.by_products(biased=True) for one in shown):
             words += "; diamonds (and the crosses below): probes read products too"
