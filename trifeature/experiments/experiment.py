@@ -162,7 +162,7 @@ class Experiment:
         details: More columns of its table, taken from the biased trainings, with their headings.
         authors_probe: Probe by the authors' protocol too, on presets whose numbers stand beside
             published ones.
-        products: Probe the last epoch with products of the modalities' features too.
+        products: Read the last epoch in other ways too, see `trifeature.experiments.plan.Plan`.
         data: Settings of the data sets other than the preset's, see
             `trifeature.data.settings.DatasetSettings`.
     """

@@ -47,7 +47,8 @@ class Plan:
         setting: What distinguishes this run in its experiment, in words; empty for nothing.
         official: Probe the last epoch by the authors' protocol too, to stand beside ours; the other
             numbers, and so the key, do not depend on it.
-        products: Probe the last epoch by the protocol `products` too; as `official`.
+        products: Probe the last epoch by the protocol `products` too, and for other maps than the
+            pairs' (`trifeature.experiments.other_maps`); the key does not depend on it either.
     """
 
     preset: str
