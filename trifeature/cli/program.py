@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from trifeature.cli.common import BAD_INPUT, fail, guarded
 from trifeature.cli.progress import pulse
-from trifeature.cli.streams import CLOSED_PIPE, naming_output, safe_streams
+from trifeature.cli.streams import CLOSED_PIPE, naming_output, safe_streams, settle_errors
 from trifeature.errors import InputError
 from trifeature.plugins import load_plugins
 
@@ -122,6 +122,7 @@ def _exit(answer: Callable[[], int]) -> NoReturn:
         code = run()
     except typer.Exit as stop:
         code = stop.exit_code
+    settle_errors()
     sys.exit(code)
 
 

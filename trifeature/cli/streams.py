@@ -110,6 +110,18 @@ def naming_output() -> Iterator[None]:
         raise
 
 
+def settle_errors() -> None:
+    """Flush standard error; one that takes nothing is abandoned, or Python fails at exit (120)."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError, AttributeError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stderr.fileno())
+            os.close(null)
+
+
 def abandon_output() -> None:
     """Write nothing more to standard output, or Python tries again at exit and fails.
 
