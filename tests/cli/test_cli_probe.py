@@ -1002,7 +1002,10 @@ def test_a_damaged_checkpoint_is_named(
         (["train", "--data", "nowhere"], "nowhere is not a Trifeature data set"),
         (
             ["train", "--method", "cross", "--loss", "L_i"],
-            "loss is an option of comm, two-temperatures, comm+cross, infmasking, dropping, not of cross",
+            (
+                "loss is an option of comm, two-temperatures, comm+cross, infmasking, dropping, not of "
+                "cross"
+            ),
         ),
         (
             ["train", "--method", "factorcl", "--fusion", "linear"],

@@ -179,7 +179,14 @@ def shell(line: str, redirection: str) -> subprocess.CompletedProcess[str]:
     """`trifeature LINE` with its streams redirected by a shell, and its own exit code."""
     command = f'"{sys.executable}" -c "{ASK}" {line} {redirection}'
     return subprocess.run(  # noqa: S602 - the shell is what is tested
-        command, shell=True, capture_output=True, text=True, check=False, executable="/bin/bash"
+        command,
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        executable="/bin/bash",
+        # Unbuffered streams have nothing left to fail at exit: a user's are buffered.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     )
 
 

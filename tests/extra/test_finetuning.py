@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from fixed_methods import FixedMethod
+from plain_images import coded_dataset
 from tiny_runs import fitting, image_pair, methods_of_pairs
 from torch import Tensor, nn
 from typer.testing import CliRunner
@@ -26,8 +26,7 @@ from trifeature.comm.methods import Method
 from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import Progress, load_run, new_method, train
-from trifeature.data.dataset import Dataset, plan_images, plan_pairs, preset
-from trifeature.data.rule import PairRule
+from trifeature.data.dataset import Dataset
 from trifeature.errors import InputError
 from trifeature.extra.finetuning import (
     FineTuned,
@@ -189,28 +188,7 @@ class Toy(FixedMethod):
 
 
 def plain_images(modalities: int = 2) -> Dataset:
-    settings = preset(
-        "tiny",
-        copies=2,
-        test_copies=2,
-        train_pairs=10,
-        probe_pairs=800,
-        test_pairs=300,
-        rule=PairRule(modalities=modalities),
-    )
-    tables = plan_images(settings)
-    images = {
-        split: torch.from_numpy((50 * table.attributes).astype(np.uint8))[:, :, None, None]
-        .expand(-1, -1, 4, 4)
-        .contiguous()
-        for split, table in tables.items()
-    }
-    return Dataset(
-        settings,
-        tables,
-        plan_pairs(settings, tables),
-        {k: (x,) * modalities for k, x in images.items()},
-    )
+    return coded_dataset(modalities, probe_pairs=800, step=50)
 
 
 @pytest.fixture(scope="module")

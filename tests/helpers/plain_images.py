@@ -22,20 +22,20 @@ Code = Callable[[Tensor, Sequence[int]], Tensor]
 """From attributes int [N, M, 3] and the modalities to look at, to features float [N, F]."""
 
 
-def coded_dataset(modalities: int = 2) -> Dataset:
-    """Unbiased pairs of plain images whose red, green and blue are their attributes."""
+def coded_dataset(modalities: int = 2, probe_pairs: int = 600, step: int = 1) -> Dataset:
+    """Unbiased pairs of plain images whose red, green and blue are their attributes times step."""
     settings = preset(
         "tiny",
         copies=2,
         test_copies=2,
         train_pairs=10,
-        probe_pairs=600,
+        probe_pairs=probe_pairs,
         test_pairs=300,
         rule=PairRule(modalities=modalities),
     )
     tables = plan_images(settings)
     images = {
-        split: torch.from_numpy(table.attributes.astype(np.uint8))[:, :, None, None]
+        split: torch.from_numpy((step * table.attributes).astype(np.uint8))[:, :, None, None]
         .expand(-1, -1, SIDE, SIDE)
         .contiguous()
         for split, table in tables.items()

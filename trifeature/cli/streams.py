@@ -12,7 +12,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, TextIO
 
 CLOSED_PIPE: Final = 141
 """Exit code when the reader of standard output is gone, as shells report it (128 + SIGPIPE)."""
@@ -92,9 +92,7 @@ def safe_streams() -> Iterator[None]:
     try:
         yield
     finally:
-        if sys.stderr is not None:
-            with suppress(OSError, ValueError):
-                sys.stderr.flush()
+        settle_errors()
         if sys.stdout is not None and not sys.stdout.closed:
             with naming_output():
                 sys.stdout.flush()
@@ -116,18 +114,17 @@ def settle_errors() -> None:
         if sys.stderr is not None:
             sys.stderr.flush()
     except (OSError, ValueError):
-        with suppress(OSError, ValueError, AttributeError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, sys.stderr.fileno())
-            os.close(null)
+        _abandon(sys.stderr)
 
 
 def abandon_output() -> None:
-    """Write nothing more to standard output, or Python tries again at exit and fails.
+    """Write nothing more to standard output, or Python tries again at exit and fails."""
+    _abandon(sys.stdout)
 
-    The descriptor is pointed to the null device, as Python's documentation of SIGPIPE advises.
-    """
+
+def _abandon(stream: TextIO | None) -> None:
+    """Point a stream's descriptor to the null device, as Python's documentation of SIGPIPE says."""
     with suppress(OSError, ValueError, AttributeError):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, stream.fileno())  # type: ignore[union-attr]
         os.close(null)

@@ -144,7 +144,8 @@ class CoMM(Method):
 
     def embed(self, batch: Batch) -> Tensor:
         """The projected embedding of all modalities: [N, embedding]."""
-        projected: Tensor = self.head(self.features(batch, [self.all])[0][None])
+        codes = [self.encode(x, m) for m, x in enumerate(batch)]
+        projected: Tensor = self.head(self.fusion(codes, [self.all]))
         return projected[0]
 
 

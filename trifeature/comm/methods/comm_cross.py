@@ -49,8 +49,8 @@ class CoMMCross(CoMM):
     def codes_of(self, views: Tensors) -> Tensors:
         """CoMM's fused embeddings, then the projection [N, P] of each modality."""
         M = len(self.modalities)
-        light = [self.project_alone(self.encode(x, m), m) for m, x in enumerate(views[-M:])]
-        return (*super().codes_of(views[:-M]), *light)
+        light = [self.encode(x, m) for m, x in enumerate(views[-M:])]
+        return (*super().codes_of(views[:-M]), *(self.aligned(light, m) for m in self.all))
 
     def loss_of(self, codes: Tensors) -> Loss:
         """ℓ_CoMM + w ℓ_CLIP."""
@@ -60,11 +60,8 @@ class CoMMCross(CoMM):
         return Loss(comm.total + self.cross_weight * cross, {**comm.terms, "cross": cross})
 
     def aligned(self, codes: Sequence[Tensor], modality: int) -> Tensor:
-        """The projection [N, P] of a modality by itself."""
-        return self.project_alone(codes[modality], modality)
-
-    def project_alone(self, code: Tensor, modality: int) -> Tensor:
-        """The projection [N, P] of the mean of tokens [N, T, D], or of a vector [N, F]."""
+        """The projection [N, P] of the mean of a modality's tokens, or of its vector."""
+        code = codes[modality]
         projected: Tensor = self.projector[modality](code.mean(1) if code.ndim > 2 else code)
         return projected
 
@@ -79,9 +76,3 @@ class CoMMCross(CoMM):
             with_products(fused, [alone[m] for m in subset])
             for fused, subset in zip(super().combine(codes, subsets), subsets, strict=True)
         ]
-
-    def embed(self, batch: Batch) -> Tensor:
-        """CoMM's projected embedding of all modalities: [N, embedding]."""
-        codes = [self.encode(x, m) for m, x in enumerate(batch)]
-        projected: Tensor = self.head(self.fusion(codes, [self.all]))
-        return projected[0]

@@ -27,7 +27,6 @@ from trifeature.comm.options import TwoTemperaturesOptions
 from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError, check_name
 from trifeature.modality import Modality
-from trifeature.samples import Batch
 
 
 class TwoTemperatures(CoMM):
@@ -100,9 +99,3 @@ class TwoTemperatures(CoMM):
             return fused
         other = self.second_fusion(codes, subsets)
         return [torch.cat(both, dim=1) for both in zip(fused, other, strict=True)]
-
-    def embed(self, batch: Batch) -> Tensor:
-        """The embedding of all modalities for the first loss: [N, embedding]."""
-        fused = self.features(batch, [self.all])[0][:, : self.options.width]
-        projected: Tensor = self.head(fused[None])
-        return projected[0]
