@@ -1003,8 +1003,8 @@ def test_a_damaged_checkpoint_is_named(
         (
             ["train", "--method", "cross", "--loss", "L_i"],
             (
-                "loss is an option of comm, two-temperatures, comm+cross, infmasking, dropping, not of "
-                "cross"
+                "loss is an option of comm, two-temperatures, comm+cross, infmasking, dropping, "
+                "not of cross"
             ),
         ),
         (

@@ -74,7 +74,7 @@ def test_a_probe_reads_the_fusion_and_the_products_of_the_projections() -> None:
 
 def test_the_embedding_is_that_of_the_fusion_alone() -> None:
     method = make()
-    batch = [x.float() / 255 for x in items()]
+    batch = tuple(x.float() / 255 for x in items())
     with torch.no_grad():
         found = method.embed(batch)
         codes = [method.encode(x, m) for m, x in enumerate(batch)]

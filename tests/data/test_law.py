@@ -385,7 +385,12 @@ def test_under_a_balanced_match_of_three_any_two_modalities_tell_most_of_the_lab
     values: int,
 ) -> None:
     """Any two values fit in every match and in 1/(K + 1) of the other triples."""
-    counts = {"shapes": values, "textures": values, "colors": values, "held_out": values}
+    counts: dict[str, Any] = {
+        "shapes": values,
+        "textures": values,
+        "colors": values,
+        "held_out": values,
+    }
     balanced = PairRule(modalities=3, gate="balanced")
     (row,) = [
         row

@@ -30,7 +30,7 @@ def cells(attributes: Tensor, subset: Sequence[int]) -> Tensor:
 
 def test_shift_0_is_the_map_and_every_pair_keeps_one_of_the_others(data: Dataset) -> None:
     for name in ("probe", "test"):
-        matches = np.stack([match_of(data, name, shift) for shift in range(K)])  # type: ignore[arg-type]
+        matches = np.stack([match_of(data, name, shift) for shift in range(K)])
         assert np.array_equal(matches[0], data.pairs[name].labels["synergy"])
         assert (matches.sum(0) == 1).all()
 
