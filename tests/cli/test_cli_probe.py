@@ -700,7 +700,7 @@ def test_an_experiment_is_run_seed_by_seed_and_drawn_when_all_its_rows_are_there
     assert not any(c.rest["keep_weights"] for c in carried)
     assert "8 runs done, 0 had their rows; rows: figures/quick.jsonl" in said.out
     names = {path.name for path in Path("figures").iterdir()}
-    suffixes = (*PICTURES, "txt", "tex")
+    suffixes = (*PICTURES, "md", "tex")
     assert names == {"quick.jsonl", *(f"table4-quick.{suffix}" for suffix in suffixes)}
 
 
@@ -750,17 +750,23 @@ def test_each_figure_and_table_is_drawn_from_rows_alone(
     assert carried == []
     stem = Path("pictures") / f"{name}-quick"
     assert {path.name for path in Path("pictures").iterdir()} == {
-        f"{stem.name}.{suffix}" for suffix in (*PICTURES, "txt", "tex")
+        f"{stem.name}.{suffix}" for suffix in (*PICTURES, "md", "tex")
     }
-    text = stem.with_suffix(".txt").read_text(encoding="utf-8")
+    text = stem.with_suffix(".md").read_text(encoding="utf-8")
     for arm in EXPERIMENTS[name].arms(QUICK):
-        (line,) = (one for one in text.splitlines() if one.startswith(arm.label + "  "))
-        assert "60.0 ± 0.0" in line  # R, of the unbiased trainings
-        assert "70.0 ± 0.0" in line  # S, of the biased ones
-        assert " 2 + 2" in line
-        assert line in said.out
+        written, *_ = (one for one in text.splitlines() if one.startswith(f"| {arm.label} "))
+        printed, *_ = (one for one in said.out.splitlines() if one.startswith(arm.label + "  "))
+        assert "60.0 ± 0.0" in written  # R, of the unbiased trainings
+        assert "70.0 ± 0.0" in written  # S, of the biased ones
+        assert " 2 + 2" in written
+        assert written.replace("|", " ").split() == printed.split()
     assert r"\begin{tabular}" in stem.with_suffix(".tex").read_text(encoding="utf-8")
     assert said.out.rstrip().endswith(f"picture: {stem}.png, {stem}.svg")
+
+
+def first_table(text: str) -> list[str]:
+    """The lines of the first table of a Markdown file, below its heading."""
+    return text.split("\n\n")[1].splitlines()[2:]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -769,7 +775,7 @@ def test_missing_rows_are_shown_as_missing(name: str, run: Command) -> None:
     write("rows.jsonl", EXPERIMENTS[name].plans(Setup("quick", seeds=1))[:1])
     said = run("figure", name, "--rows", "rows.jsonl")
     assert (said.code, said.err) == (0, "")
-    lines = Path(f"{name}-quick.txt").read_text(encoding="utf-8").splitlines()[1:]
+    lines = first_table(Path(f"{name}-quick.md").read_text(encoding="utf-8"))
     assert len(lines) == len(EXPERIMENTS[name].arms(QUICK))
     missing_ones = [line for line in lines if " 0 + 0" in line]
     assert len(missing_ones) == len(lines) - 1

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from trifeature.experiments.catalog import EXPERIMENTS
-from trifeature.experiments.drawing import as_latex, as_text
+from trifeature.experiments.drawing import as_latex, as_markdown, as_text
 from trifeature.experiments.experiment import Setup
 from trifeature.experiments.plan import Plan, Row
 from trifeature.presets import QUICK
@@ -308,6 +308,16 @@ def test_a_text_table_is_aligned() -> None:
         "             S ours      n",
         "All∖crop, ∅  50.0 ± 1.5  2 + 2",
         "ΣL_i         –           0 + 0",
+    ]
+
+
+def test_a_markdown_table_is_aligned_and_its_bars_are_escaped() -> None:
+    assert as_markdown([*LINES, ["a|b", "", "1 + 1"]]).splitlines() == [
+        "|             | S ours     | n     |",
+        "| ----------- | ---------- | ----- |",
+        "| All∖crop, ∅ | 50.0 ± 1.5 | 2 + 2 |",
+        "| ΣL_i        | –          | 0 + 0 |",
+        r"| a\|b        |            | 1 + 1 |",
     ]
 
 

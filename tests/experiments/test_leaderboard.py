@@ -15,7 +15,14 @@ from trifeature.comm.training import new_method
 from trifeature.data.dataset import Dataset
 from trifeature.experiments.experiment import Results, Setup
 from trifeature.experiments.front import FRONT
-from trifeature.experiments.leaderboard import LEADERBOARD, THREE_MODALITIES, standings, table
+from trifeature.experiments.leaderboard import (
+    LEADERBOARD,
+    THREE_MODALITIES,
+    costs,
+    readings,
+    standings,
+    table,
+)
 from trifeature.experiments.plan import Row
 from trifeature.presets import QUICK
 from trifeature.report import holm
@@ -88,11 +95,14 @@ def test_the_table_has_every_method_with_what_was_published_under_which_protocol
     assert first["n"] == "4 + 4"
     assert first["S AUC"] == "91.2 ± 1.5"
     assert first["control AUC"] == "54.5 ± 1.7"
+    assert first["published S"] == "77.0 ± 4.2"
+    assert first["established"] == "more"
+    assert dict(zip(heading, lines[-1], strict=True))["S AUC"] == "–"
+    heading, *lines = costs(board())
+    first = dict(zip(heading, lines[0], strict=True))
     assert first["published R / U / S"] == "99.9 / 90.6 / 77.0 ± 4.2"
     assert first["published protocol"] == "epoch chosen on test pairs"
-    assert first["established"] == "more"
     assert first["least seconds"] == "10"
-    assert dict(zip(heading, lines[-1], strict=True))["S AUC"] == "–"
 
 
 def test_what_probes_with_products_read_stands_beside_where_they_did() -> None:
@@ -102,7 +112,7 @@ def test_what_probes_with_products_read_stands_beside_where_they_did() -> None:
             read = 0.9 + 0.01 * row["seed"] if row["biased"] else 0.5
             row["products"] = {"S_auc": read, "S": read - 0.1}
     results = LEADERBOARD.results(SETUP, made)
-    heading, *lines = table(results)
+    heading, *lines = readings(results)
     found = {line[0]: dict(zip(heading, line, strict=True)) for line in lines}
     cross, comm = found["Cross"], found["CoMM"]
     assert cross["S AUC, products"] == "91.5 ± 1.3"
@@ -110,6 +120,7 @@ def test_what_probes_with_products_read_stands_beside_where_they_did() -> None:
     assert cross["control AUC, products"] == "50.0 ± 0.0"
     assert cross["over control, products [95 %]"].startswith("+41.5 [")
     assert cross["S AUC"] == "50.5 ± 1.3"
+    assert (cross["n"], comm["n"]) == ("4 + 4", "0 + 0")
     assert comm["S AUC, products"] == comm["over control, products [95 %]"] == "–"
     assert cross["established, products"] == comm["established, products"] == ""
     for row in made:
@@ -117,7 +128,7 @@ def test_what_probes_with_products_read_stands_beside_where_they_did() -> None:
             row["products"] = {"S_auc": 0.6 + 0.02 * row["seed"] * row["biased"], "S": 0.5}
     (again,) = (
         dict(zip(heading, line, strict=True))
-        for line in table(LEADERBOARD.results(SETUP, made))
+        for line in readings(LEADERBOARD.results(SETUP, made))
         if line[0] == "Cross"
     )
     assert again["less CoMM's, products [95 %]"].startswith("+38.5 [")
@@ -154,8 +165,8 @@ def test_a_method_that_cannot_be_made_hides_no_other() -> None:
 
     register_method("broken", Broken, CoMMOptions)
     try:
-        (line,) = (one for one in table(THREE_MODALITIES.results(SETUP, [])) if one[0] == "broken")
-        assert line[-3] == "–"
+        (line,) = (one for one in costs(THREE_MODALITIES.results(SETUP, [])) if one[0] == "broken")
+        assert line[2:4] == ["–", "–"]
         assert "broken" not in [arm.label for arm in LEADERBOARD.arms(QUICK)]
     finally:
         del METHODS["broken"], OPTIONS["broken"]

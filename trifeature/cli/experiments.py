@@ -189,17 +189,20 @@ def in_words(seconds: float | None, unknown: str = "an unknown time") -> str:
 def _show(found: Results, out: Path) -> None:
     """Print a figure's or table's numbers and write it beside the rows."""
     from trifeature.cli.runs import name_files
-    from trifeature.experiments.drawing import as_latex, as_text
+    from trifeature.experiments.drawing import as_latex, as_markdown, as_text
     from trifeature.files import write_atomically
     from trifeature.plots import save
 
-    lines, preset_name = found.table(), found.setup.preset
-    say(f"[bold]{escape(found.experiment.title)}, {get_preset(preset_name).words}, %[/bold]")
-    echo(as_text(lines))  # wider than most terminals: wrapped lines beat squeezed columns
+    tables, preset_name = found.tables(), found.setup.preset
+    for title, lines in tables.items():
+        say(f"[bold]{escape(title)}[/bold]")
+        echo(as_text(lines))  # wider than most terminals: wrapped lines beat squeezed columns
     kind = "" if found.setup.probing == "ours" else f"-{found.setup.probing}"
     stem = out / f"{found.experiment.name}-{preset_name}{kind}"
     name_files(save(found.draw(), stem.with_suffix(".png")))
-    for suffix, content in ((".txt", as_text(lines)), (".tex", as_latex(lines))):
+    markdown = "\n".join(f"## {title}\n\n{as_markdown(t)}" for title, t in tables.items())
+    latex = "\n".join(as_latex(lines) for lines in tables.values())
+    for suffix, content in ((".md", markdown), (".tex", latex)):
         write_atomically(stem.with_suffix(suffix), content.encode())
 
 

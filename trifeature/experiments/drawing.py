@@ -129,11 +129,22 @@ def published_words(result: Result, column: str) -> str:
     return f"{mean:.1f} ± {spread:.{digits}f}"
 
 
+def _aligned(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The cells, each padded to the width of its column."""
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    return [[cell.ljust(w) for cell, w in zip(line, widths, strict=True)] for line in lines]
+
+
 def as_text(lines: Sequence[Sequence[str]]) -> str:
     """A table for people: columns aligned, plain text."""
-    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
-    texts = ("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines)
-    return "\n".join(text.rstrip() for text in texts) + "\n"
+    return "\n".join("  ".join(line).rstrip() for line in _aligned(lines)) + "\n"
+
+
+def as_markdown(lines: Sequence[Sequence[str]]) -> str:
+    """A table in GitHub's Markdown, its columns aligned."""
+    heading, *rest = _aligned([[cell.replace("|", "\\|") for cell in line] for line in lines])
+    rule = ["-" * len(cell) for cell in heading]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (heading, rule, *rest))
 
 
 LATEX: Final[Mapping[str, str]] = {

@@ -290,70 +290,89 @@ def parameters(results: Results, arm: Arm) -> int | None:
 
 # --------------------------------------------------------------------------- how it is shown
 
-HEADINGS: Final = (
-    *("method", "n", "R", "U", "S AUC", "S balanced", "S macro"),
-    *("control AUC", "untrained AUC", "other maps AUC"),
-    *("S AUC over control [95 %]", "less CoMM's [95 %]", "established", "over other maps [95 %]"),
-    *("S AUC, products", "S macro, products", "control AUC, products", "other maps AUC, products"),
-    *("over control, products [95 %]", "less CoMM's, products [95 %]", "established, products"),
-    *("over other maps, products [95 %]", "similarity AUC", "similarity AUC of other maps"),
-    *(
-        "least seconds",
-        "parameters",
-        "published R / U / S",
-        "published protocol",
-    ),
-)
-
 
 def table(results: Results) -> Lines:
-    """One line a method; R and U from the unbiased trainings, S from the biased ones."""
-    lines = [list(HEADINGS)]
+    """S of each method's own features, a line a method; R and U are of the unbiased trainings."""
+    heading = ["method", "n", "R", "U", "S AUC", "control AUC", "untrained AUC"]
+    heading += ["S AUC over control [95 %]", "less CoMM's [95 %]", "established"]
+    lines = [[*heading, "S balanced", "S macro", "published S"]]
+    for one in standings(results):
+        result = one.result
+        untrained = result.mean_untrained(JUDGED)
+        lines.append(
+            [
+                result.arm.label,
+                f"{len(result.biased)} + {len(result.unbiased)}",
+                *(_text(result.summary(column)) for column in ("R", "U", JUDGED)),
+                _text(result.control(JUDGED)),
+                NOT_MEASURED if untrained is None else f"{untrained:.1f}",
+                *_lead_texts(one.own, result, reference=result.arm is results.arms[0].arm),
+                *(_text(result.summary(column)) for column in ("S_balanced", "S")),
+                published_words(result, "S"),
+            ]
+        )
+    return lines
+
+
+def readings(results: Results) -> Lines:
+    """S read of maps that never occurred, with products, and by similarity: a line a method."""
+    heading = ["method", "n", "S AUC", "other maps AUC", "S AUC over other maps [95 %]"]
+    heading += ["S AUC, products", "S macro, products", "control AUC, products"]
+    heading += ["over control, products [95 %]", "less CoMM's, products [95 %]"]
+    heading += ["established, products", "other maps AUC, products"]
+    heading += ["over other maps, products [95 %]"]
+    lines = [[*heading, "similarity AUC", "similarity AUC of other maps"]]
+    for one in standings(results):
+        result = one.result
+        biased, unbiased = (result.by_products(biased=kind) for kind in (True, False))
+        other = {kind: result.of_other_maps(products=kind) for kind in (False, True)}
+        lines.append(
+            [
+                result.arm.label,
+                f"{len(biased)} + {len(unbiased)}",
+                _text(result.summary(JUDGED)),
+                _text(summarize(other[False], JUDGED)),
+                _difference_text(one.own.over_others, result),
+                *(_text(summarize(biased, column)) for column in (JUDGED, "S")),
+                _text(summarize(unbiased, JUDGED)),
+                *_lead_texts(one.products, result, reference=result.arm is results.arms[0].arm),
+                _text(summarize(other[True], JUDGED)),
+                _difference_text(one.products.over_others, result),
+                _text(result.similarity()),
+                _text(result.similarity("other_similarity")),
+            ]
+        )
+    return lines
+
+
+def costs(results: Results) -> Lines:
+    """Seconds, parameters and the published values with their protocol, a line a method."""
+    heading = ["method", "n", "least seconds", "parameters"]
+    lines = [[*heading, "published R / U / S", "published protocol"]]
     for one in standings(results):
         result, arm = one.result, one.result.arm
         # The least: a run that shared its core with others says nothing of the method.
         taken = [r["seconds"] for r in (*result.biased, *result.unbiased) if "seconds" in r]
-        untrained = result.mean_untrained(JUDGED)
+        published = [published_words(result, column) or "–" for column in ("R", "U", "S")]
         lines.append(
             [
                 arm.label,
                 f"{len(result.biased)} + {len(result.unbiased)}",
-                *(_text(result.summary(column)) for column in ("R", "U")),
-                *(_text(result.summary(column)) for column in (JUDGED, "S_balanced", "S")),
-                _text(result.control(JUDGED)),
-                NOT_MEASURED if untrained is None else f"{untrained:.1f}",
-                _text(summarize(result.of_other_maps(products=False), JUDGED)),
-                *_lead_texts(one.own, result, reference=arm is results.arms[0].arm),
-                *_products_texts(result),
-                *_lead_texts(one.products, result, reference=arm is results.arms[0].arm),
-                _text(result.similarity()),
-                _text(result.similarity("other_similarity")),
                 f"{min(taken):.0f}" if taken else NOT_MEASURED,
                 NOT_MEASURED if one.parameters is None else f"{one.parameters:,}",
-                " / ".join(published_words(result, column) or "–" for column in ("R", "U", "S"))
-                if arm.published
-                else "",
+                " / ".join(published) if arm.published else "",
                 arm.protocol,
             ]
         )
     return lines
 
 
-def _products_texts(result: Result) -> list[str]:
-    """S by probes with products: its AUC and macro accuracy, the control's and other maps' AUC."""
-    biased, unbiased = (result.by_products(biased=kind) for kind in (True, False))
-    other = result.of_other_maps(products=True)
-    wanted = ((biased, JUDGED), (biased, "S"), (unbiased, JUDGED), (other, JUDGED))
-    return [_text(summarize(rows, column)) for rows, column in wanted]
-
-
 def _lead_texts(lead: Lead, result: Result, *, reference: bool) -> list[str]:
-    """A lead over the control, less the reference's, the verdict, and that over other maps."""
-    ours, theirs, others = (
-        _difference_text(value, result)
-        for value in (lead.over_control, lead.over_reference, lead.over_others)
+    """A lead over the control, that less the reference's, and the verdict."""
+    ours, theirs = (
+        _difference_text(value, result) for value in (lead.over_control, lead.over_reference)
     )
-    return [ours, "reference" if reference else theirs, lead.verdict, others]
+    return [ours, "reference" if reference else theirs, lead.verdict]
 
 
 def _text(value: Summary | None) -> str:
@@ -455,7 +474,11 @@ def _interval(axes: Axes, place: float, lead: Lead, *, marker: str = "o") -> Non
 
 
 def _experiment(name: str, title: str, **options: Any) -> Experiment:
-    return Experiment(name, title, draw=draw, table=table, **options)
+    more = {
+        "other readings: maps that never occurred, products, similarity; %": readings,
+        "cost; published values, %": costs,
+    }
+    return Experiment(name, title, draw=draw, table=table, more_tables=more, **options)
 
 
 LEADERBOARD: Final = _experiment("leaderboard", "methods under one protocol", arms=arms)
