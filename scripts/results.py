@@ -1,7 +1,9 @@
-"""Copy the tables of figures/ into the pages that show them: python scripts/results.py
+"""Copy the tables of figures/ into the pages that show them.
 
-A page says which table it shows by a comment, `<!-- figures/leaderboard-quick.md: table 1 -->`, right
-above it. The tables in figures/ are drawn from rows, so that every number of a page comes from one.
+    python scripts/results.py
+
+A comment right above a table says which it is: `<!-- figures/leaderboard-quick.md: table 1 -->`.
+The tables in figures/ are drawn from rows, so that every number of a page comes from one.
 """
 
 from __future__ import annotations

@@ -109,7 +109,8 @@ def test_a_difference_is_paired_by_seed_with_the_interval_of_students_t() -> Non
 
 def test_only_seeds_of_both_sides_are_compared() -> None:
     found = difference(seeded(0.5, 0.9), seeded(0.4, 0.1, first=1))
-    assert (found.mean, found.low, found.n) == (pytest.approx(50.0), None, 1)
+    assert found.mean == pytest.approx(50.0)
+    assert (found.low, found.n) == (None, 1)
     assert paired(seeded(0.5), seeded(0.5, first=1)) is None
     assert paired([], seeded(0.5)) is None
     assert paired(seeded(0.5), seeded(0.5), column="R") is None

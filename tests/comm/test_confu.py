@@ -21,7 +21,7 @@ N, D = 5, 4
 
 def clip_by_loops(x: Tensor, y: Tensor, tau: float) -> float:
     def cosine(a: Tensor, b: Tensor) -> float:
-        return (a @ b / (a.norm() * b.norm())).item()
+        return float(a @ b / (a.norm() * b.norm()))
 
     total = 0.0
     for one, other in ((x, y), (y, x)):

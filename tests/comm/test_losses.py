@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 from trifeature.comm.losses import (
-    NEGATIVES,
-    Negatives,
     combine,
     comm_terms,
     info_nce,
     loss_names,
     terms_of,
 )
+from trifeature.comm.options import NEGATIVES, Negatives
 from trifeature.errors import InputError
 
 Rows = list[list[float]]

@@ -31,7 +31,8 @@ def comm_loss(temperature: float, loss: str = "L_CoMM", head: Any = None) -> Ten
     method = make("comm", temperature=temperature, loss=loss)
     method.head.load_state_dict(head.state_dict())
     wanted = codes()[0] if loss != "L" else codes()[0][:, :1]
-    return method.loss_of((wanted,)).total
+    total: Tensor = method.loss_of((wanted,)).total
+    return total
 
 
 def test_the_loss_is_the_weighted_sum_of_comms_at_both_temperatures() -> None:

@@ -173,14 +173,14 @@ def test_a_method_that_cannot_be_made_hides_no_other() -> None:
 
 
 def test_differences_of_fewer_seeds_say_so() -> None:
-    values = BIASED | {"InfMasking": BIASED["InfMasking"][:2]}
+    values = {**BIASED, "InfMasking": BIASED["InfMasking"][:2]}
     heading, *lines = table(board(values))
     (cross,) = (line for line in lines if line[0] == "Cross")
     assert "n =" not in " ".join(cross)
     made = [r for r in rows(LEADERBOARD, BIASED) if r["method"] != "comm" or r["seed"] < 2]
     _, *lines = table(LEADERBOARD.results(SETUP, made))
-    (cross,) = (dict(zip(heading, one, strict=True)) for one in lines if one[0] == "Cross")
-    assert cross["less CoMM's [95 %]"].endswith("(n = 2)")
+    (fewer,) = (dict(zip(heading, one, strict=True)) for one in lines if one[0] == "Cross")
+    assert fewer["less CoMM's [95 %]"].endswith("(n = 2)")
 
 
 def test_every_method_of_the_package_is_on_a_board() -> None:
@@ -228,7 +228,7 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
     setup = Setup("tiny", seeds=2)
     made = [
         plan.columns()
-        | {"epoch": epoch, "R": 0.9, "U": plan.run.options.temperature}
+        | {"epoch": epoch, "R": 0.9, "U": plan.run.option("temperature")}
         | dict.fromkeys(("S", "S_auc", "S_balanced"), 0.6)
         for plan in FRONT.plans(setup)
         if plan.run.option("loss") != "L"
@@ -243,7 +243,7 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
         "two temperatures, one fusion",
         "two temperatures, two fusions",
     ]
-    xs = [line.get_xdata() for line in front.lines if line.get_label() == "L_CoMM"]
+    xs = [np.asarray(line.get_xdata()) for line in front.lines if line.get_label() == "L_CoMM"]
     assert list(xs[0]) == pytest.approx([5, 10, 20, 40, 80])
     assert len(unique.lines) == 5
     assert len(synergy.lines) == 10
