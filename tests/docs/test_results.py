@@ -31,3 +31,13 @@ def test_a_table_of_figures_is_what_the_rows_give(board: Path) -> None:
     found = recorded_results(experiment, Setup(preset), FIGURES / f"{preset}.jsonl")
     for lines in found.tables().values():
         assert as_markdown(lines) in board.read_text(encoding="utf-8"), "comm-probe figure"
+
+
+@pytest.mark.parametrize("preset", ["quick", "quick-old"])
+def test_the_curves_of_figure_5_have_a_point_for_every_probed_epoch(preset: str) -> None:
+    """A training repeated for another reading must not leave the earlier epochs behind."""
+    for arm in recorded_results("fig5", Setup(preset), FIGURES / f"{preset}.jsonl"):
+        points = {(row["seed"], row["biased"], row["epoch"]) for row in arm.curves}
+        seeds, kinds, epochs = (set(values) for values in zip(*points, strict=True))
+        assert len(seeds) == 5
+        assert len(points) == len(seeds) * len(kinds) * len(epochs)

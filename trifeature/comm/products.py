@@ -6,7 +6,7 @@ sum of products. A network that fuses its modalities by a nonlinear map may comp
 without fusion cannot, whatever they have learned. The protocol `products` gives every method the
 products. A probe then learns from its labels any relation of what is shown: what training taught
 is what it reads beyond maps that never occurred, `trifeature.experiments.other_maps`. Which element
-meets which depends on the basis, so the products favor features that a loss compares by element.
+meets which depends on the axes, but features that are rotated at random read alike (docs/log.md).
 
 Of features a, b of two modalities it adds u(a) ∘ u(b), where u scales a vector to a root mean
 square of 1; of more than two modalities the product of every pair and that of all. With Symile's
@@ -35,8 +35,8 @@ class UnequalLengthsError(InputError):
 def product_of(features: Sequence[Tensor]) -> Tensor:
     """The element-wise product of features [N, F], each scaled to a root mean square of 1.
 
-    >>> product_of([torch.tensor([[3.0, 3.0]]), torch.tensor([[2.0, -2.0]])])
-    tensor([[ 1., -1.]])
+    >>> product_of([torch.tensor([[3.0, 3.0]]), torch.tensor([[2.0, -2.0]])]).round().tolist()
+    [[1.0, -1.0]]
     """
     root = math.sqrt(features[0].shape[1])
     return torch.stack([root * F.normalize(x, dim=1) for x in features]).prod(0)
