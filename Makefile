@@ -27,9 +27,11 @@ test: $(READY)
 		--assert=plain || { $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; exit 1; }
 
 # What the science does not need (extra/): compiled steps, several processes, clusters, benchmarks,
-# fine-tuning; and the guide, the course and the playground. Continuous integration runs it too.
+# fine-tuning; the guide, the course, the playground, and the examples of docstrings. Continuous
+# integration runs it too.
 test-extra: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(BESIDE)
+	$(BIN)/python -m pytest --doctest-modules trifeature
 
 # What starts processes of its own: too slow for every change, not for every submission.
 test-processes: $(READY)
@@ -39,7 +41,6 @@ test-slow: $(READY)
 	$(BIN)/python -m pytest -m 'slow or processes'
 
 check: lint test test-extra
-	$(BIN)/python -m pytest --doctest-modules trifeature
 
 lint: $(READY)
 	$(BIN)/ruff check .

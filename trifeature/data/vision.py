@@ -161,7 +161,7 @@ class RenderedPairs(_Pairs):
     >>> from trifeature import preset
     >>> images, target = RenderedPairs(preset("quick"), 1_000_000)[-1]
     >>> images[0].size, list(target)
-    ((32, 32), ['share', 'unique1', 'unique2', 'synergy'])
+    ((48, 48), ['share', 'unique1', 'unique2', 'synergy'])
     """
 
     def __init__(
