@@ -214,9 +214,9 @@ def test_the_picture_has_a_line_a_method_and_names_what_differs(seeds: int) -> N
 
 
 def test_the_front_has_each_loss_at_each_temperature_and_shares_the_presets_own() -> None:
-    *lines, one_fusion, two_fusions = FRONT.arms(QUICK)
+    *lines, one_fusion, two_fusions, both = FRONT.arms(QUICK)
     assert len({(arm.changes.get("loss"), arm.changes["temperature"]) for arm in lines}) == 15
-    for arm in (one_fusion, two_fusions):
+    for arm in (one_fusion, two_fusions, both):
         (same,) = (one for one in LEADERBOARD.arms(QUICK) if one.changes == arm.changes)
         assert same.setting == arm.setting
     setup = Setup("quick", seeds=1)
@@ -242,6 +242,7 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
         "L, not measured",
         "two temperatures, one fusion",
         "two temperatures, two fusions",
+        "CoMM + Cross",
     ]
     xs = [np.asarray(line.get_xdata()) for line in front.lines if line.get_label() == "L_CoMM"]
     assert list(xs[0]) == pytest.approx([5, 10, 20, 40, 80])

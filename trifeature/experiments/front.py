@@ -34,11 +34,15 @@ LINES: Final[Mapping[str, Mapping[str, Any]]] = {
     "L": {"loss": "L"},
 }
 """What each line of the figure trains, by its label."""
-TWO: Final[Mapping[str, Mapping[str, Any]]] = {
-    "": {"method": "two-temperatures"},
-    "two fusions": {"method": "two-temperatures", "second_fusion": "own"},
+POINTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
+    "two temperatures, one fusion": ("", {"method": "two-temperatures"}),
+    "two temperatures, two fusions": (
+        "two fusions",
+        {"method": "two-temperatures", "second_fusion": "own"},
+    ),
+    "CoMM + Cross": ("", {"method": "comm+cross"}),
 }
-"""What the points of two temperatures train, by the setting; the leaderboard has them too."""
+"""Setting and changes of the methods with a point of their own; the leaderboard has them too."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class FrontArm(Arm):
 
     Attributes:
         line: The line that it belongs to.
-        temperature: τ of the loss; None for two temperatures.
+        temperature: τ of the loss; None for a method with a point of its own.
     """
 
     line: str = ""
@@ -72,12 +76,9 @@ def arms(preset: Preset) -> Sequence[FrontArm]:
         for line, changes in LINES.items()
         for temperature in TEMPERATURES
     )
-    names = {setting: f"two temperatures, {setting or 'one fusion'}" for setting in TWO}
     points = tuple(
-        FrontArm(
-            names[setting], setting, changes, priority=Priority.SUCCESSORS, line=names[setting]
-        )
-        for setting, changes in TWO.items()
+        FrontArm(label, setting, changes, priority=Priority.SUCCESSORS, line=label)
+        for label, (setting, changes) in POINTS.items()
     )
     return (*lines, *points)
 
@@ -91,7 +92,7 @@ def draw(results: Results) -> Figure:
         front.axhline(50, color="0.4", linewidth=1, linestyle=":")
         front.set(title="S against U (hollow: control)", xlabel="U, unbiased pairs (%)")
         front.set_ylabel("S, AUC (%)")
-        figure.legend(*front.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        figure.legend(*front.get_legend_handles_labels(), loc="outside lower center", ncols=3)
         first = next(iter(LINES))
         for number, result in enumerate(r for r in results if _of(r.arm).line == first):
             look: dict[str, Any] = {

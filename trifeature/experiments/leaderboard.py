@@ -31,7 +31,7 @@ from trifeature.data.rule import PairRule
 from trifeature.experiments.drawing import NOT_MEASURED, published_words
 from trifeature.experiments.experiment import Arm, Experiment, Lines, Priority, Result, Results
 from trifeature.experiments.fig4 import RIVALS
-from trifeature.experiments.front import TWO
+from trifeature.experiments.front import POINTS
 from trifeature.experiments.tables import COMM
 from trifeature.plots import CURVE_COLORS, drawing
 from trifeature.presets import Preset
@@ -102,18 +102,14 @@ KNOWN: Final[tuple[Arm, ...]] = (
         {"method": "hril", "terms": "nce+align", "fused": True},
         priority=Priority.SUCCESSORS,
     ),
-    Arm("CoMM + Cross", changes={"method": "comm+cross"}, priority=Priority.SUCCESSORS),
     Arm("Masked autoencoder", changes={"method": "mae"}, priority=Priority.SUCCESSORS),
-    Arm(
-        "CoMM, two temperatures",
-        changes=TWO[""],
-        priority=Priority.SUCCESSORS,
-    ),
-    Arm(
-        "CoMM, two temperatures, two fusions",
-        "two fusions",
-        TWO["two fusions"],
-        priority=Priority.SUCCESSORS,
+    *(
+        Arm(label, *POINTS[point], priority=Priority.SUCCESSORS)
+        for label, point in (
+            ("CoMM + Cross", "CoMM + Cross"),
+            ("CoMM, two temperatures", "two temperatures, one fusion"),
+            ("CoMM, two temperatures, two fusions", "two temperatures, two fusions"),
+        )
     ),
 )
 """The arms for two modalities whose changes are alike on every preset."""
