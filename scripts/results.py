@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/results.md")
-SHOWN = re.compile(r"(<!-- (figures/\S+\.md): table (\d+) -->\n\n)((?:\|.*\n)*)")
+SHOWN = re.compile(r"(<!-- (figures/\S+\.md): table (\d+) -->\n\n)((?:\|.*\n)*\n?)")
 
 
 def tables_of(text: str) -> list[str]:
@@ -27,7 +27,7 @@ def filled(page: str) -> str:
 
     def table(found: re.Match[str]) -> str:
         marker, file, place, _ = found.groups()
-        return marker + tables_of((ROOT / file).read_text(encoding="utf-8"))[int(place) - 1]
+        return marker + tables_of((ROOT / file).read_text(encoding="utf-8"))[int(place) - 1] + "\n"
 
     return SHOWN.sub(table, page)
 

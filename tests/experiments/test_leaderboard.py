@@ -18,6 +18,7 @@ from trifeature.experiments.front import FRONT
 from trifeature.experiments.leaderboard import (
     LEADERBOARD,
     THREE_MODALITIES,
+    accuracies,
     costs,
     readings,
     standings,
@@ -105,6 +106,20 @@ def test_the_table_has_every_method_with_what_was_published_under_which_protocol
     assert first["least seconds"] == "10"
 
 
+def test_the_balanced_probe_is_judged_like_auc() -> None:
+    made = rows(LEADERBOARD, BIASED)
+    for row in made:
+        row["S_balanced"] = row["S_auc"] / 2
+    results = LEADERBOARD.results(SETUP, made)
+    heading, *lines = accuracies(results)
+    first, second = (dict(zip(heading, line, strict=True)) for line in lines[:2])
+    assert (first["method"], first["S balanced"]) == ("InfMasking", "45.6 ± 0.8")
+    assert (first["established"], first["over control [95 %]"][:6]) == ("more", "+18.4 ")
+    assert (second["method"], second["minus CoMM's [95 %]"]) == ("CoMM", "reference")
+    for one in standings(results):
+        assert one.balanced.p_value == pytest.approx(one.own.p_value)
+
+
 def test_what_probes_with_products_read_stands_beside_where_they_did() -> None:
     made = rows(LEADERBOARD, BIASED)
     for row in made:
@@ -131,7 +146,7 @@ def test_what_probes_with_products_read_stands_beside_where_they_did() -> None:
         for line in readings(LEADERBOARD.results(SETUP, made))
         if line[0] == "Cross"
     )
-    assert again["less CoMM's, products [95 %]"].startswith("+38.5 [")
+    assert again["minus CoMM's, products [95 %]"].startswith("+38.5 [")
     assert again["established, products"] == "more"
     _, labels = results.draw().axes[0].get_legend_handles_labels()
     assert {"biased, products", "control, products"} <= set(labels)
@@ -180,7 +195,7 @@ def test_differences_of_fewer_seeds_say_so() -> None:
     made = [r for r in rows(LEADERBOARD, BIASED) if r["method"] != "comm" or r["seed"] < 2]
     _, *lines = table(LEADERBOARD.results(SETUP, made))
     (fewer,) = (dict(zip(heading, one, strict=True)) for one in lines if one[0] == "Cross")
-    assert fewer["less CoMM's [95 %]"].endswith("(n = 2)")
+    assert fewer["minus CoMM's [95 %]"].endswith("(n = 2)")
 
 
 def test_every_method_of_the_package_is_on_a_board() -> None:

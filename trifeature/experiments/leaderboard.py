@@ -4,7 +4,7 @@
 published numbers beside ours were measured under other protocols, which are named. A method that is
 registered from outside has a line too.
 
-S is judged by AUC first, then by the class-balanced probe: where one pair in ten keeps the map,
+S is judged by AUC first, then by a class-balanced probe: where one pair in ten keeps the map,
 macro accuracy can stay at 50 while AUC is at 70. All differences are paired by seed.
 
 Beside the probe of a method's own features stands that of the protocol `products`, which also reads
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 JUDGED: Final = "S_auc"
 """The column that methods are ordered and compared by."""
+
+BALANCED: Final = "S_balanced"
+"""The column that they are compared by next: a probe that counts both classes alike."""
 
 LEVEL: Final = 0.05
 """A difference to the reference is established if its p-value, after Holm, is below this."""
@@ -168,7 +171,7 @@ def three_arms(preset: Preset) -> Sequence[Arm]:  # noqa: ARG001 - alike on ever
 
 @dataclass(frozen=True)
 class Lead:
-    """S (AUC) of one method over its control, by one reading.
+    """S of one method over its control, by one reading and one measure.
 
     Attributes:
         over_control: S less that of the same method on unbiased pairs, paired by seed.
@@ -202,13 +205,15 @@ class Standing:
 
     Attributes:
         result: Its rows.
-        own: Its lead, read from its own features.
-        products: Its lead, read with products of the modalities' features, where it was.
+        own: Its lead by AUC, read from its own features.
+        balanced: The same by the class-balanced probe.
+        products: By AUC, read with products of the modalities' features, where it was.
         parameters: Of the network in training; None if it cannot be made.
     """
 
     result: Result
     own: Lead
+    balanced: Lead
     products: Lead
     parameters: int | None
 
@@ -218,7 +223,8 @@ def standings(results: Results) -> list[Standing]:
 
     The order is that of the methods' own features. The first arm is the reference.
     """
-    own = _leads([(one.biased, one.unbiased, one.of_other_maps(products=False)) for one in results])
+    readings = [(one.biased, one.unbiased, one.of_other_maps(products=False)) for one in results]
+    own, balanced = (_leads(readings, column) for column in (JUDGED, BALANCED))
     products = _leads(
         [
             (
@@ -227,34 +233,40 @@ def standings(results: Results) -> list[Standing]:
                 one.of_other_maps(products=True),
             )
             for one in results
-        ]
+        ],
+        JUDGED,
     )
     found = [
         Standing(*parts, parameters(results, parts[0].arm))
-        for parts in zip(results, own, products, strict=True)
+        for parts in zip(results, own, balanced, products, strict=True)
     ]
     return sorted(
         found, key=lambda one: -(one.own.over_control.mean if one.own.over_control else -1e9)
     )
 
 
-def _leads(readings: Sequence[tuple[Sequence[Row], Sequence[Row], Sequence[Row]]]) -> list[Lead]:
+def _leads(
+    readings: Sequence[tuple[Sequence[Row], Sequence[Row], Sequence[Row]]], column: str
+) -> list[Lead]:
     """The lead of each method; the first one is the reference.
 
     Args:
         readings: Of each method the rows of biased and unbiased trainings, and of other maps.
+        column: The measure of S.
     """
-    reference, *others = (_over_control(biased, unbiased) for biased, unbiased, _ in readings)
-    differences = [None, *(paired(one, reference, JUDGED) for one in others)]
+    reference, *others = (
+        _over_control(biased, unbiased, column) for biased, unbiased, _ in readings
+    )
+    differences = [None, *(paired(one, reference, column) for one in others)]
     tested = [place for place, one in enumerate(differences) if one and one.p_value is not None]
     raw = [one.p_value for one in differences if one and one.p_value is not None]
     unread = [1.0] * (len(others) - len(raw))
     adjusted = dict(zip(tested, holm([*raw, *unread]), strict=False))
     return [
         Lead(
-            paired(biased, unbiased, JUDGED),
+            paired(biased, unbiased, column),
             difference,
-            paired(biased, other, JUDGED),
+            paired(biased, other, column),
             adjusted.get(place),
         )
         for place, ((biased, unbiased, other), difference) in enumerate(
@@ -263,13 +275,13 @@ def _leads(readings: Sequence[tuple[Sequence[Row], Sequence[Row], Sequence[Row]]
     ]
 
 
-def _over_control(biased: Sequence[Row], unbiased: Sequence[Row]) -> list[Row]:
+def _over_control(biased: Sequence[Row], unbiased: Sequence[Row], column: str) -> list[Row]:
     """S over its control for each seed that has both."""
-    control = {row["seed"]: row[JUDGED] for row in unbiased if row.get(JUDGED) is not None}
+    control = {row["seed"]: row[column] for row in unbiased if row.get(column) is not None}
     return [
-        {"seed": row["seed"], JUDGED: row[JUDGED] - control[row["seed"]]}
+        {"seed": row["seed"], column: row[column] - control[row["seed"]]}
         for row in biased
-        if row.get(JUDGED) is not None and row["seed"] in control
+        if row.get(column) is not None and row["seed"] in control
     ]
 
 
@@ -288,23 +300,44 @@ def parameters(results: Results, arm: Arm) -> int | None:
 
 
 def table(results: Results) -> Lines:
-    """S of each method's own features, a line a method; R and U are of the unbiased trainings."""
+    """S by AUC of each method's own features, a line a method; R and U of unbiased trainings."""
     heading = ["method", "n", "R", "U", "S AUC", "control AUC", "untrained AUC"]
-    heading += ["S AUC over control [95 %]", "less CoMM's [95 %]", "established"]
-    lines = [[*heading, "S balanced", "S macro", "published S"]]
+    heading += ["S AUC over control [95 %]", "minus CoMM's [95 %]", "established"]
+    lines = [[*heading, "S macro", "published S"]]
     for one in standings(results):
         result = one.result
         untrained = result.mean_untrained(JUDGED)
         lines.append(
             [
-                result.arm.label,
-                f"{len(result.biased)} + {len(result.unbiased)}",
+                *_name_and_n(result),
                 *(_text(result.summary(column)) for column in ("R", "U", JUDGED)),
                 _text(result.control(JUDGED)),
                 NOT_MEASURED if untrained is None else f"{untrained:.1f}",
                 *_lead_texts(one.own, result, reference=result.arm is results.arms[0].arm),
-                *(_text(result.summary(column)) for column in ("S_balanced", "S")),
+                _text(result.summary("S")),
                 published_words(result, "S"),
+            ]
+        )
+    return lines
+
+
+def accuracies(results: Results) -> Lines:
+    """S by the class-balanced probe and by macro accuracy, each with its control."""
+    heading = ["method", "n", "S balanced", "control", "over control [95 %]"]
+    heading += ["minus CoMM's [95 %]", "established"]
+    lines = [[*heading, "S macro", "control, macro", "over control, macro [95 %]"]]
+    for one in standings(results):
+        result = one.result
+        macro = paired(result.biased, result.unbiased, "S")
+        lines.append(
+            [
+                *_name_and_n(result),
+                _text(result.summary(BALANCED)),
+                _text(result.control(BALANCED)),
+                *_lead_texts(one.balanced, result, reference=result.arm is results.arms[0].arm),
+                _text(result.summary("S")),
+                _text(result.control("S")),
+                _difference_text(macro, result),
             ]
         )
     return lines
@@ -314,10 +347,10 @@ def readings(results: Results) -> Lines:
     """S read of maps that never occurred, with products, and by similarity: a line a method."""
     heading = ["method", "n", "S AUC", "other maps AUC", "S AUC over other maps [95 %]"]
     heading += ["S AUC, products", "S macro, products", "control AUC, products"]
-    heading += ["over control, products [95 %]", "less CoMM's, products [95 %]"]
+    heading += ["over control, products [95 %]", "minus CoMM's, products [95 %]"]
     heading += ["established, products", "other maps AUC, products"]
     heading += ["over other maps, products [95 %]"]
-    lines = [[*heading, "similarity AUC", "similarity AUC of other maps"]]
+    lines = [[*heading, "similarity AUC"]]
     for one in standings(results):
         result = one.result
         biased, unbiased = (result.by_products(biased=kind) for kind in (True, False))
@@ -335,7 +368,6 @@ def readings(results: Results) -> Lines:
                 _text(summarize(other[True], JUDGED)),
                 _difference_text(one.products.over_others, result),
                 _text(result.similarity()),
-                _text(result.similarity("other_similarity")),
             ]
         )
     return lines
@@ -352,8 +384,7 @@ def costs(results: Results) -> Lines:
         published = [published_words(result, column) or "–" for column in ("R", "U", "S")]
         lines.append(
             [
-                arm.label,
-                f"{len(result.biased)} + {len(result.unbiased)}",
+                *_name_and_n(result),
                 f"{min(taken):.0f}" if taken else NOT_MEASURED,
                 NOT_MEASURED if one.parameters is None else f"{one.parameters:,}",
                 " / ".join(published) if arm.published else "",
@@ -361,6 +392,10 @@ def costs(results: Results) -> Lines:
             ]
         )
     return lines
+
+
+def _name_and_n(result: Result) -> list[str]:
+    return [result.arm.label, f"{len(result.biased)} + {len(result.unbiased)}"]
 
 
 def _lead_texts(lead: Lead, result: Result, *, reference: bool) -> list[str]:
@@ -471,6 +506,7 @@ def _interval(axes: Axes, place: float, lead: Lead, *, marker: str = "o") -> Non
 
 def _experiment(name: str, title: str, **options: Any) -> Experiment:
     more = {
+        "the class-balanced probe and macro accuracy, %": accuracies,
         "other readings: maps that never occurred, products, similarity; %": readings,
         "cost; published values, %": costs,
     }
