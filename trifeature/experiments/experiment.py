@@ -300,12 +300,10 @@ class Result:
             if "other_maps" in row
         ]
 
-    def similarity(self, column: str = "similarity") -> Summary | None:
-        """The AUC of the similarity, `similarity` or `other_similarity`, of the biased trainings.
-
-        See `trifeature.experiments.other_maps`.
-        """
-        return summarize([row["other_maps"] for row in self.biased if "other_maps" in row], column)
+    def similarity(self, *, biased: bool) -> Summary | None:
+        """The AUC of the similarity, see `trifeature.experiments.other_maps`."""
+        rows = self.biased if biased else self.unbiased
+        return summarize([row["other_maps"] for row in rows if "other_maps" in row], "similarity")
 
     def mean_untrained(self, column: str) -> float | None:
         """Percent that a probe reads from the untrained network, where it was probed."""

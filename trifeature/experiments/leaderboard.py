@@ -350,7 +350,7 @@ def readings(results: Results) -> Lines:
     heading += ["over control, products [95 %]", "minus CoMM's, products [95 %]"]
     heading += ["established, products", "other maps AUC, products"]
     heading += ["over other maps, products [95 %]"]
-    lines = [[*heading, "similarity AUC"]]
+    lines = [[*heading, "similarity AUC", "control AUC, similarity"]]
     for one in standings(results):
         result = one.result
         biased, unbiased = (result.by_products(biased=kind) for kind in (True, False))
@@ -367,7 +367,7 @@ def readings(results: Results) -> Lines:
                 *_lead_texts(one.products, result, reference=result.arm is results.arms[0].arm),
                 _text(summarize(other[True], JUDGED)),
                 _difference_text(one.products.over_others, result),
-                _text(result.similarity()),
+                *(_text(result.similarity(biased=kind)) for kind in (True, False)),
             ]
         )
     return lines

@@ -326,14 +326,15 @@ for label, method in methods.items():
 for label, method in methods.items():
     asked = [row["other_maps"] for row in pick(method, biased=True) if "other_maps" in row]
     said = {name: summarize(asked, name) or "not measured" for name in ("S_auc", "products_S_auc")}
-    alike = [summarize(asked, name) for name in ("similarity", "other_similarity")]
+    unbiased = [row["other_maps"] for row in pick(method, biased=False) if "other_maps" in row]
+    alike = [summarize(rows, "similarity") for rows in (asked, unbiased)]
     print(f"{label:10} AUC of other maps: own code {said['S_auc']}, ", end="")
     print(f"with products {said['products_S_auc']}; of similarity alone: ", end="")
-    print("not measured" if None in alike else f"the map {alike[0]}, others {alike[1]}")
+    print("not measured" if None in alike else f"{alike[0]}, its control {alike[1]}")
 
 # %% [markdown]
-# Compare each number with the one of the map itself, above: only what lies between was taught by
-# the pairs. Similarity needs no label at all. Where it tells the map, the map was learned, whatever
+# Compare each number with the one of the map itself, above: only what lies between is specific to
+# the map. Similarity needs no label at all. Where it tells the map, the map was learned, whatever
 # a probe of the code says.
 #
 # ## Look inside
