@@ -21,10 +21,10 @@ from trifeature.experiments.leaderboard import (
     accuracies,
     costs,
     readings,
-    standings,
     table,
 )
 from trifeature.experiments.plan import Row
+from trifeature.experiments.standings import standings
 from trifeature.presets import QUICK
 from trifeature.report import holm
 

@@ -4,8 +4,7 @@
 published numbers beside ours were measured under other protocols, which are named. A method that is
 registered from outside has a line too.
 
-S is judged by AUC first, then by a class-balanced probe: where one pair in ten keeps the map,
-macro accuracy can stay at 50 while AUC is at 70. All differences are paired by seed.
+What is judged, and how, is in `trifeature.experiments.standings`.
 
 Beside the probe of a method's own features stands that of the protocol `products`, which also reads
 element-wise products of the modalities' features: a linear probe of features that are only side by
@@ -18,43 +17,27 @@ attributes are shown, a probe learns any map from its labels (`trifeature.experi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import torch
-
-from trifeature.comm.methods import METHODS, make_method
-from trifeature.comm.networks import count_parameters
+from trifeature.comm.methods import METHODS
 from trifeature.comm.settings import run_preset
-from trifeature.data.dataset import modalities_of
 from trifeature.data.rule import PairRule
 from trifeature.experiments.drawing import NOT_MEASURED, published_words
 from trifeature.experiments.experiment import Arm, Experiment, Lines, Priority, Result, Results
 from trifeature.experiments.fig4 import RIVALS
 from trifeature.experiments.front import POINTS
+from trifeature.experiments.standings import BALANCED, JUDGED, Lead, standings
 from trifeature.experiments.tables import COMM
 from trifeature.plots import CURVE_COLORS, drawing
 from trifeature.presets import Preset
-from trifeature.report import Difference, Row, Summary, holm, paired, summarize
+from trifeature.report import Difference, Summary, paired, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-JUDGED: Final = "S_auc"
-"""The column that methods are ordered and compared by."""
-
-BALANCED: Final = "S_balanced"
-"""The column that they are compared by next: a probe that counts both classes alike."""
-
-LEVEL: Final = 0.05
-"""A difference to the reference is established if its p-value, after Holm, is below this."""
-
 APART: Final = 0.3
 """How far below a method's own reading the picture shows that with products, in lines."""
-
-FEWEST: Final = 3
-"""Seeds without which no difference is called established: a spread of two numbers says little."""
 
 CHOSEN_ON_TEST: Final = "epoch chosen on test pairs"
 
@@ -164,136 +147,6 @@ def _registered(*, of_three: bool) -> list[Arm]:
 def three_arms(preset: Preset) -> Sequence[Arm]:  # noqa: ARG001 - alike on every preset
     """The methods for three modalities, CoMM first; then those registered from outside."""
     return (*KNOWN_OF_THREE, *_registered(of_three=True))
-
-
-# --------------------------------------------------------------------------- what is judged
-
-
-@dataclass(frozen=True)
-class Lead:
-    """S of one method over its control, by one reading and one measure.
-
-    Attributes:
-        over_control: S less that of the same method on unbiased pairs, paired by seed.
-        over_reference: The same difference less the reference method's, paired by seed; None for
-            the reference itself.
-        over_others: S less what is read in the same way of maps that never occurred in training.
-        p_value: Of `over_reference`, after Holm over all methods of the board, also those that have
-            no rows yet: a verdict does not change because others are measured later.
-    """
-
-    over_control: Difference | None
-    over_reference: Difference | None
-    over_others: Difference | None
-    p_value: float | None
-
-    @property
-    def verdict(self) -> str:
-        """Whether the difference to the reference is established."""
-        if self.over_reference is None:
-            return ""
-        if self.p_value is None or self.over_reference.n < FEWEST:
-            return "too few seeds"
-        if self.p_value >= LEVEL:
-            return "not established"
-        return "more" if self.over_reference.mean > 0 else "less"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What the leaderboard says of one method.
-
-    Attributes:
-        result: Its rows.
-        own: Its lead by AUC, read from its own features.
-        balanced: The same by the class-balanced probe.
-        products: By AUC, read with products of the modalities' features, where it was.
-        parameters: Of the network in training; None if it cannot be made.
-    """
-
-    result: Result
-    own: Lead
-    balanced: Lead
-    products: Lead
-    parameters: int | None
-
-
-def standings(results: Results) -> list[Standing]:
-    """The standing of every method, the most synergy over its control first, unmeasured ones last.
-
-    The order is that of the methods' own features. The first arm is the reference.
-    """
-    readings = [(one.biased, one.unbiased, one.of_other_maps(products=False)) for one in results]
-    own, balanced = (_leads(readings, column) for column in (JUDGED, BALANCED))
-    products = _leads(
-        [
-            (
-                one.by_products(biased=True),
-                one.by_products(biased=False),
-                one.of_other_maps(products=True),
-            )
-            for one in results
-        ],
-        JUDGED,
-    )
-    found = [
-        Standing(*parts, parameters(results, parts[0].arm))
-        for parts in zip(results, own, balanced, products, strict=True)
-    ]
-    return sorted(
-        found, key=lambda one: -(one.own.over_control.mean if one.own.over_control else -1e9)
-    )
-
-
-def _leads(
-    readings: Sequence[tuple[Sequence[Row], Sequence[Row], Sequence[Row]]], column: str
-) -> list[Lead]:
-    """The lead of each method; the first one is the reference.
-
-    Args:
-        readings: Of each method the rows of biased and unbiased trainings, and of other maps.
-        column: The measure of S.
-    """
-    reference, *others = (
-        _over_control(biased, unbiased, column) for biased, unbiased, _ in readings
-    )
-    differences = [None, *(paired(one, reference, column) for one in others)]
-    tested = [place for place, one in enumerate(differences) if one and one.p_value is not None]
-    raw = [one.p_value for one in differences if one and one.p_value is not None]
-    unread = [1.0] * (len(others) - len(raw))
-    adjusted = dict(zip(tested, holm([*raw, *unread]), strict=False))
-    return [
-        Lead(
-            paired(biased, unbiased, column),
-            difference,
-            paired(biased, other, column),
-            adjusted.get(place),
-        )
-        for place, ((biased, unbiased, other), difference) in enumerate(
-            zip(readings, differences, strict=True)
-        )
-    ]
-
-
-def _over_control(biased: Sequence[Row], unbiased: Sequence[Row], column: str) -> list[Row]:
-    """S over its control for each seed that has both."""
-    control = {row["seed"]: row[column] for row in unbiased if row.get(column) is not None}
-    return [
-        {"seed": row["seed"], column: row[column] - control[row["seed"]]}
-        for row in biased
-        if row.get(column) is not None and row["seed"] in control
-    ]
-
-
-def parameters(results: Results, arm: Arm) -> int | None:
-    """Number of trainable parameters of an arm's network; None if it cannot be made."""
-    data = results.experiment.data_of(results.setup, 0)
-    try:
-        run = run_preset(results.setup.preset, **arm.changes)
-        with torch.device("meta"):
-            return count_parameters(make_method(run, modalities_of(data)))
-    except Exception:  # noqa: BLE001 - a method from outside that fails must not hide the others
-        return None
 
 
 # --------------------------------------------------------------------------- how it is shown
