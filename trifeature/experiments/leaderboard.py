@@ -310,7 +310,7 @@ def draw(results: Results) -> Figure:
                     columnspacing=1,
                     handletextpad=0.3,
                 )
-        words = f"{results.caption}; colored: the difference from CoMM is established"
+        words = f"{results.caption}\ncolored: the difference from CoMM is established"
         if any(one.result.by_products(biased=True) for one in shown):
             words += "; diamonds (and the crosses below): probes read products too"
         figure.suptitle(words, fontsize=8, color="0.3")
