@@ -99,7 +99,7 @@ def test_the_table_has_every_method_with_what_was_published_under_which_protocol
     assert first["published S"] == "77.0 ± 4.2"
     assert first["established"] == "more"
     assert dict(zip(heading, lines[-1], strict=True))["S AUC"] == "–"
-    heading, *lines = costs(board())
+    heading, *lines = costs(standings(board()))
     first = dict(zip(heading, lines[0], strict=True))
     assert first["published R / U / S"] == "99.9 / 90.6 / 77.0 ± 4.2"
     assert first["published protocol"] == "epoch chosen on test pairs"
@@ -111,7 +111,7 @@ def test_the_balanced_probe_is_judged_like_auc() -> None:
     for row in made:
         row["S_balanced"] = row["S_auc"] / 2
     results = LEADERBOARD.results(SETUP, made)
-    heading, *lines = accuracies(results)
+    heading, *lines = accuracies(standings(results))
     first, second = (dict(zip(heading, line, strict=True)) for line in lines[:2])
     assert (first["method"], first["S balanced"]) == ("InfMasking", "45.6 ± 0.8")
     assert (first["established"], first["over control [95 %]"][:6]) == ("more", "+18.4 ")
@@ -127,7 +127,7 @@ def test_what_probes_with_products_read_stands_beside_where_they_did() -> None:
             read = 0.9 + 0.01 * row["seed"] if row["biased"] else 0.5
             row["products"] = {"S_auc": read, "S": read - 0.1}
     results = LEADERBOARD.results(SETUP, made)
-    heading, *lines = readings(results)
+    heading, *lines = readings(standings(results))
     found = {line[0]: dict(zip(heading, line, strict=True)) for line in lines}
     cross, comm = found["Cross"], found["CoMM"]
     assert cross["S AUC, products"] == "91.5 ± 1.3"
@@ -143,7 +143,7 @@ def test_what_probes_with_products_read_stands_beside_where_they_did() -> None:
             row["products"] = {"S_auc": 0.6 + 0.02 * row["seed"] * row["biased"], "S": 0.5}
     (again,) = (
         dict(zip(heading, line, strict=True))
-        for line in readings(LEADERBOARD.results(SETUP, made))
+        for line in readings(standings(LEADERBOARD.results(SETUP, made)))
         if line[0] == "Cross"
     )
     assert again["minus CoMM's, products [95 %]"].startswith("+38.5 [")
@@ -180,7 +180,11 @@ def test_a_method_that_cannot_be_made_hides_no_other() -> None:
 
     register_method("broken", Broken, CoMMOptions)
     try:
-        (line,) = (one for one in costs(THREE_MODALITIES.results(SETUP, [])) if one[0] == "broken")
+        (line,) = (
+            one
+            for one in costs(standings(THREE_MODALITIES.results(SETUP, [])))
+            if one[0] == "broken"
+        )
         assert line[2:4] == ["–", "–"]
         assert "broken" not in [arm.label for arm in LEADERBOARD.arms(QUICK)]
     finally:
@@ -255,8 +259,8 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
         "L_CoMM",
         "ΣL_i",
         "L, not measured",
-        "two temperatures, one fusion",
-        "two temperatures, two fusions",
+        "CoMM, two temperatures",
+        "CoMM, two temperatures, two fusions",
         "CoMM + Cross",
     ]
     xs = [np.asarray(line.get_xdata()) for line in front.lines if line.get_label() == "L_CoMM"]

@@ -156,7 +156,7 @@ class Experiment:
         arms: The arms on a preset.
         draw: Draws the figure.
         table: Writes the table.
-        more_tables: Further tables, by their title.
+        more_tables: Writes further tables, by their title.
         seeds: How many the paper ran.
         probe_epochs: The epochs to probe at, by the number of epochs.
         columns: The columns of rows that it reports.
@@ -179,7 +179,7 @@ class Experiment:
     details: Mapping[str, str] = field(
         default_factory=lambda: {"S_auc": "S AUC", "S_balanced": "S balanced"}
     )
-    more_tables: Mapping[str, Callable[[Results], Lines]] = field(default_factory=dict)
+    more_tables: Callable[[Results], Mapping[str, Lines]] = lambda _: {}
     authors_probe: bool = True
     products: bool = True
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -383,8 +383,7 @@ class Results:
 
     def tables(self) -> dict[str, Lines]:
         """All its tables by their title; the first is `table`, titled by the caption."""
-        more = {title: make(self) for title, make in self.experiment.more_tables.items()}
-        return {f"{self.caption}, %": self.table(), **more}
+        return {f"{self.caption}, %": self.table(), **self.experiment.more_tables(self)}
 
 
 def chance_of(tasks: Mapping[str, Task]) -> dict[str, float]:

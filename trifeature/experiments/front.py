@@ -35,8 +35,8 @@ LINES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """What each line of the figure trains, by its label."""
 POINTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
-    "two temperatures, one fusion": ("", {"method": "two-temperatures"}),
-    "two temperatures, two fusions": (
+    "CoMM, two temperatures": ("", {"method": "two-temperatures"}),
+    "CoMM, two temperatures, two fusions": (
         "two fusions",
         {"method": "two-temperatures", "second_fusion": "own"},
     ),

@@ -26,7 +26,7 @@ from trifeature.experiments.drawing import NOT_MEASURED, published_words
 from trifeature.experiments.experiment import Arm, Experiment, Lines, Priority, Result, Results
 from trifeature.experiments.fig4 import RIVALS
 from trifeature.experiments.front import POINTS
-from trifeature.experiments.standings import BALANCED, JUDGED, Lead, standings
+from trifeature.experiments.standings import BALANCED, JUDGED, Lead, Standing, standings
 from trifeature.experiments.tables import COMM
 from trifeature.plots import CURVE_COLORS, drawing
 from trifeature.presets import Preset
@@ -89,14 +89,7 @@ KNOWN: Final[tuple[Arm, ...]] = (
         priority=Priority.SUCCESSORS,
     ),
     Arm("Masked autoencoder", changes={"method": "mae"}, priority=Priority.SUCCESSORS),
-    *(
-        Arm(label, *POINTS[point], priority=Priority.SUCCESSORS)
-        for label, point in (
-            ("CoMM + Cross", "CoMM + Cross"),
-            ("CoMM, two temperatures", "two temperatures, one fusion"),
-            ("CoMM, two temperatures, two fusions", "two temperatures, two fusions"),
-        )
-    ),
+    *(Arm(label, *point, priority=Priority.SUCCESSORS) for label, point in POINTS.items()),
 )
 """The arms for two modalities whose changes are alike on every preset."""
 
@@ -166,7 +159,7 @@ def table(results: Results) -> Lines:
                 *(_text(result.summary(column)) for column in ("R", "U", JUDGED)),
                 _text(result.control(JUDGED)),
                 NOT_MEASURED if untrained is None else f"{untrained:.1f}",
-                *_lead_texts(one.own, result, reference=result.arm is results.arms[0].arm),
+                *_lead_texts(one.own, one),
                 _text(result.summary("S")),
                 published_words(result, "S"),
             ]
@@ -174,12 +167,22 @@ def table(results: Results) -> Lines:
     return lines
 
 
-def accuracies(results: Results) -> Lines:
+def more_tables(results: Results) -> dict[str, Lines]:
+    """The other tables of the board, by their title."""
+    board = standings(results)
+    return {
+        "the class-balanced probe and macro accuracy, %": accuracies(board),
+        "other readings: maps that never occurred, products, similarity; %": readings(board),
+        "cost; published values, %": costs(board),
+    }
+
+
+def accuracies(board: Sequence[Standing]) -> Lines:
     """S by the class-balanced probe and by macro accuracy, each with its control."""
     heading = ["method", "n", "S balanced", "control", "over control [95 %]"]
     heading += ["minus CoMM's [95 %]", "established"]
     lines = [[*heading, "S macro", "control, macro", "over control, macro [95 %]"]]
-    for one in standings(results):
+    for one in board:
         result = one.result
         macro = paired(result.biased, result.unbiased, "S")
         lines.append(
@@ -187,7 +190,7 @@ def accuracies(results: Results) -> Lines:
                 *_name_and_n(result),
                 _text(result.summary(BALANCED)),
                 _text(result.control(BALANCED)),
-                *_lead_texts(one.balanced, result, reference=result.arm is results.arms[0].arm),
+                *_lead_texts(one.balanced, one),
                 _text(result.summary("S")),
                 _text(result.control("S")),
                 _difference_text(macro, result),
@@ -196,7 +199,7 @@ def accuracies(results: Results) -> Lines:
     return lines
 
 
-def readings(results: Results) -> Lines:
+def readings(board: Sequence[Standing]) -> Lines:
     """S read of maps that never occurred, with products, and by similarity: a line a method."""
     heading = ["method", "n", "S AUC", "other maps AUC", "S AUC over other maps [95 %]"]
     heading += ["S AUC, products", "S macro, products", "control AUC, products"]
@@ -204,7 +207,7 @@ def readings(results: Results) -> Lines:
     heading += ["established, products", "other maps AUC, products"]
     heading += ["over other maps, products [95 %]"]
     lines = [[*heading, "similarity AUC", "control AUC, similarity"]]
-    for one in standings(results):
+    for one in board:
         result = one.result
         biased, unbiased = (result.by_products(biased=kind) for kind in (True, False))
         other = {kind: result.of_other_maps(products=kind) for kind in (False, True)}
@@ -217,7 +220,7 @@ def readings(results: Results) -> Lines:
                 _difference_text(one.own.over_others, result),
                 *(_text(summarize(biased, column)) for column in (JUDGED, "S")),
                 _text(summarize(unbiased, JUDGED)),
-                *_lead_texts(one.products, result, reference=result.arm is results.arms[0].arm),
+                *_lead_texts(one.products, one),
                 _text(summarize(other[True], JUDGED)),
                 _difference_text(one.products.over_others, result),
                 *(_text(result.similarity(biased=kind)) for kind in (True, False)),
@@ -226,11 +229,11 @@ def readings(results: Results) -> Lines:
     return lines
 
 
-def costs(results: Results) -> Lines:
+def costs(board: Sequence[Standing]) -> Lines:
     """Seconds, parameters and the published values with their protocol, a line a method."""
     heading = ["method", "n", "least seconds", "parameters"]
     lines = [[*heading, "published R / U / S", "published protocol"]]
-    for one in standings(results):
+    for one in board:
         result, arm = one.result, one.result.arm
         # The least: a run that shared its core with others says nothing of the method.
         taken = [r["seconds"] for r in (*result.biased, *result.unbiased) if "seconds" in r]
@@ -251,12 +254,12 @@ def _name_and_n(result: Result) -> list[str]:
     return [result.arm.label, f"{len(result.biased)} + {len(result.unbiased)}"]
 
 
-def _lead_texts(lead: Lead, result: Result, *, reference: bool) -> list[str]:
+def _lead_texts(lead: Lead, one: Standing) -> list[str]:
     """A lead over the control, that less the reference's, and the verdict."""
     ours, theirs = (
-        _difference_text(value, result) for value in (lead.over_control, lead.over_reference)
+        _difference_text(value, one.result) for value in (lead.over_control, lead.over_reference)
     )
-    return [ours, "reference" if reference else theirs, lead.verdict]
+    return [ours, "reference" if one.reference else theirs, lead.verdict]
 
 
 def _text(value: Summary | None) -> str:
@@ -358,12 +361,7 @@ def _interval(axes: Axes, place: float, lead: Lead, *, marker: str = "o") -> Non
 
 
 def _experiment(name: str, title: str, **options: Any) -> Experiment:
-    more = {
-        "the class-balanced probe and macro accuracy, %": accuracies,
-        "other readings: maps that never occurred, products, similarity; %": readings,
-        "cost; published values, %": costs,
-    }
-    return Experiment(name, title, draw=draw, table=table, more_tables=more, **options)
+    return Experiment(name, title, draw=draw, table=table, more_tables=more_tables, **options)
 
 
 LEADERBOARD: Final = _experiment("leaderboard", "methods under one protocol", arms=arms)

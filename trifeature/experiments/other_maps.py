@@ -1,10 +1,10 @@
-"""Whether the map of training was learned: maps that never occurred, read in the same way.
+"""What of S is specific to the map of training: maps that never occurred, read in the same way.
 
 A probe of S is fitted on labeled pairs. Where a network shows the texture of image 1 *and* the
 color of image 2, and something multiplies them, such a probe can learn *any* map from its labels,
 one that training never saw too. Unbiased training is no control for that, since it may not show
 them. So the same features are probed for maps whose every value has another partner: what S has
-beyond them is the map that was trained on.
+beyond them is specific to the map that was trained on.
 
 The similarity Σ_d a_d b_d of what the modalities show by themselves is read without any fit; its
 control is the same after unbiased training.

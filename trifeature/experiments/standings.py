@@ -68,6 +68,7 @@ class Standing:
 
     Attributes:
         result: Its rows.
+        reference: Whether the others are compared with it.
         own: Its lead by AUC, read from its own features.
         balanced: The same by the class-balanced probe.
         products: By AUC, read with products of the modalities' features, where it was.
@@ -75,6 +76,7 @@ class Standing:
     """
 
     result: Result
+    reference: bool
     own: Lead
     balanced: Lead
     products: Lead
@@ -99,9 +101,10 @@ def standings(results: Results) -> list[Standing]:
         ],
         JUDGED,
     )
+    first = results.arms[0]
     found = [
-        Standing(*parts, parameters(results, parts[0].arm))
-        for parts in zip(results, own, balanced, products, strict=True)
+        Standing(one, one is first, plain, even, multiplied, parameters(results, one.arm))
+        for one, plain, even, multiplied in zip(results, own, balanced, products, strict=True)
     ]
     return sorted(
         found, key=lambda one: -(one.own.over_control.mean if one.own.over_control else -1e9)
