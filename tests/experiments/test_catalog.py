@@ -74,9 +74,10 @@ def test_five_seeds_are_run_as_in_the_paper(experiment: Experiment) -> None:
 def test_the_untrained_network_and_the_last_epoch_are_always_probed(
     experiment: Experiment, name: str
 ) -> None:
-    for plan in experiment.plans(Setup(name, seeds=1)):
+    for arm, plan in experiment.runs(Setup(name, seeds=1)):
         assert {0, plan.run.epochs} <= set(plan.probe_epochs)
-        assert (len(plan.probe_epochs) > 2) == (experiment.probe_epochs is curve_epochs)
+        curve = experiment.probe_epochs is curve_epochs and arm.curve
+        assert (len(plan.probe_epochs) > 2) == curve
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)

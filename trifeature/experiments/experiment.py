@@ -71,6 +71,7 @@ class Arm:
         control: Whether it is trained on unbiased pairs too.
         priority: Arms of a lower number are run first.
         protocol: How the published values were measured where it was not as here, in words.
+        curve: Whether it is probed at all the experiment's epochs; else untrained and at the last.
     """
 
     label: str
@@ -81,6 +82,7 @@ class Arm:
     control: bool = True
     priority: int = Priority.COMM
     protocol: str = ""
+    curve: bool = True
 
     def from_biased(self, column: str) -> bool:
         """True if a column is taken from the biased trainings."""
@@ -199,12 +201,12 @@ class Experiment:
         """The biased and the unbiased training of an arm."""
         preset = get_preset(setup.preset)
         run = run_preset(setup.preset, **{**arm.changes, **setup.changes, "seed": seed})
-        at = setup.probe_epochs
+        at, usual = setup.probe_epochs, self.probe_epochs if arm.curve else last_epoch
         biased = Plan(
             setup.preset,
             self.data_of(setup, seed),
             run,
-            self.probe_epochs(run.epochs) if at is None else at,
+            usual(run.epochs) if at is None else at,
             setup.probing,
             arm.setting,
             official=self.authors_probe and preset.published,

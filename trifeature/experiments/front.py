@@ -34,6 +34,8 @@ LINES: Final[Mapping[str, Mapping[str, Any]]] = {
     "L": {"loss": "L"},
 }
 """What each line of the figure trains, by its label."""
+OVER_EPOCHS: Final = "L_CoMM"
+"""The line whose S and U are drawn over the epochs too."""
 POINTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "CoMM, two temperatures": ("", {"method": "two-temperatures"}),
     "CoMM, two temperatures, two fusions": (
@@ -70,6 +72,7 @@ def arms(preset: Preset) -> Sequence[FrontArm]:
             "" if temperature == usual else f"temperature {temperature:g}",
             {**changes, "temperature": temperature},
             priority=Priority.TEMPERATURES,
+            curve=line == OVER_EPOCHS,
             line=line,
             temperature=temperature,
         )
@@ -77,7 +80,7 @@ def arms(preset: Preset) -> Sequence[FrontArm]:
         for temperature in TEMPERATURES
     )
     points = tuple(
-        FrontArm(label, setting, changes, priority=Priority.SUCCESSORS, line=label)
+        FrontArm(label, setting, changes, priority=Priority.SUCCESSORS, curve=False, line=label)
         for label, (setting, changes) in POINTS.items()
     )
     return (*lines, *points)
@@ -93,8 +96,8 @@ def draw(results: Results) -> Figure:
         front.set(title="S against U (hollow: control)", xlabel="U, unbiased pairs (%)")
         front.set_ylabel("S, AUC (%)")
         figure.legend(*front.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        first = next(iter(LINES))
-        for number, result in enumerate(r for r in results if _of(r.arm).line == first):
+        shown = (result for result in results if _of(result.arm).line == OVER_EPOCHS)
+        for number, result in enumerate(shown):
             look: dict[str, Any] = {
                 "color": CURVE_COLORS[number],
                 "label": f"τ = {_of(result.arm).temperature:g}",
@@ -103,8 +106,8 @@ def draw(results: Results) -> Figure:
             _draw_epochs(synergy, kinds[1], "S_auc", look)
             _draw_epochs(synergy, kinds[0], "S_auc", {**look, "label": None, "linestyle": ":"})
             _draw_epochs(unique, kinds[0], "U", look)
-        synergy.set(title=f"S of {first} (dotted: control)", xlabel="epoch", ylabel="AUC (%)")
-        unique.set(title=f"U of {first}", xlabel="epoch", ylabel="macro accuracy (%)")
+        synergy.set(title=f"S of {OVER_EPOCHS} (dotted: control)", xlabel="epoch", ylabel="AUC (%)")
+        unique.set(title=f"U of {OVER_EPOCHS}", xlabel="epoch", ylabel="macro accuracy (%)")
         if unique.lines:
             unique.legend(fontsize=7)
         figure.suptitle(results.caption, fontsize=8, color="0.3")
