@@ -20,6 +20,7 @@ from trifeature.experiments.leaderboard import (
     THREE_MODALITIES,
     accuracies,
     costs,
+    parameters,
     readings,
     table,
 )
@@ -99,7 +100,8 @@ def test_the_table_has_every_method_with_what_was_published_under_which_protocol
     assert first["published S"] == "77.0 ± 4.2"
     assert first["established"] == "more"
     assert dict(zip(heading, lines[-1], strict=True))["S AUC"] == "–"
-    heading, *lines = costs(standings(board()))
+    results = board()
+    heading, *lines = costs(results, standings(results))
     first = dict(zip(heading, lines[0], strict=True))
     assert first["published R / U / S"] == "99.9 / 90.6 / 77.0 ± 4.2"
     assert first["published protocol"] == "epoch chosen on test pairs"
@@ -156,7 +158,8 @@ def test_what_probes_with_products_read_stands_beside_where_they_did() -> None:
 
 
 def test_parameters_are_those_of_the_network_in_training(tiny: Dataset) -> None:
-    found = {one.result.arm.label: one.parameters for one in standings(board())}
+    results = board()
+    found = {one.arm.label: parameters(results, one.arm) for one in results}
     plan, _ = LEADERBOARD.pair(SETUP, LEADERBOARD.arms(QUICK)[3], 0)
     assert found["Cross"] == count_parameters(new_method(plan.run, tiny))
     assert found["Cross"] != found["CoMM"]
@@ -180,11 +183,8 @@ def test_a_method_that_cannot_be_made_hides_no_other() -> None:
 
     register_method("broken", Broken, CoMMOptions)
     try:
-        (line,) = (
-            one
-            for one in costs(standings(THREE_MODALITIES.results(SETUP, [])))
-            if one[0] == "broken"
-        )
+        results = THREE_MODALITIES.results(SETUP, [])
+        (line,) = (one for one in costs(results, standings(results)) if one[0] == "broken")
         assert line[2:4] == ["–", "–"]
         assert "broken" not in [arm.label for arm in LEADERBOARD.arms(QUICK)]
     finally:

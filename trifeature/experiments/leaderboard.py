@@ -19,8 +19,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from trifeature.comm.methods import METHODS
+import torch
+
+from trifeature.comm.methods import METHODS, make_method
+from trifeature.comm.networks import count_parameters
 from trifeature.comm.settings import run_preset
+from trifeature.data.dataset import modalities_of
 from trifeature.data.rule import PairRule
 from trifeature.experiments.drawing import NOT_MEASURED, published_words
 from trifeature.experiments.experiment import Arm, Experiment, Lines, Priority, Result, Results
@@ -173,7 +177,7 @@ def more_tables(results: Results) -> dict[str, Lines]:
     return {
         "the class-balanced probe and macro accuracy, %": accuracies(board),
         "other readings: maps that never occurred, products, similarity; %": readings(board),
-        "cost; published values, %": costs(board),
+        "cost; published values, %": costs(results, board),
     }
 
 
@@ -229,7 +233,7 @@ def readings(board: Sequence[Standing]) -> Lines:
     return lines
 
 
-def costs(board: Sequence[Standing]) -> Lines:
+def costs(results: Results, board: Sequence[Standing]) -> Lines:
     """Seconds, parameters and the published values with their protocol, a line a method."""
     heading = ["method", "n", "least seconds", "parameters"]
     lines = [[*heading, "published R / U / S", "published protocol"]]
@@ -238,16 +242,28 @@ def costs(board: Sequence[Standing]) -> Lines:
         # The least: a run that shared its core with others says nothing of the method.
         taken = [r["seconds"] for r in (*result.biased, *result.unbiased) if "seconds" in r]
         published = [published_words(result, column) or "–" for column in ("R", "U", "S")]
+        size = parameters(results, arm)
         lines.append(
             [
                 *_name_and_n(result),
                 f"{min(taken):.0f}" if taken else NOT_MEASURED,
-                NOT_MEASURED if one.parameters is None else f"{one.parameters:,}",
+                NOT_MEASURED if size is None else f"{size:,}",
                 " / ".join(published) if arm.published else "",
                 arm.protocol,
             ]
         )
     return lines
+
+
+def parameters(results: Results, arm: Arm) -> int | None:
+    """Number of trainable parameters of an arm's network; None if it cannot be made."""
+    data = results.experiment.data_of(results.setup, 0)
+    try:
+        run = run_preset(results.setup.preset, **arm.changes)
+        with torch.device("meta"):
+            return count_parameters(make_method(run, modalities_of(data)))
+    except Exception:  # noqa: BLE001 - a method from outside that fails must not hide the others
+        return None
 
 
 def _name_and_n(result: Result) -> list[str]:

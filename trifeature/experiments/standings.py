@@ -10,13 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import torch
-
-from trifeature.comm.methods import make_method
-from trifeature.comm.networks import count_parameters
-from trifeature.comm.settings import run_preset
-from trifeature.data.dataset import modalities_of
-from trifeature.experiments.experiment import Arm, Result, Results
+from trifeature.experiments.experiment import Result, Results
 from trifeature.report import Difference, Row, holm, paired
 
 JUDGED: Final = "S_auc"
@@ -72,7 +66,6 @@ class Standing:
         own: Its lead by AUC, read from its own features.
         balanced: The same by the class-balanced probe.
         products: By AUC, read with products of the modalities' features, where it was.
-        parameters: Of the network in training; None if it cannot be made.
     """
 
     result: Result
@@ -80,7 +73,6 @@ class Standing:
     own: Lead
     balanced: Lead
     products: Lead
-    parameters: int | None
 
 
 def standings(results: Results) -> list[Standing]:
@@ -103,7 +95,7 @@ def standings(results: Results) -> list[Standing]:
     )
     first = results.arms[0]
     found = [
-        Standing(one, one is first, plain, even, multiplied, parameters(results, one.arm))
+        Standing(one, one is first, plain, even, multiplied)
         for one, plain, even, multiplied in zip(results, own, balanced, products, strict=True)
     ]
     return sorted(
@@ -149,14 +141,3 @@ def _over_control(biased: Sequence[Row], unbiased: Sequence[Row], column: str) -
         for row in biased
         if row.get(column) is not None and row["seed"] in control
     ]
-
-
-def parameters(results: Results, arm: Arm) -> int | None:
-    """Number of trainable parameters of an arm's network; None if it cannot be made."""
-    data = results.experiment.data_of(results.setup, 0)
-    try:
-        run = run_preset(results.setup.preset, **arm.changes)
-        with torch.device("meta"):
-            return count_parameters(make_method(run, modalities_of(data)))
-    except Exception:  # noqa: BLE001 - a method from outside that fails must not hide the others
-        return None
