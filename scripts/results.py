@@ -3,7 +3,8 @@
     python scripts/results.py
 
 A comment right above a table says which it is: `<!-- figures/leaderboard-quick.md: table 1 -->`.
-The tables in figures/ are drawn from rows, so that every number of a page comes from one.
+The tables in figures/ are drawn from rows, so that every number of a page comes from one. Lines
+without any row are named below the table.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/results.md")
-SHOWN = re.compile(r"(<!-- (figures/\S+\.md): table (\d+) -->\n\n)((?:\|.*\n)*\n?)")
+SHOWN = re.compile(
+    r"(<!-- (figures/\S+\.md): table (\d+) -->\n\n)((?:\|.*\n)*\n?(?:Not measured: .*\n\n?)?)"
+)
+UNMEASURED = re.compile(r"^\| (.+?) \| 0 \+ 0 \|.*\n", flags=re.MULTILINE)
 
 
 def tables_of(text: str) -> list[str]:
@@ -22,12 +26,19 @@ def tables_of(text: str) -> list[str]:
     return [re.sub(r" +(?=\|)", " ", re.sub(r"-{4,}", "---", table)) for table in tables]
 
 
+def shown(table: str) -> str:
+    """A table's measured lines, and the names of the others."""
+    lines = UNMEASURED.sub("", table) + "\n"
+    names = "; ".join(UNMEASURED.findall(table))
+    return lines + (f"Not measured: {names}.\n\n" if names else "")
+
+
 def filled(page: str) -> str:
     """A page's text with the tables that it shows as figures/ has them."""
 
     def table(found: re.Match[str]) -> str:
         marker, file, place, _ = found.groups()
-        return marker + tables_of((ROOT / file).read_text(encoding="utf-8"))[int(place) - 1] + "\n"
+        return marker + shown(tables_of((ROOT / file).read_text(encoding="utf-8"))[int(place) - 1])
 
     return SHOWN.sub(table, page)
 
