@@ -254,7 +254,7 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
         for epoch in plan.probe_epochs
     ]
     figure = FRONT.results(setup, made).draw()
-    front, synergy, unique = figure.axes
+    front, redundancy, unique, synergy = figure.axes
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "L_CoMM",
         "ΣL_i",
@@ -265,5 +265,5 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
     ]
     xs = [np.asarray(line.get_xdata()) for line in front.lines if line.get_label() == "L_CoMM"]
     assert list(xs[0]) == pytest.approx([5, 10, 20, 40, 80])
-    assert len(unique.lines) == 5
+    assert len(redundancy.lines) == len(unique.lines) == 5
     assert len(synergy.lines) == 10

@@ -35,7 +35,13 @@ LINES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """What each line of the figure trains, by its label."""
 OVER_EPOCHS: Final = "L_CoMM"
-"""The line whose S and U are drawn over the epochs too."""
+"""The line whose R, U and S are drawn over the epochs too."""
+OVER: Final[Mapping[str, tuple[str, bool, bool]]] = {
+    "R": (f"{OVER_EPOCHS}: R (%)", False, False),
+    "U": (f"{OVER_EPOCHS}: U (%)", False, False),
+    "S_auc": (f"{OVER_EPOCHS}: S, AUC (dotted: control)", True, True),
+}
+"""What is drawn over the epochs: title, whether of biased training, whether with its control."""
 POINTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "CoMM, two temperatures": ("", {"method": "two-temperatures"}),
     "CoMM, two temperatures, two fusions": (
@@ -87,31 +93,36 @@ def arms(preset: Preset) -> Sequence[FrontArm]:
 
 
 def draw(results: Results) -> Figure:
-    """S against U with a line for each loss; S and U of L_CoMM over the epochs for each τ."""
-    with drawing(10.5, 4.1) as figure:
-        front, synergy, unique = figure.subplots(1, 3)
+    """S against U with a line for each loss; R, U and S of L_CoMM over the epochs for each τ."""
+    with drawing(13, 4.1) as figure:
+        front, *panels = figure.subplots(1, 4)
         for number, line in enumerate(dict.fromkeys(_of(result.arm).line for result in results)):
             _draw_line(front, results, line, CURVE_COLORS[number], MARKERS[number])
         front.axhline(50, color="0.4", linewidth=1, linestyle=":")
         front.set(title="S against U (hollow: control)", xlabel="U, unbiased pairs (%)")
         front.set_ylabel("S, AUC (%)")
         figure.legend(*front.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        shown = (result for result in results if _of(result.arm).line == OVER_EPOCHS)
-        for number, result in enumerate(shown):
-            look: dict[str, Any] = {
-                "color": CURVE_COLORS[number],
-                "label": f"τ = {_of(result.arm).temperature:g}",
-            }
-            kinds = {kind: [r for r in result.curves if r["biased"] == kind] for kind in (0, 1)}
-            _draw_epochs(synergy, kinds[1], "S_auc", look)
-            _draw_epochs(synergy, kinds[0], "S_auc", {**look, "label": None, "linestyle": ":"})
-            _draw_epochs(unique, kinds[0], "U", look)
-        synergy.set(title=f"S of {OVER_EPOCHS} (dotted: control)", xlabel="epoch", ylabel="AUC (%)")
-        unique.set(title=f"U of {OVER_EPOCHS}", xlabel="epoch", ylabel="macro accuracy (%)")
-        if unique.lines:
-            unique.legend(fontsize=7)
+        shown = [result for result in results if _of(result.arm).line == OVER_EPOCHS]
+        shades = _shades(len(shown))
+        for axes, (column, (name, of, dashed)) in zip(panels, OVER.items(), strict=True):
+            for result, shade in zip(shown, shades, strict=True):
+                label = f"τ = {_of(result.arm).temperature:g}"
+                kinds = {kind: [r for r in result.curves if r["biased"] == kind] for kind in (0, 1)}
+                _draw_epochs(axes, kinds[of], column, {"color": shade, "label": label})
+                if dashed:
+                    _draw_epochs(axes, kinds[0], column, {"color": shade, "linestyle": ":"})
+            axes.set(title=name, xlabel="epoch")
+        if panels[0].lines:
+            panels[0].legend(fontsize=7)
         figure.suptitle(results.caption, fontsize=8, color="0.3")
     return figure
+
+
+def _shades(count: int) -> list[Any]:
+    """Colors from dark to light for values in order, not those of the losses."""
+    from matplotlib import colormaps  # noqa: PLC0415 - see `trifeature.plots.drawing`
+
+    return [colormaps["viridis"](0.85 * k / max(count - 1, 1)) for k in range(count)]
 
 
 def table(results: Results) -> Lines:
