@@ -37,11 +37,13 @@ LINES: Final[Mapping[str, Mapping[str, Any]]] = {
 OVER_EPOCHS: Final = "L_CoMM"
 """The line whose R, U and S are drawn over the epochs too."""
 OVER: Final[Mapping[str, tuple[str, bool, bool]]] = {
-    "R": (f"{OVER_EPOCHS}: R (%)", False, False),
-    "U": (f"{OVER_EPOCHS}: U (%)", False, False),
-    "S_auc": (f"{OVER_EPOCHS}: S, AUC (dotted: control)", True, True),
+    "R": (f"R of {OVER_EPOCHS} (%)", False, False),
+    "U": (f"U of {OVER_EPOCHS} (%)", False, False),
+    "S_auc": (f"S of {OVER_EPOCHS}, AUC (%)", True, True),
 }
 """What is drawn over the epochs: title, whether of biased training, whether with its control."""
+LABELS: Final = ((-6, -11), (4, 5))
+"""Where τ stands beside a point, in points, in turns, so that labels of two lines keep apart."""
 POINTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "CoMM, two temperatures": ("", {"method": "two-temperatures"}),
     "CoMM, two temperatures, two fusions": (
@@ -94,10 +96,10 @@ def arms(preset: Preset) -> Sequence[FrontArm]:
 
 def draw(results: Results) -> Figure:
     """S against U with a line for each loss; R, U and S of L_CoMM over the epochs for each τ."""
-    with drawing(13, 4.1) as figure:
-        front, *panels = figure.subplots(1, 4)
+    with drawing(13, 4.4) as figure:
+        front, *panels = figure.subplots(1, 4, width_ratios=(1.7, 1, 1, 1))
         for number, line in enumerate(dict.fromkeys(_of(result.arm).line for result in results)):
-            _draw_line(front, results, line, CURVE_COLORS[number], MARKERS[number])
+            _draw_line(front, results, line, number)
         front.axhline(50, color="0.4", linewidth=1, linestyle=":")
         front.set(title="S against U (hollow: control)", xlabel="U, unbiased pairs (%)")
         front.set_ylabel("S, AUC (%)")
@@ -112,8 +114,11 @@ def draw(results: Results) -> Figure:
                 if dashed:
                     _draw_epochs(axes, kinds[0], column, {"color": shade, "linestyle": ":"})
             axes.set(title=name, xlabel="epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
         if panels[0].lines:
             panels[0].legend(fontsize=7)
+        if dotted := [line for line in panels[-1].lines if line.get_linestyle() == ":"]:
+            panels[-1].legend(dotted[-1:], ["control"], fontsize=7)
         figure.suptitle(results.caption, fontsize=8, color="0.3")
     return figure
 
@@ -145,8 +150,9 @@ def _of(arm: Arm) -> FrontArm:
     return arm
 
 
-def _draw_line(axes: Axes, results: Results, line: str, color: str, marker: str) -> None:
+def _draw_line(axes: Axes, results: Results, line: str, number: int) -> None:
     """The points of one loss, joined in the order of τ, and hollow ones for their controls."""
+    color, marker, place = CURVE_COLORS[number], MARKERS[number], LABELS[number % len(LABELS)]
     points = []
     for result in results:
         unique, synergy, control = (
@@ -157,12 +163,13 @@ def _draw_line(axes: Axes, results: Results, line: str, color: str, marker: str)
         if _of(result.arm).line != line or unique is None or synergy is None:
             continue
         points.append((unique.mean, synergy.mean))
-        look: dict[str, Any] = {"color": color, "capsize": 2, "linewidth": 1}
+        look: dict[str, Any] = {"color": color, "capsize": 2, "linewidth": 1, "alpha": 0.5}
         axes.errorbar(*points[-1], xerr=unique.spread, yerr=synergy.spread, **look)
         temperature = _of(result.arm).temperature
         if temperature is not None:
             text = f"{temperature:g}"
-            axes.annotate(text, points[-1], (4, 4), textcoords="offset points", fontsize=7)
+            look = {"textcoords": "offset points", "fontsize": 8, "color": color}
+            axes.annotate(text, points[-1], place, **look)
         if control is not None:
             axes.plot(unique.mean, control.mean, marker, color=color, markerfacecolor="white")
     label = line if points else f"{line}, not measured"
