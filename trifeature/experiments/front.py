@@ -36,12 +36,12 @@ LINES: Final[Mapping[str, Mapping[str, Any]]] = {
 """What each line of the figure trains, by its label."""
 OVER_EPOCHS: Final = "L_CoMM"
 """The line whose R, U and S are drawn over the epochs too."""
-OVER: Final[Mapping[str, tuple[str, bool, bool]]] = {
-    "R": (f"R of {OVER_EPOCHS} (%)", False, False),
-    "U": (f"U of {OVER_EPOCHS} (%)", False, False),
-    "S_auc": (f"S of {OVER_EPOCHS}, AUC (%)", True, True),
+OVER: Final[Mapping[str, str]] = {
+    "R": f"R of {OVER_EPOCHS} (%)",
+    "U": f"U of {OVER_EPOCHS} (%)",
+    "S_auc": f"S of {OVER_EPOCHS}, AUC (%)",
 }
-"""What is drawn over the epochs: title, whether of biased training, whether with its control."""
+"""The columns drawn over the epochs, with their titles."""
 LABELS: Final = ((-6, -11), (4, 5))
 """Where τ stands beside a point, in points, in turns, so that labels of two lines keep apart."""
 POINTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
@@ -106,12 +106,13 @@ def draw(results: Results) -> Figure:
         figure.legend(*front.get_legend_handles_labels(), loc="outside lower center", ncols=3)
         shown = [result for result in results if _of(result.arm).line == OVER_EPOCHS]
         shades = _shades(len(shown))
-        for axes, (column, (name, of, dashed)) in zip(panels, OVER.items(), strict=True):
+        for axes, (column, name) in zip(panels, OVER.items(), strict=True):
             for result, shade in zip(shown, shades, strict=True):
                 label = f"τ = {_of(result.arm).temperature:g}"
                 kinds = {kind: [r for r in result.curves if r["biased"] == kind] for kind in (0, 1)}
-                _draw_epochs(axes, kinds[of], column, {"color": shade, "label": label})
-                if dashed:
+                biased = result.arm.from_biased(column)
+                _draw_epochs(axes, kinds[biased], column, {"color": shade, "label": label})
+                if biased:
                     _draw_epochs(axes, kinds[0], column, {"color": shade, "linestyle": ":"})
             axes.set(title=name, xlabel="epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
