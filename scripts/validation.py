@@ -5,8 +5,8 @@
 trains CoMM with these settings on biased and on unbiased pairs for each seed, on one thread, and
 appends the rows to figures/validation.jsonl; what has its rows is not run again. Everything starts
 from the laptop preset; `preset=` names another; `modalities=3` and `gate=parity` change the
-rule, `probing=products` what the probes read, `probe_epochs=(8,)` when. Several candidates are
-several lines.
+rule, `probing=products` what the probes read, `probe_epochs=(8,)` when, `products=False` leaves
+out the further readings of the last epoch. Several candidates are several lines.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def plans(label: str, settings: dict[str, Any]) -> list[Plan]:
     name, seeds = settings.pop("preset", "laptop"), settings.pop("seeds", (0,))
     canvas, values = settings.pop("canvas", None), settings.pop("values", None)
     probing, at = settings.pop("probing", "ours"), settings.pop("probe_epochs", ())
+    products = settings.pop("products", True)
     rule = PairRule(modalities=settings.pop("modalities", 2), gate=settings.pop("gate", "match"))
     made: list[Plan] = []
     for seed in seeds if isinstance(seeds, tuple | list) else (seeds,):
@@ -46,7 +47,7 @@ def plans(label: str, settings: dict[str, Any]) -> list[Plan]:
             data = replace(data, render=RenderSettings.for_canvas(canvas))
         run = run_preset(name, seed=seed, **settings)
         biased = Plan(
-            name, data, run, at or curve_epochs(run.epochs), probing, label, products=True
+            name, data, run, at or curve_epochs(run.epochs), probing, label, products=products
         )
         made.extend((biased, control_of(biased)))
     return made

@@ -30,7 +30,7 @@ SymileFeatures = Literal["both", "concatenated", "product"]
 Anchors = Literal["first", "all"]
 Area = Literal["squared", "root"]
 Dropped = Literal["absent", "zero"]
-HRILTerms = Literal["nce", "nce+syn", "nce+align", "all", "align+syn"]
+HRILTerms = Literal["nce", "nce+syn", "nce+align", "all", "align+syn", "align", "syn"]
 
 NEGATIVES: Final[tuple[Negatives, ...]] = get_args(Negatives)
 
@@ -385,8 +385,8 @@ class HRILOptions(CoMMOptions):
     """Options of HRIL: those of CoMM's network, and the terms of its own loss.
 
     Attributes:
-        terms: Terms of the loss: contrastive (`nce`), alignment (`align`), synergy (`syn`); `all`
-            three, or `nce+syn`, `nce+align`, `align+syn`.
+        terms: Terms of the loss: contrastive (`nce`), alignment (`align`), synergy (`syn`), each
+            alone; `nce+syn`, `nce+align`, `align+syn`; or `all` three.
         fused: Add CoMM's term L of two fused views, which HRIL has not.
         align_weight: λ_a, weight of the alignment.
         synergy_weight: λ_s, weight of the synergy term.

@@ -52,8 +52,10 @@ HRIL: Final[tuple[tuple[str, str, Mapping[str, tuple[float, float | None]]], ...
     ("+ alignment", "nce+align", {"R": (99.9, None), "U": (85.1, None), "S": (78.0, None)}),
     ("all terms", "all", {"R": (99.7, None), "U": (92.6, 3.0), "S": (82.3, 1.6)}),
     ("without InfoNCE", "align+syn", {"R": (28.5, None), "U": (12.5, None), "S": (50.0, None)}),
+    ("alignment alone", "align", {}),
+    ("synergy term alone", "syn", {}),
 )
-"""Labels, terms and published values (percent) of HRIL and its ablation."""
+"""Labels, terms and published values (percent) of HRIL and its ablation; the last two are ours."""
 
 KNOWN: Final[tuple[Arm, ...]] = (
     Arm("CoMM", published=COMM),
@@ -82,7 +84,7 @@ KNOWN: Final[tuple[Arm, ...]] = (
             {"method": "hril", "terms": terms},
             published,
             priority=Priority.SUCCESSORS,
-            protocol="validation split not described",
+            protocol="validation split not described" if published else "",
         )
         for label, terms, published in HRIL
     ),
