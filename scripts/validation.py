@@ -26,6 +26,7 @@ from trifeature.errors import InputError
 from trifeature.experiments.execute import Event, execute
 from trifeature.experiments.experiment import curve_epochs
 from trifeature.experiments.plan import Plan, control_of
+from trifeature.probes.names import read_protocol
 
 USAGE = "python scripts/validation.py LABEL NAME=VALUE …"
 ROWS = Path(__file__).parents[1] / "figures" / "validation.jsonl"
@@ -33,19 +34,41 @@ ROWS = Path(__file__).parents[1] / "figures" / "validation.jsonl"
 
 def plans(label: str, settings: dict[str, Any]) -> list[Plan]:
     """The biased and the unbiased training of each seed."""
-    name, seeds = settings.pop("preset", "laptop"), settings.pop("seeds", (0,))
-    canvas, values = settings.pop("canvas", None), settings.pop("values", None)
-    probing, at = settings.pop("probing", "ours"), settings.pop("probe_epochs", ())
-    products = settings.pop("products", True)
-    rule = PairRule(modalities=settings.pop("modalities", 2), gate=settings.pop("gate", "match"))
+    given = dict(settings)
+
+    def take(name: str, usual: Any, words: str, kind: type | tuple[type, ...] = int) -> Any:
+        value = given.pop(name, usual)
+        # A bool is an int in Python.
+        if name in settings and (not isinstance(value, kind) or (value is True and kind is int)):
+            raise InputError(f"{name} must be {words}, not {value!r}")
+        return value
+
+    def numbers(name: str, usual: tuple[int, ...]) -> tuple[int, ...]:
+        value = take(name, usual, "a whole number or several with commas", (int, tuple, list))
+        several = tuple(value) if isinstance(value, tuple | list) else (value,)
+        if (name in settings and not several) or not all(type(v) is int for v in several):
+            raise InputError(f"{name} must be a whole number or several, not {value!r}")
+        return several
+
+    name = take("preset", "laptop", "the name of a preset", str)
+    seeds, at = numbers("seeds", (0,)), numbers("probe_epochs", ())
+    canvas, values = (take(key, None, "a whole number") for key in ("canvas", "values"))
+    probing = read_protocol(take("probing", "ours", "the name of a protocol", str))
+    products = take("products", True, "True or False", bool)
+    gate = take("gate", "match", "the name of a gate", str)
+    rule = PairRule(modalities=take("modalities", 2, "a whole number"), gate=gate)
+    if "seed" in given:
+        raise InputError(f"a seed is given by seeds={given['seed']}")
     made: list[Plan] = []
-    for seed in seeds if isinstance(seeds, tuple | list) else (seeds,):
+    for seed in seeds:
         data = preset(name, seed=seed, match_rate=1.0, validation=True, rule=rule)
         if values is not None:
             data = _with_values(data, values)
         if canvas is not None:
             data = replace(data, render=RenderSettings.for_canvas(canvas))
-        run = run_preset(name, seed=seed, **settings)
+        run = run_preset(name, seed=seed, **given)
+        if run.epochs < 1:
+            raise InputError("epochs must be 1 or more: an untrained network is no candidate")
         biased = Plan(
             name, data, run, at or curve_epochs(run.epochs), probing, label, products=products
         )
@@ -88,8 +111,11 @@ def tell(plan: Plan, event: Event) -> None:
 def main() -> None:
     """Carry out the candidate of the command line."""
     torch.set_num_threads(1)
-    if len(sys.argv) < 2:
-        raise InputError(f"name a candidate: {USAGE}")
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        sys.stdout.write(f"{USAGE}\n\n{__doc__}")
+        return
+    if len(sys.argv) < 3:
+        raise InputError(f"name a candidate and what is set: {USAGE}")
     label, *pairs = sys.argv[1:]
     if wrong := [pair for pair in pairs if "=" not in pair]:
         raise InputError(f"a setting is NAME=VALUE, not {wrong[0]!r}: {USAGE}")

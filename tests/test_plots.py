@@ -167,7 +167,7 @@ def test_a_curve_that_stands_in_one_panel_only_is_in_the_legend_too() -> None:
 def test_axes_are_labelled_and_the_caption_is_printed() -> None:
     figure = curves_figure(curve("L", row(0, 0.4)), caption="quick preset, n = 1")
     assert figure.get_suptitle() == "quick preset, n = 1"
-    assert "macro accuracy (%)" in panel(figure, PANELS["R"]).get_ylabel()
+    assert "(%): macro accuracy" in panel(figure, PANELS["R"]).get_ylabel()
     assert any(axes.get_xlabel() == "epoch" for axes in figure.axes)
 
 
@@ -262,7 +262,7 @@ def test_synergy_stands_beside_its_control_with_the_spread_of_both() -> None:
     assert "the same on unbiased pairs (control)" in legend(figure)
 
 
-def test_the_untrained_network_is_a_line_across_its_bar_of_synergy_alone() -> None:
+def test_the_untrained_network_is_a_line_across_its_bar_where_it_was_measured() -> None:
     figure = interaction_bars([bar("A"), bar("B", S=summary(70.0))], CHANCE)
     across = [
         np.asarray(one.get_xydata(), dtype=float).tolist()

@@ -50,6 +50,9 @@ TITLES: Final = {
 }
 """Titles of the panels by column; any other column is its own title."""
 
+PROBE_AXIS: Final = "linear probe (%): macro accuracy,\nAUC where named"
+"""Title of the axis of what probes read."""
+
 STYLE: Final[dict[Any, Any]] = {
     "font.size": 9.0,
     "axes.spines.top": False,
@@ -173,7 +176,7 @@ def interaction_curves(
             axes.annotate("chance", (1.005, guess), **_AT_THE_RIGHT)
             axes.set(title=TITLES.get(name, name), xlabel="epoch", ylim=_limits(guess))
             axes.locator_params(axis="x", integer=True)
-        panels[0].set_ylabel("linear probe, macro accuracy (%)")
+        panels[0].set_ylabel(PROBE_AXIS)
         if informed:
             _bits_row(grid[1], informed)
         handles, labels = _legend(list(grid.ravel()))
@@ -354,7 +357,7 @@ class Bar:
         values: Mean and spread of each column; None where not measured.
         control: For the columns that have a control (S) what the same model reaches when trained
             on unbiased pairs.
-        untrained: For the same columns what the untrained network reaches, in percent.
+        untrained: What the untrained network reaches, in percent; None where not measured.
         published: The paper's means in percent, where it gives them.
     """
 
@@ -394,7 +397,7 @@ def interaction_bars(
             axes.set_xlim(-0.6, len(bars) - 0.4)
             axes.set_xticks(range(len(bars)), [b.label for b in bars], rotation=30, ha="right")
             axes.grid(visible=False, axis="x")
-        panels[0].set_ylabel("linear probe, macro accuracy (%)")
+        panels[0].set_ylabel(PROBE_AXIS)
         handles, labels = _legend(panels)
         figure.legend(handles, labels, loc="outside lower center", ncols=max(1, len(labels)))
         if caption:
@@ -481,7 +484,7 @@ def strength_panels(
             axes.set(title=title, xlabel="area of the crop of modality 1, strongest to lightest")
         if i_nce is not None:
             _draw_i_nce(panels, [i_nce[title] for title in series])
-        panels[0].set_ylabel("linear probe, macro accuracy (%)")
+        panels[0].set_ylabel(PROBE_AXIS)
         handles, names = _legend(panels)
         figure.legend(handles, names, loc="outside lower center", ncols=len(names))
         if caption:

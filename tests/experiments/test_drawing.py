@@ -102,9 +102,10 @@ def test_figure_4_has_r_and_u_of_unbiased_and_s_of_biased_trainings_with_its_con
 
 def test_figure_4_shows_the_untrained_network_and_the_published_values() -> None:
     figure = drawn("fig4", rows_of("fig4"))
-    axes = panel(figure, "Synergy S")
-    untrained = [one for one in axes.get_lines() if one.get_label() == "untrained network"]
-    assert [round(float(np.asarray(one.get_ydata())[0]), 6) for one in untrained] == [40.0] * 4
+    for title in ("Redundancy R", "Uniqueness U", "Synergy S"):
+        lines = panel(figure, title).get_lines()
+        across = [one for one in lines if one.get_label() == "untrained network"]
+        assert [round(float(np.asarray(one.get_ydata())[0]), 6) for one in across] == [40.0] * 4
     published = [
         float(np.asarray(one.get_ydata())[0])
         for one in panel(figure, "Uniqueness U").get_lines()

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from trifeature.comm.methods import METHODS, register_method
@@ -25,7 +27,7 @@ from trifeature.experiments.leaderboard import (
     table,
 )
 from trifeature.experiments.plan import Row
-from trifeature.experiments.standings import standings
+from trifeature.experiments.standings import adjusted, standings
 from trifeature.presets import QUICK
 from trifeature.report import holm
 
@@ -81,6 +83,29 @@ def test_a_difference_to_comm_is_established_after_holm_over_the_board() -> None
         assert found[label].own.p_value == pytest.approx(expected)
     verdicts = {label: found[label].own.verdict for label in BIASED}
     assert verdicts == {"CoMM": "", "InfMasking": "more", "Cross": "less", "L": "not established"}
+
+
+def test_an_added_method_changes_no_verdict_and_is_tested_within_all() -> None:
+    known: list[float | None] = [0.01, 0.04, None]
+    alone = adjusted(known, [False] * 3)
+    assert alone == [pytest.approx(0.03), pytest.approx(0.08), None]
+    assert adjusted([*known, 0.02, 0.5], [False] * 3 + [True] * 2) == [
+        *alone,
+        pytest.approx(0.08),
+        1.0,
+    ]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=6), st.floats(0, 1))
+def test_measuring_another_method_never_takes_an_established_difference_back(
+    p_values: list[float | None], measured: float
+) -> None:
+    before = adjusted([*p_values, None], [False] * (len(p_values) + 1))
+    after = adjusted([*p_values, measured], [False] * (len(p_values) + 1))
+    for old, new in zip(before[:-1], after[:-1], strict=True):
+        assert (old is None) == (new is None)
+        assert old is None or (new is not None and new <= old * (1 + 1e-12))
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -167,11 +192,15 @@ def test_parameters_are_those_of_the_network_in_training(tiny: Dataset) -> None:
 
 def test_a_method_from_outside_has_a_line_of_its_own() -> None:
     labels = [arm.label for arm in LEADERBOARD.arms(QUICK)]
-    register_method("mine", CoMM, CoMMOptions)
+    for name in ("mine", "L"):
+        register_method(name, CoMM, CoMMOptions)
     try:
-        assert [arm.label for arm in LEADERBOARD.arms(QUICK)] == [*labels, "mine"]
+        arms = LEADERBOARD.arms(QUICK)
+        assert [arm.label for arm in arms] == [*labels, "mine", "L (added)"]
+        assert [arm.added for arm in arms] == [False] * len(labels) + [True] * 2
     finally:
-        del METHODS["mine"], OPTIONS["mine"]
+        for name in ("mine", "L"):
+            del METHODS[name], OPTIONS[name]
 
 
 def test_a_method_that_cannot_be_made_hides_no_other() -> None:

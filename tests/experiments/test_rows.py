@@ -58,6 +58,7 @@ def test_a_value_of_another_kind_is_drawn_or_refused_in_one_line(key: str, tmp_p
         ({"R": 80}, "line 2: 'R' must be from 0 to 1, not '80'"),
         ({"confusion": {"R": 3}}, "line 2: the confusion of 'R' must be a table of counts"),
         ({"information": {"R": {}}}, "line 2: the information of 'R' must be numbers by name"),
+        ({"other_maps": {"S": 0.5}}, "line 2: 'other_maps' lacks 'S_auc', 'products_S_auc',"),
         ({"preset": "mine", "confusion": {}}, "several presets"),
     ],
 )

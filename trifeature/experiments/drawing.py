@@ -28,7 +28,7 @@ def draw_bars(results: Results, panels: Sequence[str] = PANELS) -> Figure:
             result.arm.label,
             {column: result.summary(column) for column in panels},
             {c: result.control(c) for c in panels if result.arm.from_biased(c)},
-            {c: result.mean_untrained(c) for c in panels if result.arm.from_biased(c)},
+            {column: result.mean_untrained(column) for column in panels},
             {column: mean for column, (mean, _) in result.arm.published.items()},
         )
         for result in results

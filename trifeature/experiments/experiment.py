@@ -72,6 +72,7 @@ class Arm:
         priority: Arms of a lower number are run first.
         protocol: How the published values were measured where it was not as here, in words.
         curve: Whether it is probed at all the experiment's epochs; else untrained and at the last.
+        added: Whether it is of a method that was registered from outside the package.
     """
 
     label: str
@@ -83,6 +84,7 @@ class Arm:
     priority: int = Priority.COMM
     protocol: str = ""
     curve: bool = True
+    added: bool = False
 
     def from_biased(self, column: str) -> bool:
         """True if a column is taken from the biased trainings."""

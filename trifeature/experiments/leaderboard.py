@@ -136,8 +136,14 @@ def arms(preset: Preset) -> Sequence[Arm]:
 def _registered(*, of_three: bool) -> list[Arm]:
     """An arm for each method on no board yet, of those that need three modalities or the others."""
     known = {arm.changes.get("method", "comm") for arm in (*KNOWN, *KNOWN_OF_THREE)}
+    labels = {arm.label for arm in (*KNOWN, *KNOWN_OF_THREE)}
     return [
-        Arm(name, OF_THREE if of_three else "", {"method": name})
+        Arm(
+            f"{name} (added)" if name in labels else name,
+            OF_THREE if of_three else "",
+            {"method": name},
+            added=True,
+        )
         for name, method in METHODS.items()
         if name not in known and (method.least_modalities > 2) == of_three
     ]

@@ -162,7 +162,8 @@ def recorded_results(
     is_file = isinstance(file, Path | str)
     if not found.measured and (known or is_file):
         where = f"of {file} " if is_file else ""
-        how = "" if setup.probing == "ours" else f" --probing {setup.probing}"
+        given = {**setup.changes, "probing": "" if setup.probing == "ours" else setup.probing}
+        how = "".join(f" --{name} {value}" for name, value in given.items() if value)
         with_how = how and f" with{how}"
         raise InputError(
             f"no row {where}belongs to {name} of the {setup.preset} preset{with_how}: "

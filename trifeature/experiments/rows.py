@@ -101,6 +101,9 @@ ACCURACIES: Final = ("R", "U", "U1", "U2", "S")
 NULLABLE: Final = ("S_auc", "S_balanced", "i_nce")
 """The columns that are a number or null."""
 
+READ_OF_OTHER_MAPS: Final = ("S_auc", "S", "products_S_auc", "products_S", "similarity")
+"""What `other_maps` of a row holds, where it is there."""
+
 
 def _is_number(value: Any) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -116,6 +119,9 @@ def _check_parts(row: Mapping[str, Any], place: str) -> None:
         for column, value in row.get(part, {}).items():
             if not _is_number(value):
                 raise InputError(f"{place}: {column!r} of {part!r} must be a number")
+    others = row.get("other_maps", READ_OF_OTHER_MAPS)
+    if lacking := [name for name in READ_OF_OTHER_MAPS if name not in others]:
+        raise InputError(f"{place}: 'other_maps' lacks {', '.join(map(repr, lacking))}")
     for column, part in row.get("information", {}).items():
         fine = isinstance(part, dict) and {"cross_entropy", "fano"} <= part.keys()
         if not fine or any(v is not None and not _is_number(v) for v in part.values()):

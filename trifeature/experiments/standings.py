@@ -35,8 +35,7 @@ class Lead:
         over_reference: The same difference less the reference method's, paired by seed; None for
             the reference itself.
         over_others: S less what is read in the same way of maps that never occurred in training.
-        p_value: Of `over_reference`, after Holm over all methods of the board, also those that have
-            no rows yet: a verdict does not change because others are measured later.
+        p_value: Of `over_reference`, after Holm over all methods of the board, see `adjusted`.
     """
 
     over_control: Difference | None
@@ -81,7 +80,8 @@ def standings(results: Results) -> list[Standing]:
     The order is that of the methods' own features. The first arm is the reference.
     """
     readings = [(one.biased, one.unbiased, one.of_other_maps(products=False)) for one in results]
-    own, balanced = (_leads(readings, column) for column in (JUDGED, BALANCED))
+    added = [one.arm.added for one in results]
+    own, balanced = (_leads(readings, column, added) for column in (JUDGED, BALANCED))
     products = _leads(
         [
             (
@@ -92,6 +92,7 @@ def standings(results: Results) -> list[Standing]:
             for one in results
         ],
         JUDGED,
+        added,
     )
     first = results.arms[0]
     found = [
@@ -104,32 +105,54 @@ def standings(results: Results) -> list[Standing]:
 
 
 def _leads(
-    readings: Sequence[tuple[Sequence[Row], Sequence[Row], Sequence[Row]]], column: str
+    readings: Sequence[tuple[Sequence[Row], Sequence[Row], Sequence[Row]]],
+    column: str,
+    added: Sequence[bool],
 ) -> list[Lead]:
     """The lead of each method; the first one is the reference.
 
     Args:
         readings: Of each method the rows of biased and unbiased trainings, and of other maps.
         column: The measure of S.
+        added: Whether each method was registered from outside the package.
     """
     reference, *others = (
         _over_control(biased, unbiased, column) for biased, unbiased, _ in readings
     )
     differences = [None, *(paired(one, reference, column) for one in others)]
-    tested = [place for place, one in enumerate(differences) if one and one.p_value is not None]
-    raw = [one.p_value for one in differences if one and one.p_value is not None]
-    unread = [1.0] * (len(others) - len(raw))
-    adjusted = dict(zip(tested, holm([*raw, *unread]), strict=False))
+    p_values = adjusted([one.p_value if one else None for one in differences[1:]], added[1:])
     return [
         Lead(
             paired(biased, unbiased, column),
             difference,
             paired(biased, other, column),
-            adjusted.get(place),
+            p_value,
         )
-        for place, ((biased, unbiased, other), difference) in enumerate(
-            zip(readings, differences, strict=True)
+        for (biased, unbiased, other), difference, p_value in zip(
+            readings, differences, [None, *p_values], strict=True
         )
+    ]
+
+
+def adjusted(p_values: Sequence[float | None], added: Sequence[bool]) -> list[float | None]:
+    """Holm's adjusted p-values of a board.
+
+    A method without one, since it has no rows yet, counts as p = 1. So measuring it can make a
+    difference of another one established, and never takes that back. The board's own methods are
+    one family of tests, whatever is registered beside them; a method that was added is tested
+    within all.
+
+    Args:
+        p_values: Of each method's difference to the reference; None where it has none.
+        added: Whether each method was registered from outside the package.
+    """
+    counted = [1.0 if p is None else p for p in p_values]
+    ours = iter(holm([p for p, other in zip(counted, added, strict=True) if not other]))
+    of_ours = [1.0 if other else next(ours) for other in added]
+    of_all = holm(counted)
+    return [
+        None if p is None else (of_all if other else of_ours)[place]
+        for place, (p, other) in enumerate(zip(p_values, added, strict=True))
     ]
 
 
