@@ -262,12 +262,14 @@ def test_the_picture_has_a_line_a_method_and_names_what_differs(seeds: int) -> N
 
 
 def test_the_front_has_each_loss_at_each_temperature_and_shares_the_presets_own() -> None:
-    *lines, one_fusion, two_fusions, both = FRONT.arms(QUICK)
+    lines, rivals, points = FRONT.arms(QUICK)[:15], FRONT.arms(QUICK)[15:-3], FRONT.arms(QUICK)[-3:]
     assert len({(arm.changes.get("loss"), arm.changes["temperature"]) for arm in lines}) == 15
-    for arm in (one_fusion, two_fusions, both):
-        (same,) = (one for one in LEADERBOARD.arms(QUICK) if one.changes == arm.changes)
-        assert same.setting == arm.setting
+    assert [arm.changes["temperature"] for arm in rivals] == [0.4, 0.8] * (len(rivals) // 2)
     setup = Setup("quick", seeds=1)
+    shared = {plan.key: plan.setting for plan in LEADERBOARD.plans(setup)}
+    for arm in (*rivals[::2], *points):
+        for plan in FRONT.pair(setup, arm, 0):
+            assert shared[plan.key] == plan.setting
     comm, _ = LEADERBOARD.pair(setup, LEADERBOARD.arms(QUICK)[0], 0)
     assert [p.key for p in FRONT.plans(setup)].count(comm.key) == 1
 
@@ -288,6 +290,9 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
         "L_CoMM",
         "ΣL_i",
         "L, not measured",
+        "Asymmetric dropping",
+        "InfMasking",
+        "HRIL, + alignment",
         "CoMM, two temperatures",
         "CoMM, two temperatures, two fusions",
         "CoMM + Cross",

@@ -34,6 +34,17 @@ LINES: Final[Mapping[str, Mapping[str, Any]]] = {
     "L": {"loss": "L"},
 }
 """What each line of the figure trains, by its label."""
+RIVALS: Final[Mapping[str, tuple[str, Mapping[str, Any], float]]] = {
+    "Asymmetric dropping": ("", {"method": "dropping"}, 0.8),
+    "InfMasking": ("", {"method": "infmasking"}, 0.8),
+    "HRIL, + alignment": ("nce+align", {"method": "hril", "terms": "nce+align"}, 0.8),
+}
+"""Setting, changes and own best temperature of each rival, by its label.
+
+The temperature is that of the largest lead of S over its control, by AUC, among 0.1, 0.2, 0.4 and
+0.8 on validation pairs of the quick preset (`figures/validation.jsonl`); each rival is drawn at the
+preset's temperature too.
+"""
 OVER_EPOCHS: Final = "L_CoMM"
 """The line whose R, U and S are drawn over the epochs too."""
 OVER: Final[Mapping[str, str]] = {
@@ -42,6 +53,8 @@ OVER: Final[Mapping[str, str]] = {
     "S_auc": f"S of {OVER_EPOCHS}, AUC (%)",
 }
 """The columns drawn over the epochs, with their titles."""
+SIGNS: Final = f"{MARKERS}Xp"
+"""Markers of the lines: there are more of them than colors."""
 LABELS: Final = ((-6, -11), (4, 5))
 """Where τ stands beside a point, in points, in turns, so that labels of two lines keep apart."""
 POINTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
@@ -69,29 +82,42 @@ class FrontArm(Arm):
 
 
 def arms(preset: Preset) -> Sequence[FrontArm]:
-    """One arm for each loss and temperature; the preset's own temperature needs no run of its own.
+    """One arm for each line and temperature; the preset's own temperature needs no run of its own.
 
-    Its setting then is empty, as in the other experiments, so that their rows are found.
+    Its setting then is that of the leaderboard, so that its rows are found.
     """
     usual = preset.run.get("temperature", 0.1)
-    lines = tuple(
-        FrontArm(
-            f"{line}, τ = {temperature:g}",
-            "" if temperature == usual else f"temperature {temperature:g}",
-            {**changes, "temperature": temperature},
-            priority=Priority.TEMPERATURES,
-            curve=line == OVER_EPOCHS,
-            line=line,
-            temperature=temperature,
-        )
+    lines = [
+        _at(line, "", changes, temperature, usual)
         for line, changes in LINES.items()
         for temperature in TEMPERATURES
-    )
+    ]
+    rivals = [
+        _at(line, setting, changes, temperature, usual)
+        for line, (setting, changes, best) in RIVALS.items()
+        for temperature in sorted({usual, best})
+    ]
     points = tuple(
         FrontArm(label, setting, changes, priority=Priority.SUCCESSORS, curve=False, line=label)
         for label, (setting, changes) in POINTS.items()
     )
-    return (*lines, *points)
+    return (*lines, *rivals, *points)
+
+
+def _at(
+    line: str, setting: str, changes: Mapping[str, Any], temperature: float, usual: float
+) -> FrontArm:
+    """The point of a line at a temperature."""
+    other = "" if temperature == usual else f"temperature {temperature:g}"
+    return FrontArm(
+        f"{line}, τ = {temperature:g}",
+        f"{setting} {other}".strip(),
+        {**changes, "temperature": temperature},
+        priority=Priority.TEMPERATURES,
+        curve=line == OVER_EPOCHS,
+        line=line,
+        temperature=temperature,
+    )
 
 
 def draw(results: Results) -> Figure:
@@ -153,7 +179,8 @@ def _of(arm: Arm) -> FrontArm:
 
 def _draw_line(axes: Axes, results: Results, line: str, number: int) -> None:
     """The points of one loss, joined in the order of τ, and hollow ones for their controls."""
-    color, marker, place = CURVE_COLORS[number], MARKERS[number], LABELS[number % len(LABELS)]
+    color, marker = CURVE_COLORS[number % len(CURVE_COLORS)], SIGNS[number]
+    place = LABELS[number % len(LABELS)]
     points = []
     for result in results:
         unique, synergy, control = (
