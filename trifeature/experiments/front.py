@@ -219,6 +219,5 @@ FRONT: Final = Experiment(
     arms,
     draw=draw,
     table=table,
-    seeds=3,
     probe_epochs=curve_epochs,
 )
