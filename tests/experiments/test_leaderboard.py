@@ -301,3 +301,19 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
     assert list(xs[0]) == pytest.approx([5, 10, 20, 40, 80])
     assert len(redundancy.lines) == len(unique.lines) == 5
     assert len(synergy.lines) == 10
+
+
+def test_curves_of_the_front_are_of_the_same_seeds_at_every_epoch() -> None:
+    setup = Setup("tiny", seeds=2)
+    made = [
+        plan.columns()
+        | {"epoch": epoch, "R": 0.9 - plan.run.seed / 2, "U": 0.5}
+        | dict.fromkeys(("S", "S_auc", "S_balanced"), 0.6)
+        for plan in FRONT.plans(setup)
+        for epoch in plan.probe_epochs
+        if plan.run.seed == 0 or epoch in (0, plan.run.epochs)
+    ]
+    _, redundancy, _, _ = FRONT.results(setup, made).draw().axes
+    for line in redundancy.lines:
+        assert list(np.asarray(line.get_ydata())) == pytest.approx([90] * len(line.get_xdata()))
+        assert len(line.get_xdata()) > 2

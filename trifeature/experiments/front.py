@@ -6,6 +6,7 @@ and which method has both. Not in the paper, which trains at a temperature of 0.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -53,8 +54,9 @@ OVER: Final[Mapping[str, str]] = {
     "S_auc": f"S of {OVER_EPOCHS}, AUC (%)",
 }
 """The columns drawn over the epochs, with their titles."""
+COLORS: Final = (*CURVE_COLORS, "#7F7F7F", "#8C564B")
 SIGNS: Final = f"{MARKERS}Xp"
-"""Markers of the lines: there are more of them than colors."""
+"""Colors and markers of the lines, which are more than a figure of curves has."""
 LABELS: Final = ((-6, -11), (4, 5))
 """Where τ stands beside a point, in points, in turns, so that labels of two lines keep apart."""
 POINTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
@@ -179,8 +181,7 @@ def _of(arm: Arm) -> FrontArm:
 
 def _draw_line(axes: Axes, results: Results, line: str, number: int) -> None:
     """The points of one loss, joined in the order of τ, and hollow ones for their controls."""
-    color, marker = CURVE_COLORS[number % len(CURVE_COLORS)], SIGNS[number]
-    place = LABELS[number % len(LABELS)]
+    color, marker, place = COLORS[number], SIGNS[number], LABELS[number % len(LABELS)]
     points = []
     for result in results:
         unique, synergy, control = (
@@ -206,10 +207,15 @@ def _draw_line(axes: Axes, results: Results, line: str, number: int) -> None:
 
 
 def _draw_epochs(axes: Axes, rows: Sequence[Row], column: str, look: Mapping[str, Any]) -> None:
-    """The mean over the seeds at each epoch."""
+    """The mean at each epoch over the seeds that were probed at all of them.
+
+    Where some were probed at the last epoch only, a line of all rows would jump between seeds.
+    """
     known = [row for row in rows if row.get(column) is not None]
-    if known:
-        epochs, means, _ = curve_points(known, column)
+    times = Counter(row["seed"] for row in known)
+    whole = [row for row in known if times[row["seed"]] == max(times.values())]
+    if whole:
+        epochs, means, _ = curve_points(whole, column)
         axes.plot(epochs, means, **look)
 
 
