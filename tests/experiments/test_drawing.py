@@ -13,7 +13,7 @@ from trifeature.experiments.catalog import EXPERIMENTS
 from trifeature.experiments.drawing import as_latex, as_markdown, as_text
 from trifeature.experiments.experiment import Setup
 from trifeature.experiments.plan import Plan, Row
-from trifeature.presets import QUICK
+from trifeature.presets import get_preset
 from trifeature.views.sets import ViewSet
 
 Measure = Callable[[Plan, int], dict[str, Any]]
@@ -297,7 +297,7 @@ def test_missing_rows_are_dashes_and_n_counts_each_training() -> None:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_has_a_table_of_its_arms(name: str) -> None:
-    arms = EXPERIMENTS[name].arms(QUICK)
+    arms = EXPERIMENTS[name].arms(get_preset("tiny"))
     assert list(lines_of(name, [])) == [arm.label for arm in arms]
 
 
