@@ -39,7 +39,7 @@ from trifeature.extra import accelerate
 from trifeature.extra.accelerate import ExecutionError
 from trifeature.files import append_row, read_json, read_rows
 from trifeature.modality import Modality
-from trifeature.presets import PRESETS, QUICK
+from trifeature.presets import PRESETS
 from trifeature.probes import protocol
 from trifeature.probes.classifiers import CLASSIFIERS
 from trifeature.samples import Batch
@@ -753,7 +753,7 @@ def test_each_figure_and_table_is_drawn_from_rows_alone(
         f"{stem.name}.{suffix}" for suffix in (*PICTURES, "md", "tex")
     }
     text = stem.with_suffix(".md").read_text(encoding="utf-8")
-    for arm in EXPERIMENTS[name].arms(QUICK):
+    for arm in EXPERIMENTS[name].arms(PRESETS["quick"]):
         written, *_ = (one for one in text.splitlines() if one.startswith(f"| {arm.label} "))
         printed, *_ = (one for one in said.out.splitlines() if one.startswith(arm.label + "  "))
         assert "60.0 ± 0.0" in written  # R, of the unbiased trainings
@@ -776,7 +776,7 @@ def test_missing_rows_are_shown_as_missing(name: str, run: Command) -> None:
     said = run("figure", name, "--rows", "rows.jsonl")
     assert (said.code, said.err) == (0, "")
     lines = first_table(Path(f"{name}-quick.md").read_text(encoding="utf-8"))
-    assert len(lines) == len(EXPERIMENTS[name].arms(QUICK))
+    assert len(lines) == len(EXPERIMENTS[name].arms(PRESETS["quick"]))
     missing_ones = [line for line in lines if " 0 + 0" in line]
     assert len(missing_ones) == len(lines) - 1
     assert all(" – " in line for line in missing_ones)
