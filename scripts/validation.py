@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from trifeature.checks import require_flag, require_text, require_whole
 from trifeature.comm.settings import run_preset
 from trifeature.data.rule import PairRule
 from trifeature.data.settings import DatasetSettings, RenderSettings, preset
@@ -35,45 +36,41 @@ ROWS = Path(__file__).parents[1] / "figures" / "validation.jsonl"
 def plans(label: str, settings: dict[str, Any]) -> list[Plan]:
     """The biased and the unbiased training of each seed."""
     given = dict(settings)
-
-    def take(name: str, usual: Any, words: str, kind: type | tuple[type, ...] = int) -> Any:
-        value = given.pop(name, usual)
-        # A bool is an int in Python.
-        if name in settings and (not isinstance(value, kind) or (value is True and kind is int)):
-            raise InputError(f"{name} must be {words}, not {value!r}")
-        return value
-
-    def numbers(name: str, usual: tuple[int, ...]) -> tuple[int, ...]:
-        value = take(name, usual, "a whole number or several with commas", (int, tuple, list))
-        several = tuple(value) if isinstance(value, tuple | list) else (value,)
-        if (name in settings and not several) or not all(type(v) is int for v in several):
-            raise InputError(f"{name} must be a whole number or several, not {value!r}")
-        return several
-
-    name = take("preset", "laptop", "the name of a preset", str)
-    seeds, at = numbers("seeds", (0,)), numbers("probe_epochs", ())
-    canvas, values = (take(key, None, "a whole number") for key in ("canvas", "values"))
-    probing = read_protocol(take("probing", "ours", "the name of a protocol", str))
-    products = take("products", True, "True or False", bool)
-    gate = take("gate", "match", "the name of a gate", str)
-    rule = PairRule(modalities=take("modalities", 2, "a whole number"), gate=gate)
     if "seed" in given:
         raise InputError(f"a seed is given by seeds={given['seed']}")
+    name = require_text("preset", given.pop("preset", "laptop"))
+    seeds = _whole_numbers("seeds", given.pop("seeds", 0))
+    at = (
+        _whole_numbers("probe_epochs", given.pop("probe_epochs")) if "probe_epochs" in given else ()
+    )
+    canvas, values = given.pop("canvas", None), given.pop("values", None)
+    probing = read_protocol(given.pop("probing", "ours"))
+    products = require_flag("products", given.pop("products", True))
+    rule = PairRule(modalities=given.pop("modalities", 2), gate=given.pop("gate", "match"))
     made: list[Plan] = []
     for seed in seeds:
         data = preset(name, seed=seed, match_rate=1.0, validation=True, rule=rule)
         if values is not None:
-            data = _with_values(data, values)
+            data = _with_values(data, require_whole("values", values, 2))
         if canvas is not None:
-            data = replace(data, render=RenderSettings.for_canvas(canvas))
+            data = replace(
+                data, render=RenderSettings.for_canvas(require_whole("canvas", canvas, 1))
+            )
         run = run_preset(name, seed=seed, **given)
-        if run.epochs < 1:
-            raise InputError("epochs must be 1 or more: an untrained network is no candidate")
+        require_whole("epochs", run.epochs, 1)
         biased = Plan(
             name, data, run, at or curve_epochs(run.epochs), probing, label, products=products
         )
         made.extend((biased, control_of(biased)))
     return made
+
+
+def _whole_numbers(name: str, value: Any) -> tuple[int, ...]:
+    """One whole number or several."""
+    several = value if isinstance(value, tuple | list) else (value,)
+    if not several:
+        raise InputError(f"{name} must be a whole number or several, not {value!r}")
+    return tuple(require_whole(name, one, 0) for one in several)
 
 
 def _with_values(data: DatasetSettings, count: int) -> DatasetSettings:

@@ -101,6 +101,14 @@ def test_the_points_of_a_curve_are_mean_and_spread_over_the_seeds_at_each_epoch(
     assert spread == pytest.approx([0, 10])
 
 
+def test_the_points_of_a_curve_are_of_the_same_seeds_at_every_epoch() -> None:
+    rows = [{**row(epoch, 0.5), "seed": 0} for epoch in (0, 2, 4)]
+    rows += [{**row(epoch, 0.9), "seed": 1} for epoch in (0, 4)]
+    epochs, mean, _ = curve_points(rows, "R")
+    assert epochs.tolist() == [0, 2, 4]
+    assert mean == pytest.approx([50, 50, 50])
+
+
 def test_one_seed_has_no_spread() -> None:
     assert curve_points([row(0, 0.5), row(1, 0.6)], "S")[2].tolist() == [0, 0]
 

@@ -226,12 +226,28 @@ def _draw_curve(axes: Axes, curve: Curve, name: str) -> None:
         axes.fill_between(epochs, mean - spread, mean + spread, color=color, alpha=0.15, lw=0)
 
 
+def of_whole_curves(rows: Sequence[Row]) -> list[Row]:
+    """The rows of the seeds that were probed at most epochs.
+
+    Where others were probed at fewer, a line through the means of all would jump between seeds.
+    """
+    probed: dict[Any, set[int]] = {}
+    for row in rows:
+        probed.setdefault(row.get("seed"), set()).add(row["epoch"])
+    most = max(map(len, probed.values()), default=0)
+    return [row for row in rows if len(probed[row.get("seed")]) == most]
+
+
 def curve_points(
     rows: Sequence[Row], name: str
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Epochs, mean and standard deviation (n − 1; 0 for one seed) in percent, over the seeds."""
-    epochs = sorted({row["epoch"] for row in rows})
-    values = [[100 * row[name] for row in rows if row["epoch"] == epoch] for epoch in epochs]
+    """Epochs, mean and standard deviation (n − 1; 0 for one seed) in percent, over the seeds.
+
+    Only seeds that were probed at all epochs count, see `of_whole_curves`.
+    """
+    whole = of_whole_curves(rows)
+    epochs = sorted({row["epoch"] for row in whole})
+    values = [[100 * row[name] for row in whole if row["epoch"] == epoch] for epoch in epochs]
     mean = np.array([np.mean(group) for group in values])
     spread = np.array([np.std(group, ddof=1) if len(group) > 1 else 0.0 for group in values])
     return np.array(epochs), mean, spread
@@ -526,6 +542,7 @@ def information_points(
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Epochs and, over the seeds, the mean of a lower bound in bits.
 
+    Only seeds that were probed at all epochs count, see `of_whole_curves`.
     A bound below 0 says nothing that 0 does not: each run's is raised to 0 before the mean. None
     is minus infinity, a probe that ruled out a label that occurs, and is raised to 0 as well.
 
@@ -534,10 +551,11 @@ def information_points(
         name: `R`, `U` or `S`.
         estimate: One of `ESTIMATES`.
     """
-    epochs = sorted({row["epoch"] for row in rows})
+    whole = of_whole_curves(rows)
+    epochs = sorted({row["epoch"] for row in whole})
     means = []
     for epoch in epochs:
-        bounds = [row["information"][name][estimate] for row in rows if row["epoch"] == epoch]
+        bounds = [row["information"][name][estimate] for row in whole if row["epoch"] == epoch]
         means.append(np.mean([0.0 if bound is None else max(bound, 0.0) for bound in bounds]))
     return np.array(epochs), np.array(means)
 

@@ -262,7 +262,8 @@ def test_the_picture_has_a_line_a_method_and_names_what_differs(seeds: int) -> N
 
 
 def test_the_front_has_each_loss_at_each_temperature_and_shares_the_presets_own() -> None:
-    lines, rivals, points = FRONT.arms(QUICK)[:15], FRONT.arms(QUICK)[15:-3], FRONT.arms(QUICK)[-3:]
+    arms = FRONT.arms(QUICK)
+    lines, rivals, points = arms[:15], arms[15:-3], arms[-3:]
     assert len({(arm.changes.get("loss"), arm.changes["temperature"]) for arm in lines}) == 15
     assert [arm.changes["temperature"] for arm in rivals] == [0.4, 0.8] * (len(rivals) // 2)
     setup = Setup("quick", seeds=1)
@@ -301,20 +302,3 @@ def test_the_front_is_drawn_with_what_is_measured() -> None:
     assert list(xs[0]) == pytest.approx([5, 10, 20, 40, 80])
     assert len(redundancy.lines) == len(unique.lines) == 5
     assert len(synergy.lines) == 10
-
-
-def test_curves_of_the_front_are_of_the_same_seeds_at_every_epoch() -> None:
-    setup = Setup("tiny", seeds=2)
-    made = [
-        plan.columns()
-        | {"epoch": epoch, "R": 0.9 - plan.run.seed / 2, "U": 0.5}
-        | dict.fromkeys(("S", "S_auc", "S_balanced"), 0.6)
-        for plan in FRONT.plans(setup)
-        for epoch in plan.probe_epochs
-        if plan.run.seed == 0 or epoch in (0, plan.run.epochs)
-    ]
-    _, redundancy, _, _ = FRONT.results(setup, made).draw().axes
-    for line in redundancy.lines:
-        ys = np.asarray(line.get_ydata(), dtype=float)
-        assert len(ys) > 2
-        assert list(ys) == pytest.approx([90] * len(ys))

@@ -28,14 +28,16 @@ def test_a_candidate_is_trained_on_biased_and_unbiased_validation_pairs() -> Non
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"canvas": "x"}, "canvas must be a whole number, not 'x'"),
-        ({"values": (3, 4)}, r"values must be a whole number, not \(3, 4\)"),
+        ({"canvas": "x"}, "canvas must be a whole number of at least 1, not 'x'"),
+        ({"values": (3, 4)}, r"values must be a whole number of at least 2, not \(3, 4\)"),
         ({"seeds": ()}, r"seeds must be a whole number or several, not \(\)"),
-        ({"probe_epochs": "x"}, "probe_epochs must be a whole number or several"),
+        ({"seeds": (0, 1.5)}, "seeds must be a whole number of at least 0, not 1.5"),
+        ({"probe_epochs": "x"}, "probe_epochs must be a whole number of at least 0, not 'x'"),
         ({"seed": 3}, "a seed is given by seeds=3"),
-        ({"products": 3}, "products must be True or False, not 3"),
+        ({"products": 3}, "products must be"),
+        ({"modalities": "two"}, "modalities must be"),
         ({"probing": "mine"}, "unknown probing 'mine'"),
-        ({"epochs": 0}, "epochs must be 1 or more"),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1, not 0"),
         ({"tau": 0.4}, "unknown setting 'tau'"),
     ],
 )

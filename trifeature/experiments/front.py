@@ -6,7 +6,6 @@ and which method has both. Not in the paper, which trains at a temperature of 0.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +19,7 @@ from trifeature.experiments.experiment import (
     Results,
     curve_epochs,
 )
+from trifeature.experiments.leaderboard import KNOWN
 from trifeature.plots import CURVE_COLORS, MARKERS, curve_points, drawing
 from trifeature.presets import Preset
 from trifeature.report import Row, paired
@@ -29,23 +29,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEMPERATURES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
-LINES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "L_CoMM": {},
-    "ΣL_i": {"loss": "L_i"},
-    "L": {"loss": "L"},
+BOARD: Final = {arm.label: arm for arm in KNOWN}
+"""The leaderboard's arms by label, which say what each method trains."""
+LINES: Final[Mapping[str, str]] = {"L_CoMM": "CoMM", "ΣL_i": "ΣL_i", "L": "L"}
+"""The lines over all temperatures: their labels, and those of the leaderboard."""
+RIVALS: Final[Mapping[str, float]] = {
+    "Asymmetric dropping": 0.8,
+    "InfMasking": 0.8,
+    "HRIL, + alignment": 0.8,
 }
-"""What each line of the figure trains, by its label."""
-RIVALS: Final[Mapping[str, tuple[str, Mapping[str, Any], float]]] = {
-    "Asymmetric dropping": ("", {"method": "dropping"}, 0.8),
-    "InfMasking": ("", {"method": "infmasking"}, 0.8),
-    "HRIL, + alignment": ("nce+align", {"method": "hril", "terms": "nce+align"}, 0.8),
-}
-"""Setting, changes and own best temperature of each rival, by its label.
+"""The own best temperature of each rival, by its label on the leaderboard.
 
-The temperature is that of the largest lead of S over its control, by AUC, among 0.1, 0.2, 0.4 and
-0.8 on validation pairs of the quick preset (`figures/validation.jsonl`); each rival is drawn at the
-preset's temperature too.
+That of the largest lead of S over its control, by AUC, among 0.1, 0.2, 0.4 and 0.8 on validation
+pairs of the quick preset (`figures/validation.jsonl`). Each is drawn at the preset's too.
 """
+POINTS: Final = (
+    "CoMM, two temperatures",
+    "CoMM, two temperatures, two fusions",
+    "CoMM + Cross",
+)
+"""Methods with a temperature of their own, by their labels on the leaderboard."""
 OVER_EPOCHS: Final = "L_CoMM"
 """The line whose R, U and S are drawn over the epochs too."""
 OVER: Final[Mapping[str, str]] = {
@@ -59,15 +62,6 @@ SIGNS: Final = f"{MARKERS}Xp"
 """Colors and markers of the lines, which are more than a figure of curves has."""
 LABELS: Final = ((-6, -11), (4, 5))
 """Where τ stands beside a point, in points, in turns, so that labels of two lines keep apart."""
-POINTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
-    "CoMM, two temperatures": ("", {"method": "two-temperatures"}),
-    "CoMM, two temperatures, two fusions": (
-        "two fusions",
-        {"method": "two-temperatures", "second_fusion": "own"},
-    ),
-    "CoMM + Cross": ("", {"method": "comm+cross"}),
-}
-"""Setting and changes of the methods with a point of their own; the leaderboard has them too."""
 
 
 @dataclass(frozen=True)
@@ -89,32 +83,32 @@ def arms(preset: Preset) -> Sequence[FrontArm]:
     Its setting then is that of the leaderboard, so that its rows are found.
     """
     usual = preset.run.get("temperature", 0.1)
-    lines = [
-        _at(line, "", changes, temperature, usual)
-        for line, changes in LINES.items()
+    over_all = [
+        _point(line, BOARD[label], temperature, usual)
+        for line, label in LINES.items()
         for temperature in TEMPERATURES
     ]
     rivals = [
-        _at(line, setting, changes, temperature, usual)
-        for line, (setting, changes, best) in RIVALS.items()
+        _point(label, BOARD[label], temperature, usual)
+        for label, best in RIVALS.items()
         for temperature in sorted({usual, best})
     ]
-    points = tuple(
-        FrontArm(label, setting, changes, priority=Priority.SUCCESSORS, curve=False, line=label)
-        for label, (setting, changes) in POINTS.items()
-    )
-    return (*lines, *rivals, *points)
+    return (*over_all, *rivals, *(_point(label, BOARD[label]) for label in POINTS))
 
 
-def _at(
-    line: str, setting: str, changes: Mapping[str, Any], temperature: float, usual: float
+def _point(
+    line: str, method: Arm, temperature: float | None = None, usual: float | None = None
 ) -> FrontArm:
-    """The point of a line at a temperature."""
+    """A method's point of a line, at a temperature where one is given."""
+    if temperature is None:
+        return FrontArm(
+            line, method.setting, method.changes, priority=method.priority, curve=False, line=line
+        )
     other = "" if temperature == usual else f"temperature {temperature:g}"
     return FrontArm(
         f"{line}, τ = {temperature:g}",
-        f"{setting} {other}".strip(),
-        {**changes, "temperature": temperature},
+        f"{method.setting} {other}".strip(),
+        {**method.changes, "temperature": temperature},
         priority=Priority.TEMPERATURES,
         curve=line == OVER_EPOCHS,
         line=line,
@@ -207,15 +201,10 @@ def _draw_line(axes: Axes, results: Results, line: str, number: int) -> None:
 
 
 def _draw_epochs(axes: Axes, rows: Sequence[Row], column: str, look: Mapping[str, Any]) -> None:
-    """The mean at each epoch over the seeds that were probed at all of them.
-
-    Where some were probed at the last epoch only, a line of all rows would jump between seeds.
-    """
+    """The mean over the seeds at each epoch."""
     known = [row for row in rows if row.get(column) is not None]
-    times = Counter(row["seed"] for row in known)
-    whole = [row for row in known if times[row["seed"]] == max(times.values())]
-    if whole:
-        epochs, means, _ = curve_points(whole, column)
+    if known:
+        epochs, means, _ = curve_points(known, column)
         axes.plot(epochs, means, **look)
 
 

@@ -29,7 +29,6 @@ from trifeature.data.rule import PairRule
 from trifeature.experiments.drawing import NOT_MEASURED, published_words
 from trifeature.experiments.experiment import Arm, Experiment, Lines, Priority, Result, Results
 from trifeature.experiments.fig4 import RIVALS
-from trifeature.experiments.front import POINTS
 from trifeature.experiments.standings import BALANCED, JUDGED, Lead, Standing, standings
 from trifeature.experiments.tables import COMM
 from trifeature.plots import CURVE_COLORS, drawing
@@ -95,7 +94,18 @@ KNOWN: Final[tuple[Arm, ...]] = (
         priority=Priority.SUCCESSORS,
     ),
     Arm("Masked autoencoder", changes={"method": "mae"}, priority=Priority.SUCCESSORS),
-    *(Arm(label, *point, priority=Priority.SUCCESSORS) for label, point in POINTS.items()),
+    Arm(
+        "CoMM, two temperatures",
+        changes={"method": "two-temperatures"},
+        priority=Priority.SUCCESSORS,
+    ),
+    Arm(
+        "CoMM, two temperatures, two fusions",
+        "two fusions",
+        {"method": "two-temperatures", "second_fusion": "own"},
+        priority=Priority.SUCCESSORS,
+    ),
+    Arm("CoMM + Cross", changes={"method": "comm+cross"}, priority=Priority.SUCCESSORS),
 )
 """The arms for two modalities whose changes are alike on every preset."""
 
