@@ -66,10 +66,18 @@ def certify(problem: Marginals, expert1: Array, expert2: Array, q: Array) -> Bou
 
 
 def lower_bound(problem: Marginals, expert1: Array, expert2: Array) -> Array:
-    """Dual value of (A, B) after a shift that makes the pair feasible, in nats, [T].
+    """Dual value of (A, B) after the shift of `feasible_shift`, in nats, [T]."""
+    alpha, beta = feasible_shift(problem, expert1, expert2)
+    p1, p2 = problem.a.sum(-1), problem.b.sum(-1)
+    gain = _inner(problem.a, expert1) + _inner(problem.b, expert2)
+    return gain - _inner(p1, alpha) - _inner(p2, beta)
+
+
+def feasible_shift(problem: Marginals, expert1: Array, expert2: Array) -> tuple[Array, Array]:
+    """Return alpha [T, N] and beta [T, M] for which (A - alpha, B - beta) is feasible, in nats.
 
     With L(x1, x2) = log sum_y exp(A + B), subtracting any alpha(x1) + beta(x2) >= L makes the
-    pair feasible and lowers the value by <p1, alpha> + <p2, beta>. Here alpha is the row maximum
+    pair feasible and lowers its value by <p1, alpha> + <p2, beta>. Here alpha is the row maximum
     of L, and beta <= 0 the column maximum of what remains.
     """
     L = _log_sums(expert1, expert2)
@@ -77,8 +85,7 @@ def lower_bound(problem: Marginals, expert1: Array, expert2: Array) -> Array:
     alpha = np.where(p1 > 0, L.max(2), 0.0)
     L = np.where(p1[:, :, None] > 0, L - alpha[:, :, None], -np.inf)
     beta = np.where(p2 > 0, L.max(1), 0.0)
-    gain = _inner(problem.a, expert1) + _inner(problem.b, expert2)
-    return gain - _inner(p1, alpha) - _inner(p2, beta)
+    return alpha, beta
 
 
 def _log_sums(expert1: Array, expert2: Array) -> Array:

@@ -54,6 +54,14 @@ class State:
         """Return the iterates at `index`."""
         return State(self.expert1[index], self.expert2[index], self.z[index], self.step[index])
 
+    def experts(self, _: Marginals) -> tuple[Array, Array]:
+        """Return A [T, N, K] and B [T, M, K]."""
+        return self.expert1, self.expert2
+
+    def q(self, _: Marginals) -> Array:
+        """Return the present approximation of the optimal q, [T, N, M, K]."""
+        return self.z[..., None] * self.w()
+
     def w(self) -> Array:
         """exp(A + B), [T, N, M, K]; zero where a or b is zero."""
         return np.exp(self.expert1)[:, :, None] * np.exp(self.expert2)[:, None]
@@ -87,7 +95,7 @@ def advance(problem: Marginals, state: State) -> tuple[State, Bounds]:
         state.z + z_step[:, None, None] * dz,
         np.minimum(step, z_step),
     )
-    return moved, certify(problem, moved.expert1, moved.expert2, moved.z[..., None] * moved.w())
+    return moved, certify(problem, *moved.experts(problem), moved.q(problem))
 
 
 def _multiplier_step(z: Array, dz: Array) -> Array:

@@ -39,6 +39,15 @@ class State:
             self.r[index], self.u[index], self.v[index], self.omega[index], self.gap[index]
         )
 
+    def experts(self, problem: Marginals) -> tuple[Array, Array]:
+        """Return A [T, N, K] and B [T, M, K]: A = log(u p(y)), B = log v."""
+        return np.log(self.u * problem.a.sum(1, keepdims=True)), np.log(self.v)
+
+    def q(self, problem: Marginals) -> Array:
+        """Return the present approximation of the optimal q, [T, N, M, K]."""
+        scaled = self.u * problem.a.sum(1, keepdims=True)
+        return np.asarray(self.r[..., None] * scaled[:, :, None] * self.v[:, None])
+
 
 def start(problem: Marginals) -> State:
     """Return the independent r = p(x1) p(x2), with u = v = 1."""
@@ -64,8 +73,7 @@ def advance(problem: Marginals, state: State) -> tuple[State, Bounds]:
         r = r * ((u * py) @ v.swapaxes(1, 2)) ** omega
         r /= r.sum((1, 2), keepdims=True)
     u = conditional1 / np.maximum(r @ v, TINY)
-    scaled = u * py
-    q = r[..., None] * scaled[:, :, None] * v[:, None]
-    bounds = certify(problem, np.log(scaled), np.log(v), q)
+    moved = State(r, u, v, state.omega, state.gap)
+    bounds = certify(problem, *moved.experts(problem), moved.q(problem))
     omega = np.where(bounds.gap > state.gap, SAFE, state.omega)
     return State(r, u, v, omega, bounds.gap), bounds
