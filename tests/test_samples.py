@@ -82,6 +82,28 @@ def test_labels_of_any_kind_become_classes_in_their_order() -> None:
     assert data.sets["train"].labels["name"].tolist() == [2 - LABEL[row] for row in own]
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["none", "left", "NA"], ("NA", "left", "none")),
+        (["10", "9", "9.0"], ("9", "10")),
+        (np.array([2, 0, 2], np.uint8), ("0", "2")),
+    ],
+)
+def test_labels_are_values_not_their_spelling(labels: Any, names: tuple[str, ...]) -> None:
+    data = Samples.from_arrays({"x": numbers(P, 2)}, {"y": np.array(labels)[LABEL]})
+    assert data.tasks["y"].names == names
+
+
+def test_a_group_has_one_code_in_every_column() -> None:
+    groups = np.array([["a", "b"], ["b", "a"], ["d", "c"]] * (P // 3))
+    splits = np.array(["train", "train", "test"] * (P // 3))
+    arrays = {"x": numbers(P, 2), "z": numbers(P, 2)}
+    data = Samples.from_arrays(arrays, groups=groups, splits=splits)
+    assert data.sets["train"].groups[:2].tolist() == [[0, 1], [1, 0]]
+    assert data.sets["test"].groups[:1].tolist() == [[3, 2]]
+
+
 def test_vectors_are_standardized_over_the_training_samples_alone() -> None:
     split = np.where(np.arange(P) < 40, "train", "test")
     x = numbers(P, 3) * 7 + 5

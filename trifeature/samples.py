@@ -10,7 +10,7 @@ P samples in a set, M modalities, N_m items of modality m.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from trifeature.checks import as_array
+from trifeature.columns import CATEGORIES, as_columns, discrete, missing_rows
 from trifeature.errors import InputError, check_name
 from trifeature.modality import KINDS, Modality
 from trifeature.pid import Atoms
@@ -31,6 +32,9 @@ Batch = tuple[Tensor, ...]
 
 SETS: Final = ("train", "probe", "test")
 """The sets of samples: to train a method, to fit a probe, and to test the probe."""
+
+ABSENT: Final = ("", "nan")
+"""Labels of text that stand for a missing one. A class may well be called "none"."""
 
 NORMALIZED: Final = "normalized"
 """Key of `Samples.origin` under which the means and deviations of vectors are recorded."""
@@ -293,41 +297,49 @@ def _tasks(labels: Mapping[str, Any], count: int) -> tuple[dict[str, Task], dict
     """Tasks and their labels as integers 0 … C − 1."""
     tasks, coded = {}, {}
     for name, values in labels.items():
-        array = as_array(values)
-        if array.shape != (count,):
-            raise InputError(f"labels {name!r} have shape {list(array.shape)} for {count} samples")
-        classes, codes = _codes(f"labels {name!r}", array)
-        if len(classes) < 2:
+        columns = _columns(name, values)
+        if len(columns) > 1 or len(columns[0]) != count:
+            shape = [len(columns[0]), *([len(columns)] if len(columns) > 1 else [])]
+            raise InputError(f"labels {name!r} have shape {shape} for {count} samples")
+        names, codes = _codes(name, f"labels {name!r}", columns)
+        if len(names) < 2:
             raise InputError(f"labels {name!r} have one class: there is nothing to tell apart")
-        tasks[name] = Task(len(classes), names=tuple(str(value) for value in classes.tolist()))
-        coded[name] = codes
+        tasks[name] = Task(len(names), names=names)
+        coded[name] = codes[:, 0]
     return tasks, coded
 
 
-def _codes(what: str, array: Array) -> tuple[Array, IntArray]:
-    """The values that occur, sorted, and the place of each entry [P, …] among them."""
-    for sample, values in enumerate(array.reshape(len(array), -1).tolist()):
-        if any(map(_is_missing, values)):
-            raise InputError(f"{what} lack a value at sample {sample}")
-    try:
-        found, codes = np.unique(array, return_inverse=True)
-    except TypeError:
-        raise InputError(f"{what} mix values that cannot be sorted") from None
-    return found, codes.reshape(array.shape).astype(np.int64)
+def _columns(name: str, values: Any) -> list[Array]:
+    return list(as_columns(name, values).values())
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or bool(value != value)  # noqa: PLR0124 - NaN and NaT differ from itself
+def _codes(name: str, what: str, columns: Sequence[Array]) -> tuple[tuple[str, ...], IntArray]:
+    """Names of the values that occur, sorted, and the place of each entry among them, [P, M].
+
+    Equal entries have one code in every column.
+    """
+    for column in columns:
+        lacking = np.flatnonzero(missing_rows(name, column, words=ABSENT))
+        if len(lacking):
+            raise InputError(f"{what} lack a value at sample {lacking[0]}")
+    entries = (
+        columns[0] if len(columns) == 1 else [one for part in columns for one in part.tolist()]
+    )
+    found = discrete(name, entries, bins=CATEGORIES, words=ABSENT)
+    codes = found.codes.astype(np.int64).reshape(len(columns), -1).T
+    return tuple(map(str, found.values)), np.ascontiguousarray(codes)
 
 
 def _groups(groups: Any, shape: tuple[int, int]) -> IntArray:
     """Groups as integers, [P] or [P, M]; `shape` is (P, M)."""
     if groups is None:
         return np.arange(shape[0])
-    array = as_array(groups)
-    if array.shape not in (shape[:1], shape):
-        raise InputError(f"groups must be [{shape[0]}] or {list(shape)}, not {list(array.shape)}")
-    return _codes("groups", array)[1]
+    columns = _columns("groups", groups)
+    if len(columns[0]) != shape[0] or len(columns) not in (1, shape[1]):
+        found = [len(columns[0]), *([len(columns)] if len(columns) > 1 else [])]
+        raise InputError(f"groups must be [{shape[0]}] or {list(shape)}, not {found}")
+    codes = _codes("groups", "groups", columns)[1]
+    return codes[:, 0] if len(columns) == 1 else codes
 
 
 def _splits(splits: Any, groups: IntArray, test_fraction: float, seed: int) -> Array:
