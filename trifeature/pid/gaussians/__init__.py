@@ -1,0 +1,1 @@
+"""Jointly Gaussian variables: BROJA in closed form, certified, and from samples."""
