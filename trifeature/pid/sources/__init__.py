@@ -1,0 +1,1 @@
+"""More than two sources, one value a sample, and the atoms given a further variable."""
