@@ -50,6 +50,15 @@ def test_pairwise_marginals_cannot_see_xor() -> None:
     assert bounds.upper == pytest.approx(1, abs=1e-9)
 
 
+def test_marginals_with_tiny_masses_are_those_of_a_table() -> None:
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        p = 10.0 ** rng.uniform(-8, 0, (2, 3, 2)) * (rng.random((2, 3, 2)) < 0.8)
+        p /= p.sum()
+        bounds = synergy_bounds(p.sum(2), p.sum(1), p.sum(0))
+        assert_bounded(bounds, broja(p).synergy)
+
+
 def test_unique_atoms_are_not_exchanged() -> None:
     bounds = synergy_bounds_of(gallery_table("UNQ1"))
     assert (bounds.unique1, bounds.unique2) == pytest.approx((1, 0), abs=1e-9)

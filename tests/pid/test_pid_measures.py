@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from trifeature.cli.pid import app
 from trifeature.errors import InputError
 from trifeature.pid.gallery import gallery_table
-from trifeature.pid.maxent import PairwiseMarginals, largest_support, maximum_entropy
+from trifeature.pid.maxent import PairwiseMarginals, maximum_entropy, maximum_entropy_of
 from trifeature.pid.measures import (
     MEASURES,
     Fitted,
@@ -102,7 +102,7 @@ def test_the_gap_of_a_fit_covers_its_error_and_says_whether_it_converged(p: Arra
         assert exact.converged
         assert exact.gap < 1e-9
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("trifeature.pid.maxent.SWEEPS", 15)
+            patch.setattr("trifeature.pid.maxent.STEPS", 2)
             rough = decompose(p, measure)
         error = abs(rough.redundancy - exact.redundancy)
         assert error <= (rough.gap + exact.gap) / 2
@@ -110,7 +110,7 @@ def test_the_gap_of_a_fit_covers_its_error_and_says_whether_it_converged(p: Arra
 
 
 def test_a_fit_that_was_stopped_is_not_converged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trifeature.pid.maxent.SWEEPS", 2)
+    monkeypatch.setattr("trifeature.pid.maxent.STEPS", 1)
     for measure in ("I_ccs", "I_dep"):
         atoms = decompose(dirichlet(3, 3, 3), measure)
         assert not atoms.converged
@@ -169,16 +169,74 @@ def test_maximum_entropy_keeps_the_pairwise_marginals(p: Array) -> None:
     assert found.entropy_bound == pytest.approx(-float((q * np.log2(q)).sum()), abs=1e-6)
 
 
-def test_the_support_drops_zeros_that_no_single_marginal_shows() -> None:
+def test_the_fit_leaves_nothing_where_only_the_three_marginals_together_exclude_a_cell() -> None:
     # AND's marginals allow (1, 1, 0) one at a time, and exclude it together.
-    assert not largest_support(PairwiseMarginals.of(gallery_table("AND")))[1, 1, 0]
-    assert largest_support(PairwiseMarginals.of(gallery_table("XOR"))).all()
-    assert largest_support(PairwiseMarginals.of(dirichlet(3, 3, 3))).all()
+    assert maximum_entropy_of(gallery_table("AND")).table[1, 1, 0] < 1e-14
+    assert (maximum_entropy_of(gallery_table("XOR")).table == 0.125).all()
+
+
+def exact_fit_of_two_values(p: Array) -> Array:
+    """The one table p + c s, s = +-1, whose log odds ratio of third order is 0, by bisection."""
+    sign = np.fromfunction(lambda i, j, k: (-1.0) ** (i + j + k), (2, 2, 2))
+    low, high = -p[sign > 0].min(), p[sign < 0].min()
+    start, width = p + low * sign, high - low  # exact where the smallest of p reaches 0
+    a, b = 0.0, width
+    for _ in range(200):
+        c = (a + b) / 2
+        with np.errstate(divide="ignore"):
+            ratio = float((sign * np.log(np.maximum(start + c * sign, 0))).sum())
+        a, b = (a, c) if ratio > 0 else (c, b)
+    return np.asarray(start + a * sign)
+
+
+def masses_down_to(least: float, shape: tuple[int, int, int], seed: int) -> Array:
+    rng = np.random.default_rng(seed)
+    p = np.exp(rng.uniform(np.log(least), 0, shape))
+    p[rng.random(shape) < 0.3 * (seed % 2)] = 0
+    return np.asarray(p / p.sum())
+
+
+@pytest.mark.parametrize("least", [1e-4, 1e-8, 1e-12])
+def test_tiny_masses_are_fitted_as_accurately_as_large_ones(least: float) -> None:
+    for seed in range(0, 8, 2):
+        p = masses_down_to(least, (2, 2, 2), seed)
+        fit = maximum_entropy_of(p)
+        assert fit.table == pytest.approx(exact_fit_of_two_values(p), rel=0, abs=1e-14)
+        for measure in ("I_ccs", "I_dep"):
+            assert decompose(p, measure).converged
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 3), (2, 5, 2)])
+def test_no_table_with_tiny_masses_is_refused(shape: tuple[int, int, int]) -> None:
+    for seed in range(4):
+        p = masses_down_to(1e-12, shape, seed)
+        given = maximum_entropy(PairwiseMarginals.of(p))  # not known to be those of a table
+        q = given.table
+        for axis in range(3):
+            assert q.sum(axis) == pytest.approx(p.sum(axis), rel=0, abs=1e-13)
+        # The mean log of q under p is minus its entropy, for the table of maximum entropy alone.
+        entropy = -float((q[q > 0] * np.log2(q[q > 0])).sum())
+        assert given.entropy_bound == pytest.approx(entropy, abs=1e-11)
+        for measure in ("I_ccs", "I_dep"):
+            assert decompose(p, measure).gap < 1e-10
+
+
+def test_a_known_support_is_kept() -> None:
+    rng = np.random.default_rng(5)
+    support = rng.random((3, 3, 3)) < 0.7
+    p = support * rng.random((3, 3, 3))
+    fit = maximum_entropy(PairwiseMarginals.of(p / p.sum()), support)
+    assert (fit.table[~support] == 0).all()
+    assert fit.error < 1e-13
 
 
 def test_marginals_of_no_table_are_refused() -> None:
     same, other = np.eye(2) / 2, (1 - np.eye(2)) / 2
     with pytest.raises(InputError, match="no joint table"):
         maximum_entropy(PairwiseMarginals(same, same, other))
+    for agreeing in (0.3, 0.33):  # three bits cannot each differ from both others: at least 1/3
+        apart = agreeing * same + (1 - agreeing) * other
+        with pytest.raises(InputError, match="no joint table"):
+            maximum_entropy(PairwiseMarginals(apart, apart, apart))
     with pytest.raises(InputError, match=r"disagree on p\(x1\)"):
         maximum_entropy(PairwiseMarginals(np.diag([0.3, 0.7]), same, other))

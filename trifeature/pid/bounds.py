@@ -14,11 +14,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trifeature.errors import InputError
 from trifeature.pid.atoms import Atoms
-from trifeature.pid.maxent import PairwiseMarginals, maximum_entropy
+from trifeature.pid.maxent import (
+    MaximumEntropy,
+    PairwiseMarginals,
+    maximum_entropy,
+    maximum_entropy_of,
+)
 from trifeature.pid.solver import broja
 from trifeature.pid.tables import Array, TableLike, as_float64, as_table, binary_entropy, entropy
 
@@ -65,7 +69,7 @@ def synergy_bounds(x1x2: TableLike, x1y: TableLike, x2y: TableLike) -> SynergyBo
     (0.0, 1.0)
     """
     marginals = PairwiseMarginals(*(_as_pairwise(p) for p in (x1x2, x1y, x2y)))
-    return _bounds(marginals, support=None)
+    return _bounds(marginals, maximum_entropy(marginals))
 
 
 def synergy_bounds_of(p: TableLike, *, normalize: bool = False) -> SynergyBounds:
@@ -79,8 +83,7 @@ def synergy_bounds_of(p: TableLike, *, normalize: bool = False) -> SynergyBounds
         InputError: `p` is not a joint table.
     """
     table = as_table(p, normalize=normalize)
-    full = table > 0
-    return _bounds(PairwiseMarginals.of(table), full if full.all() else None)
+    return _bounds(PairwiseMarginals.of(table), maximum_entropy_of(table))
 
 
 def _as_pairwise(p: TableLike) -> Array:
@@ -90,8 +93,7 @@ def _as_pairwise(p: TableLike) -> Array:
     return np.asarray(as_table(array[:, :, None])[:, :, 0])
 
 
-def _bounds(marginals: PairwiseMarginals, support: NDArray[np.bool_] | None) -> SynergyBounds:
-    largest = maximum_entropy(marginals, support)
+def _bounds(marginals: PairwiseMarginals, largest: MaximumEntropy) -> SynergyBounds:
     known = _unimodal_atoms(marginals)
     half = known.gap / 2
     separate = _bits(marginals.x1x2) + _bits(marginals.x1y.sum(0))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from trifeature.errors import InputError, check_name
 from trifeature.pid.atoms import Atoms
-from trifeature.pid.maxent import MaximumEntropy, PairwiseMarginals, maximum_entropy
+from trifeature.pid.maxent import MaximumEntropy, maximum_entropy_of
 from trifeature.pid.solver import TIGHTEST, broja
 from trifeature.pid.tables import Array, TableLike, as_table
 
@@ -84,7 +84,7 @@ def i_ccs_redundancy(p: Array) -> Fitted:
     co-information, over outcomes where the local informations of either source, of both
     together and the co-information have the same sign.
     """
-    fit = _pairwise_fit(p)
+    fit = maximum_entropy_of(p)
     source1 = np.broadcast_to(_pointwise_information(p.sum(1))[:, None], p.shape)
     source2 = np.broadcast_to(_pointwise_information(p.sum(0))[None], p.shape)
 
@@ -104,11 +104,6 @@ def i_ccs_redundancy(p: Array) -> Fitted:
     left_open = float(np.abs(weighted(fit.table))[open_signs].sum())
     fitted = _fitted(lambda q: weighted(q)[agree].sum(), fit)
     return Fitted(fitted.redundancy, fitted.gap + 2 * left_open)
-
-
-def _pairwise_fit(p: Array) -> MaximumEntropy:
-    full = p > 0
-    return maximum_entropy(PairwiseMarginals.of(p), full if full.all() else None)
 
 
 def _fitted(function: Callable[[Array], float], fit: MaximumEntropy) -> Fitted:
@@ -131,7 +126,7 @@ def i_dep_redundancy(p: Array) -> Fitted:
         unique1 = min(source1, chain - source2, _joint_information(q) - source2)
         return source1 - unique1
 
-    return _fitted(redundancy, _pairwise_fit(p))
+    return _fitted(redundancy, maximum_entropy_of(p))
 
 
 def i_sx_redundancy(p: Array) -> float:
