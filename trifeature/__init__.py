@@ -42,7 +42,10 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "experiments.reproduction": ("draw_figure", "reproduce"),
     "extra.complexity": ("complexity",),
     "extra.finetuning": ("FineTuning", "finetune"),
-    "pid": ("atoms_of_columns", "broja", "dual_atoms", "estimate", "register_measure"),
+    "pid": (
+        *("PID", "atoms_of_columns", "broja", "dual_atoms", "estimate"),
+        *("register_measure", "screen"),
+    ),
 }
 """The public names by the module that each is defined in."""
 
@@ -88,11 +91,13 @@ if TYPE_CHECKING:
     from trifeature.modality import Kind as Kind
     from trifeature.modality import Modality as Modality
     from trifeature.modality import register_kind as register_kind
+    from trifeature.pid import PID as PID
     from trifeature.pid import atoms_of_columns as atoms_of_columns
     from trifeature.pid import broja as broja
     from trifeature.pid import dual_atoms as dual_atoms
     from trifeature.pid import estimate as estimate
     from trifeature.pid import register_measure as register_measure
+    from trifeature.pid import screen as screen
     from trifeature.plugins import load_entry_points as load_entry_points
     from trifeature.plugins import load_plugin as load_plugin
     from trifeature.probes.classifiers import register_classifier as register_classifier

@@ -26,6 +26,7 @@ from trifeature.data.storage import require_outside
 from trifeature.errors import InputError
 from trifeature.files import write_atomically
 from trifeature.pid import ATOM_NAMES, Atoms
+from trifeature.pid.bars import ATOM_COLORS, ATOM_HATCHES
 from trifeature.report import Summary
 
 if TYPE_CHECKING:  # Matplotlib is loaded where something is drawn, see `drawing`
@@ -37,9 +38,6 @@ Row = Mapping[str, Any]
 
 # Okabe & Ito's colors, told apart by color-blind readers too.
 CURVE_COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# Four of them for the PID atoms, with hatches for readers and printers without color.
-ATOM_COLORS: Final = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00")
-ATOM_HATCHES: Final = ("", "//", "\\\\", "xx")
 MARKERS: Final = "osD^vP*"
 INTERACTIONS: Final = {"R": "Redundancy R", "U": "Uniqueness U", "S": "Synergy S"}
 TITLES: Final = {
@@ -311,7 +309,7 @@ def _value_row(line: Sequence[Axes], dataset: Dataset, look: str, name: str) -> 
             table[:, 0] = 1 % settings.counts["shape"]  # a square shows more of it than a triangle
         table[:, ATTRIBUTES.index(name)] = np.arange(len(values))
         for axes, item in zip(line, _examples(dataset, table, look, name), strict=False):
-            _draw_item(axes, item, dataset)
+            draw_item(axes, item, dataset)
 
 
 def _examples(
@@ -328,8 +326,8 @@ def _examples(
         return [items[int(np.argmax(shown == value))] for value in table[:, column]]
 
 
-def _draw_item(axes: Axes, item: Tensor, dataset: Dataset) -> None:
-    """An image; or a caption, a word a line."""
+def draw_item(axes: Axes, item: Tensor, dataset: Dataset) -> None:
+    """Draw an item of a data set: an image, or a caption, a word a line."""
     if item.ndim > 1:
         axes.imshow(item.permute(1, 2, 0).cpu().numpy())
         return
@@ -356,7 +354,7 @@ def _pair_row(figure: Any, dataset: Dataset, name: PairSet, columns: int, exampl
         weight = "bold" if pairs.labels["synergy"][place] == 1 else "normal"
         for m, row in enumerate(pairs.images[place]):
             axes = panels[m, place]
-            _draw_item(axes, items[m][row], dataset)
+            draw_item(axes, items[m][row], dataset)
             words = [values[n][v] for n, v in zip(ATTRIBUTES, table[row], strict=True)]
             axes.set_title(" ".join(words[plain:]), fontsize=6.5, fontweight=weight)
 

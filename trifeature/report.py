@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from trifeature.errors import InputError
-from trifeature.pid import ATOM_NAMES, Atoms, Estimate
+from trifeature.pid import Atoms, Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -232,28 +232,13 @@ def estimate_rows(estimate: Estimate, **labels: str) -> list[dict[str, Any]]:
     """One row per atom of an estimate from samples.
 
     Args:
-        estimate: Made by `trifeature.pid.samples.estimate`.
+        estimate: Made by `trifeature.pid.PID` or `trifeature.pid.estimate`.
         labels: Further columns, the same in every row.
 
     Returns:
-        Rows of labels, sources, target, measure, atom, bits (corrected), low, high, plug_in,
-        p_value, samples and needed.
+        Rows of labels and of `Estimate.rows`.
     """
-    return [
-        {
-            **labels,
-            **_variables(estimate.plug_in),
-            "atom": name,
-            "bits": estimate.corrected[name],
-            "low": estimate.intervals[name].low,
-            "high": estimate.intervals[name].high,
-            "plug_in": estimate.plug_in.value(name),
-            "p_value": estimate.p_values[name],
-            "samples": estimate.samples,
-            "needed": estimate.needed,
-        }
-        for name in ATOM_NAMES
-    ]
+    return [{**labels, **row} for row in estimate.rows()]
 
 
 def _variables(atoms: Atoms) -> dict[str, str]:

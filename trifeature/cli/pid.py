@@ -13,20 +13,13 @@ import typer
 
 from trifeature import report
 from trifeature.cli.common import csv_cell, echo, print_json, print_table, warn
-from trifeature.cli.options import refuse_unused
 from trifeature.cli.program import App
-from trifeature.errors import InputError
+from trifeature.errors import InputError, check_name
 from trifeature.pid.atoms import Atoms
 from trifeature.pid.bounds import synergy_bounds_of
 from trifeature.pid.gallery import GALLERY, example
 from trifeature.pid.measures import MEASURES, compare, decompose
-from trifeature.pid.samples import (
-    Resampling,
-    SampleSizeWarning,
-    atoms_of_columns,
-    estimate_columns,
-    read_columns,
-)
+from trifeature.pid.samples import SampleSizeWarning
 
 Row = dict[str, Any]
 
@@ -78,7 +71,7 @@ def gallery(output: FormatOption = Format.table) -> None:
         parameters = " ".join(f"{k}={v:g}" for k, v in entry.parameters.items())
         row: Row = {"name": entry.name, "target": "Y", "R": r, "U1": u1, "U2": u2, "S": s}
         rows.append({**row, "parameters": parameters, "teaches": entry.sentence})
-    _print(rows, output, digits=3)
+    print_rows(rows, output, digits=3)
 
 
 @app.command()
@@ -95,8 +88,8 @@ def show(
     entry = example(name)
     table = entry.table(**_parameters(settings or []))
     results = list(compare(table).values()) if measure == "all" else [decompose(table, measure)]
-    _print(report.atom_rows(results), output, f"{entry.name}. {entry.sentence}")
-    _draw({entry.name: results}, picture)
+    print_rows(report.atom_rows(results), output, f"{entry.name}. {entry.sentence}")
+    draw({entry.name: results}, picture)
 
 
 @app.command()
@@ -111,55 +104,8 @@ def measures(
         for entry in map(example, names or ["COPY", "PWUNQ", "W"])
     }
     rows = [row for name, atoms in panels.items() for row in report.wide_rows(atoms, name=name)]
-    _print(rows, output)
-    _draw(panels, picture)
-
-
-@app.command()
-def atoms(
-    *,
-    file: Annotated[Path, typer.Argument(help="A CSV file with a header line.")],
-    source: Annotated[
-        list[str], typer.Option(help="A source: a column, or several joined by commas. Twice.")
-    ],
-    target: Annotated[str, typer.Option(help="The column that the atoms are about.")],
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Only the certified atoms of the rows as they are.")
-    ] = False,
-    bootstraps: Annotated[
-        int | None, typer.Option(min=1, help="Resamples for the interval. [200]")
-    ] = None,
-    permutations: Annotated[
-        int | None, typer.Option(min=1, help="Shuffles for the null. [200]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the resampling. [0]")] = None,
-    output: FormatOption = Format.table,
-    picture: PictureOption = None,
-) -> None:
-    """Estimate the atoms of two sources about a target from the rows of a CSV file."""
-    if len(source) != 2:
-        raise InputError(f"name exactly two sources with --source, got {len(source)}")
-    one, other = (tuple(part.split(",")) for part in source)
-    if target in {*one, *other}:
-        raise InputError(f"{target!r} cannot be its own source: name other columns with --source")
-    if one == other:
-        raise InputError(f"both sources are {source[0]!r}: name another with --source")
-    resampling = {"bootstraps": bootstraps, "permutations": permutations, "seed": seed}
-    if exact:
-        used = {f"--{name}": value is not None for name, value in resampling.items()}
-        refuse_unused(used, "cannot go with --exact: nothing is resampled")
-    columns = read_columns(file, [*one, *other, target])
-    if exact:
-        result = atoms_of_columns(columns, one, other, target)
-        rows = report.atom_rows([result])
-    else:
-        plan = Resampling(**{name: n for name, n in resampling.items() if n is not None})
-        with _warnings_as_lines():
-            found = estimate_columns(columns, one, other, target, resampling=plan)
-        result, rows = found.plug_in, report.estimate_rows(found)
-    title = f"{result.sources[0]} and {result.sources[1]} about {target}"
-    _print(rows, output, title)
-    _draw({title: [result]}, picture)
+    print_rows(rows, output)
+    draw(panels, picture)
 
 
 @app.command()
@@ -180,17 +126,47 @@ def bounds(
         "synergy": exact.synergy,
         "upper": found.upper,
     }
-    _print([row], output)
+    print_rows([row], output)
+
+
+BENCHES: Final = ("tables", "gaussian", "screening")
 
 
 @app.command("bench")
-def run_bench(output: FormatOption = Format.table) -> None:
-    """Time and certified gap on random tables, beside dit's where it is installed."""
-    from trifeature.extra.bench.pid import bench_batch, bench_tables, has_dit
+def run_bench(
+    of: Annotated[str, typer.Option(help=f"One of {', '.join(BENCHES)}.")] = "tables",
+    pairs: Annotated[int | None, typer.Option(help="With screening: pairs. [53117]")] = None,
+    rows: Annotated[Path | None, typer.Option(help="Append the rows to this file.")] = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Time and certified gap: of random tables beside dit's, of Gaussians, of a screening."""
+    check_name("bench", of, BENCHES)
+    if pairs is not None and of != "screening":
+        raise InputError("--pairs goes with --of screening")
+    found = _bench(of, pairs)
+    if rows is not None:
+        import torch
 
-    _print([*bench_tables(), bench_batch()], output, digits=None)
+        from trifeature.files import append_row
+        from trifeature.provenance import provenance
+
+        for row in found:
+            append_row(rows, {"bench": f"pid {of}", **row, **provenance(torch.device("cpu"))})
+    print_rows(found, output, digits=None)
+
+
+def _bench(of: str, pairs: int | None) -> list[Row]:
+    if of == "screening":
+        from trifeature.extra.bench.screening import bench_screening
+
+        return [bench_screening() if pairs is None else bench_screening(pairs)]
+    from trifeature.extra.bench.pid import bench_batch, bench_gaussian, bench_tables, has_dit
+
+    if of == "gaussian":
+        return bench_gaussian()
     if not has_dit():
         warn("for the comparison: pip install dit ecos")
+    return [*bench_tables(), bench_batch()]
 
 
 def _parameters(settings: Sequence[str]) -> dict[str, float]:
@@ -206,7 +182,7 @@ def _parameters(settings: Sequence[str]) -> dict[str, float]:
 
 
 @contextmanager
-def _warnings_as_lines() -> Iterator[None]:
+def warnings_as_lines() -> Iterator[None]:
     """Print warnings as one line each on standard error, after the block that raised them."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SampleSizeWarning)
@@ -215,7 +191,10 @@ def _warnings_as_lines() -> Iterator[None]:
         warn(f"warning: {warning.message}")
 
 
-def _print(rows: Sequence[Row], output: Format, title: str = "", digits: int | None = 6) -> None:
+def print_rows(
+    rows: Sequence[Row], output: Format, title: str = "", digits: int | None = 6
+) -> None:
+    """Print rows in a format; `digits` are the decimals of a table, None for three in all."""
     if output is Format.json:
         print_json(rows)
     elif output is Format.csv:
@@ -250,7 +229,8 @@ def _cell(value: Any, digits: int | None) -> str:
     return f"{value if abs(value) >= 0.5 * 10**-digits else 0.0:.{digits}f}"
 
 
-def _draw(panels: Mapping[str, Sequence[Atoms]], path: Path | None) -> None:
+def draw(panels: Mapping[str, Sequence[Atoms]], path: Path | None) -> None:
+    """Draw bars of atoms into a file, if there is one."""
     if path is None:
         return
     from trifeature.plots import atom_bars, write_figure

@@ -34,7 +34,9 @@ from trifeature.data.rule import PairRule
 from trifeature.data.settings import DatasetSettings
 from trifeature.data.ties import NOTHING, Ties, sources_of, target_of
 from trifeature.data.union import closed_forms
+from trifeature.errors import InputError, check_name
 from trifeature.pid import ATOM_NAMES, Atoms, atoms_of_columns
+from trifeature.pid.sources.pointwise import PointwiseAtoms, pointwise_columns
 from trifeature.threads import one_thread
 
 IntArray = npt.NDArray[np.int64]
@@ -85,14 +87,62 @@ def task_atoms(
     """
     ties = rule if isinstance(rule, Ties) else Ties(rule)
     sources, target = sources_of(ties, task, shared=shared), target_of(ties.rule, task)
+    columns = _columns(attributes, pairs, ties, task, seen)
+    with one_thread():  # results do not depend on the number of cores
+        atoms = atoms_of_columns(columns, *sources, LABEL, tolerance=tolerance)
+    return replace(atoms, target=target)
+
+
+def _columns(
+    attributes: IntArray,
+    pairs: Pairs,
+    ties: Ties,
+    task: str,
+    seen: Sequence[IntArray] | None,
+) -> dict[str, IntArray]:
+    """The label of a task and the attributes of each modality, by name, [P] each."""
     columns = {LABEL: pairs.labels[task]}
     for m in range(ties.rule.modalities):
         shown = (attributes if seen is None else seen[m])[pairs.images[:, m]]  # [P, 3]
         columns |= {f"{name} {m + 1}": shown[:, i] for i, name in enumerate(ATTRIBUTES)}
         columns[f"{NOTHING} {m + 1}"] = np.zeros(len(pairs), dtype=np.int64)
-    with one_thread():  # results do not depend on the number of cores
-        atoms = atoms_of_columns(columns, *sources, LABEL, tolerance=tolerance)
-    return replace(atoms, target=target)
+    return columns
+
+
+def pair_atoms(
+    settings: DatasetSettings,
+    table: ImageTable,
+    pairs: Pairs,
+    task: str,
+    measure: str = "I_sx",
+) -> PointwiseAtoms:
+    """The atoms of each single pair about a task's label, in bits, for the task's own attributes.
+
+    Args:
+        settings: Settings of the data set.
+        table: The images of the pairs' split.
+        pairs: P of its pairs.
+        task: A task of the rule.
+        measure: See `trifeature.pid.pointwise`.
+
+    Raises:
+        InputError: more than two modalities, no such task, or no such measure.
+    """
+    if settings.rule.modalities != 2:
+        raise InputError(f"atoms of pairs are of two modalities, not {settings.rule.modalities}")
+    check_name("task", task, settings.rule.tasks)
+    ties = Ties.of(settings)
+    one, other = sources_of(ties, task)
+    columns = _columns(table.attributes, pairs, ties, task, seen_by(settings, table))
+    parts = [{name: columns[name] for name in names} for names in (one, other)]
+    return pointwise_columns(
+        parts[0],
+        parts[1],
+        columns[LABEL],
+        measure,
+        sources=("+".join(one), "+".join(other)),
+        target_name=target_of(ties.rule, task),
+    )
 
 
 def seen_by(settings: DatasetSettings, table: ImageTable) -> list[IntArray]:

@@ -29,7 +29,8 @@ class Atoms:
         synergy: Information about the target that only both sources together have.
         total: I(X1, X2; Y), the sum of the four atoms.
         gap: Width of the interval around every atom: certified for BROJA, estimated for other
-            measures that are fitted numerically, 0 for closed formulas.
+            measures that are fitted numerically, 0 for closed formulas, infinite where nothing is
+            certified (`dual_atoms`).
         converged: True if `gap` is at most the requested tolerance.
         measure: The definition of redundancy.
         sources: Names of the two sources.
