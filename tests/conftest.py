@@ -8,9 +8,11 @@ and starts the others only then.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,14 +21,23 @@ if TYPE_CHECKING:
     from trifeature.data.dataset import Dataset
 
 
-def pytest_collection_finish() -> None:
-    """What importing made is here to stay: half a second less for every full collection."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What importing makes is here to stay: nothing of it is looked through for garbage.
+
+    That is a second and a half of importing, and half a second of every full collection after it.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
-def pytest_sessionfinish() -> None:
-    gc.unfreeze()  # or libraries that count what they leave behind complain
+# Not when the tests end, or pytest looks through all of it twice more; but before the interpreter
+# ends, or libraries that count what they leave behind complain.
+atexit.register(gc.unfreeze)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -38,11 +49,46 @@ def one_thread() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def commands_built_once() -> Iterator[None]:
-    """Typer builds all commands anew at every call, which takes longer than most of them."""
+    """What every call of a command does anew takes longer than most commands.
+
+    Typer builds all commands, and the packages that are installed are searched for plugins.
+    """
+    from importlib.metadata import entry_points
+
     import typer.main
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
+        patch.setattr("trifeature.plugins.entry_points", functools.cache(entry_points))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_waits_for_the_disk() -> Iterator[None]:
+    """No test cuts the power: files need not reach the disk. `test_files.py` lets them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def planned_once() -> Iterator[None]:
+    """Plans, and networks to be counted, are made once in a file whose presets stay as they are."""
+    import once
+
+    with pytest.MonkeyPatch.context() as patch:
+        once.plan_once(patch)
+        once.count_once(patch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def fitted_once() -> Iterator[None]:
+    """Whether a network fits is asked once in a file that trains the same again and again."""
+    import once
+
+    with pytest.MonkeyPatch.context() as patch:
+        once.fit_once(patch)
         yield
 
 

@@ -35,6 +35,15 @@ TENSORS = {
 }
 
 
+FSYNC = os.fsync  # read before any fixture has replaced it
+
+
+@pytest.fixture(autouse=True)
+def disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here files do reach the disk."""
+    monkeypatch.setattr(os, "fsync", FSYNC)
+
+
 def one_line(caught: pytest.ExceptionInfo[InputError]) -> str:
     message = str(caught.value)
     assert len(message.splitlines()) == 1

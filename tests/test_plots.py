@@ -403,6 +403,12 @@ def test_the_gallery_labels_every_value_of_every_attribute(sheet: list[Axes]) ->
     assert titles == [*SHAPES[:5], *TEXTURES[:5], *COLORS[:5]]
 
 
+def test_the_gallery_is_of_sensible_size(sheet: list[Axes]) -> None:
+    root = sheet[0].get_figure(root=True)
+    assert root is not None
+    assert all(5 <= inches <= 25 for inches in root.get_size_inches())
+
+
 def test_the_gallery_shows_each_value_in_its_own_picture(sheet: list[Axes]) -> None:
     shown = sheet[:15]
     # The solid red triangle stands for its shape and its color, the square for shape and texture.

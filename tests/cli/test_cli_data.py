@@ -1,9 +1,11 @@
 """`trifeature` as it is typed: every spelling, what lands on disk, and one line for bad input."""
 
 import errno
+import functools
 import json
 import os
 import runpy
+import shutil
 import sys
 import threading
 import time
@@ -331,11 +333,24 @@ def test_python_dash_m_is_the_same_command(
 # --------------------------------------------------------------------------- looking at one
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set that no test changes."""
+    folder = tmp_path_factory.mktemp("original") / "out"
+    words = ["trifeature", "generate", str(folder), "--preset", "quick", "--synergy-map=identity"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "quick", quick_preset(MINI))
+        patch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as stop:
+            trifeature_main()
+    assert stop.value.code == 0
+    return folder
+
+
 @pytest.fixture
-def made(run: Command) -> Path:
-    """A data set in the folder `out`."""
-    assert run("generate", "out", "--preset", "quick", "--synergy-map=identity").code == 0
-    return Path("out")
+def made(original: Path) -> Path:
+    """A copy of it, to change, in the folder `out`."""
+    return Path(shutil.copytree(original, "out"))
 
 
 def test_verify_says_how_many_files_are_right(run: Command, made: Path) -> None:
@@ -383,7 +398,8 @@ def test_info_for_programs_is_the_manifest_without_its_files(run: Command, made:
 def test_the_gallery_is_a_picture_of_sensible_size(
     run: Command, made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(plots.STYLE, "savefig.dpi", 80.0)  # half as fine as it is
+    monkeypatch.setattr(plots, "gallery", functools.partial(plots.gallery, examples=4))  # of 8
+    monkeypatch.setitem(plots.STYLE, "savefig.dpi", 100.0)
     said = run("gallery", str(made), "--out", "pictures/sheet.png")
     assert (said.code, said.err, said.out) == (0, "", "pictures/sheet.png\n")
     with Image.open("pictures/sheet.png") as picture:

@@ -37,7 +37,7 @@ from trifeature.experiments.experiment import Setup
 from trifeature.experiments.plan import Plan, Row, control_of, missing
 from trifeature.extra import accelerate
 from trifeature.extra.accelerate import ExecutionError
-from trifeature.files import append_row, read_json, read_rows
+from trifeature.files import read_json, read_rows, write_rows
 from trifeature.modality import Modality
 from trifeature.presets import PRESETS
 from trifeature.probes import protocol
@@ -45,6 +45,7 @@ from trifeature.probes.classifiers import CLASSIFIERS
 from trifeature.samples import Batch
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT
 
+pytestmark = pytest.mark.usefixtures("planned_once", "fitted_once")
 DATA = preset(
     "tiny",
     **dict.fromkeys(("shapes", "textures", "colors"), 3),
@@ -196,10 +197,9 @@ def carried(monkeypatch: pytest.MonkeyPatch, undrawn: None) -> list[Carried]:
 
 
 def write(path: str, plans: Sequence[Plan]) -> None:
-    """The rows of finished plans."""
-    for plan in plans:
-        for epoch in plan.probe_epochs:
-            append_row(Path(path), measured(plan, epoch))
+    """A file of the rows of finished plans."""
+    Path(path).parent.mkdir(exist_ok=True)
+    write_rows(Path(path), [measured(plan, epoch) for plan in plans for epoch in plan.probe_epochs])
 
 
 def assert_refused(said: Said, *words: str) -> None:

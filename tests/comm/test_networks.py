@@ -369,15 +369,17 @@ def image(canvas: int) -> Modality:
 def test_an_encoder_gives_maps_of_the_stated_shape(
     make: Callable[[], nn.Module], canvas: int, shape: tuple[int, int, int]
 ) -> None:
-    encoder = make()
-    assert output_shape(encoder, image(canvas)) == shape
-    assert encoder.eval()(torch.zeros(2, 3, canvas, canvas)).shape == (2, *shape)
+    with torch.device("meta"):  # shapes alone: weights need not be drawn
+        encoder = make()
+        assert output_shape(encoder, image(canvas)) == shape
+        assert encoder.eval()(torch.zeros(2, 3, canvas, canvas)).shape == (2, *shape)
 
 
 def test_the_unpooled_alexnet_is_alexnet_before_its_last_pooling() -> None:
     whole = alexnet_maps()
-    unpooled = alexnet_maps_unpooled()
-    unpooled.load_state_dict(whole.state_dict())
+    with torch.device("meta"):
+        unpooled = alexnet_maps_unpooled()
+    unpooled.load_state_dict(whole.state_dict(), assign=True)
     images = torch.randn(1, 3, 112, 112)
     torch.testing.assert_close(F.max_pool2d(unpooled(images), 3, 2), whole(images))
 
@@ -391,7 +393,7 @@ def test_asking_for_an_output_shape_leaves_the_encoder_as_it_was() -> None:
 
 
 def test_a_canvas_too_small_for_the_encoder_is_refused() -> None:
-    with pytest.raises(InputError, match="32"):
+    with torch.device("meta"), pytest.raises(InputError, match="32"):
         output_shape(alexnet_maps(), image(32))
 
 

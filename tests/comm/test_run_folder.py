@@ -32,6 +32,7 @@ from trifeature.data.dataset import Dataset, build, preset
 from trifeature.errors import InputError
 from trifeature.files import locked, read_rows
 
+pytestmark = pytest.mark.usefixtures("fitted_once")
 RUN = tiny_run(epochs=1)
 
 

@@ -51,6 +51,7 @@ from trifeature.data.dataset import Dataset, DatasetSettings, build
 from trifeature.errors import InputError
 from trifeature.files import read_rows
 
+pytestmark = pytest.mark.usefixtures("fitted_once")
 DATA = replace(TINY_DATA, train_pairs=10)
 RUN = tiny_run(batch_size=4)
 STEPS = 9
@@ -405,11 +406,16 @@ def test_every_method_and_variant_resumes_too(
 ) -> None:
     monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     run = tiny_run(**{"epochs": 2, "batch_size": 5} | change)
-    train(data, run, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        train(data, run, tmp_path / "stopped", evaluate=stop_at(3))
-    train(data, run, tmp_path / "stopped")
-    assert_same_run(tmp_path / "stopped", tmp_path / "whole")
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+
+    def keep(_: Method, epoch: int) -> None:
+        if epoch == 2:  # what a kill would leave at this moment
+            shutil.copytree(whole, stopped)
+
+    train(data, run, whole, evaluate=keep)
+    assert read_tensors(stopped / CHECKPOINT)[1]["epoch"] == 1
+    train(data, run, stopped)
+    assert_same_run(stopped, whole)
 
 
 KILLED = """

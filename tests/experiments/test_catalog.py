@@ -14,6 +14,7 @@ from trifeature.experiments.plan import Plan
 from trifeature.presets import PAPER, PRESETS, QUICK, get_preset
 from trifeature.views.sets import ViewSet
 
+pytestmark = pytest.mark.usefixtures("planned_once")
 Values = Mapping[str, tuple[float, float | None]]
 FIGURES = ("fig4", "fig5", "fig7", "table4", "table5", "table7")
 """The figures and tables of the paper."""

@@ -31,6 +31,7 @@ from trifeature.experiments.standings import adjusted, standings
 from trifeature.presets import QUICK
 from trifeature.report import holm
 
+pytestmark = pytest.mark.usefixtures("planned_once")
 SETUP = Setup("tiny", seeds=4)
 BIASED: Mapping[str, list[float]] = {
     "CoMM": [0.70, 0.72, 0.69, 0.73],

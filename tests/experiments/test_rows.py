@@ -11,6 +11,7 @@ from trifeature.experiments.plan import result_rows
 from trifeature.experiments.reproduction import draw_figure
 from trifeature.experiments.rows import KINDS
 
+pytestmark = pytest.mark.usefixtures("planned_once")
 ROWS = Path(__file__).parents[2] / "figures" / "quick-old.jsonl"
 ROW: dict[str, Any] = json.loads(ROWS.read_text(encoding="utf-8").splitlines()[0])
 ODD: tuple[Any, ...] = (None, "x", "$x_$", [], {}, -1, True, {"R": None})

@@ -91,7 +91,7 @@ def test_a_published_fit_stops_above_the_minimum() -> None:
 def test_a_reading_by_the_authors_has_the_converged_probe_beside_each_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(authors, "_coarse_to_fine", lambda accuracies: accuracies([1e-2, 1e4]))
+    monkeypatch.setattr(authors, "_coarse_to_fine", lambda accuracies: accuracies([1e-2, 10.0]))
     X, y = unconverged()
     labels = {"three": y, "first": y == 0}
     halves = [(X[k::2], {name: label[k::2] for name, label in labels.items()}) for k in (0, 1)]
@@ -105,7 +105,7 @@ def test_a_reading_by_the_authors_has_the_converged_probe_beside_each_number(
     guess = model.log_probabilities(halves[1][0])[0].argmax(1).numpy()
     expected = macro_accuracy(labels=halves[1][1]["three"], predictions=guess, classes=3)
     assert row["three_converged"] == expected
-    ours = probe_features(*halves[0], *halves[1]).row()
+    ours = probe_features(*halves[0], *halves[1], costs=(0.01,)).row()
     assert not [name for name in ours if name.endswith("_converged")]
 
 

@@ -21,6 +21,7 @@ from trifeature.comm.methods import make_method
 from trifeature.comm.settings import run_preset
 from trifeature.data.dataset import Dataset, PairSet
 from trifeature.errors import InputError
+from trifeature.probes import authors, protocol
 from trifeature.probes.names import PROBINGS, Probing, read_protocol
 from trifeature.probes.protocol import extract, probe
 from trifeature.samples import Samples
@@ -123,7 +124,10 @@ def test_each_image_alone_tells_its_own_unique_attribute_and_no_other(data: Data
         assert alone["S"] == 0.5
 
 
-def test_three_modalities_are_probed_together_and_each_alone() -> None:
+def test_three_modalities_are_probed_together_and_each_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "COSTS", (1.0, 10.0))
     data = coded_dataset(modalities=3)
     row = probe(Fake(match_of(data), 3), data, alone=True).row()
     assert [row[name] for name in ("R", "U1", "U2", "U3", "U", "S")] == [1.0] * 6
@@ -208,6 +212,7 @@ def test_columns_means_and_binary_tasks_are_what_the_tasks_say() -> None:
     assert "U" not in row
 
 
+@pytest.mark.usefixtures("one_cost")
 @pytest.mark.parametrize("column", ["bits", "audio", "loud"])
 def test_two_columns_of_one_name_are_refused(column: str) -> None:
     samples = speech()
@@ -240,7 +245,10 @@ def with_shuffled_labels(dataset: Dataset, pair_set: PairSet) -> Dataset:
 
 
 @pytest.mark.parametrize("probing", PROBINGS)
-def test_the_test_labels_have_no_part_in_the_fit(data: Dataset, probing: Probing) -> None:
+def test_the_test_labels_have_no_part_in_the_fit(
+    data: Dataset, probing: Probing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authors, "_coarse_to_fine", lambda accuracies: accuracies([1e-2, 1.0, 1e2]))
     shuffled = with_shuffled_labels(data, "test")
     honest, blind = (probe(Fake(one_hot), d, probing=probing) for d in (data, shuffled))
     for task, result in honest.results.items():
