@@ -26,14 +26,22 @@ def loaded(statement: str) -> set[str]:
     [
         "import trifeature.pid",
         "from trifeature.pid import broja, gallery_table; broja(gallery_table('AND'))",
-        "from trifeature.pid import compare; compare([[[0.3, 0.2], [0.1, 0.4]]], normalize=True)",
-        "from trifeature.pid import estimate; estimate([0, 1] * 200, [0, 1] * 200, [0, 1] * 200)",
+        "from trifeature.pid import compare, gallery_table; compare(gallery_table('W'))",
     ],
 )
-def test_tables_and_samples_need_neither_torch_nor_matplotlib_nor_scipy(statement: str) -> None:
+def test_tables_need_neither_torch_nor_matplotlib_nor_scipy(statement: str) -> None:
     """A process of a fifth of a second each."""
     slow = {"torch", "matplotlib", "scipy", "pandas", "typer", "rich"}
     assert loaded(statement) & slow == set()
+
+
+def test_an_estimate_needs_scipys_special_functions_alone() -> None:
+    """Half a second of CPU."""
+    found = loaded("from trifeature.pid import estimate; estimate(*[[0, 1] * 40] * 3)")
+    slow = {"torch", "matplotlib", "pandas", "typer", "rich"}
+    assert found & slow == set()
+    assert "scipy.special" in found
+    assert found & {"scipy.stats", "scipy.optimize", "scipy.sparse", "scipy.linalg"} == set()
 
 
 def test_the_command_loads_what_it_needs() -> None:

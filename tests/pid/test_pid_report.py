@@ -32,7 +32,7 @@ def test_csv_keeps_full_precision() -> None:
 
 
 def test_csv_holds_nothing_that_a_spreadsheet_executes(capsys: pytest.CaptureFixture[str]) -> None:
-    pid._print([{"name": "=1+1", "other": "-2", "bits": -0.5}], pid.Format.csv)
+    pid.print_rows([{"name": "=1+1", "other": "-2", "bits": -0.5}], pid.Format.csv)
     assert capsys.readouterr().out.splitlines()[1] == "'=1+1,'-2,-0.5"
 
 
@@ -54,7 +54,7 @@ def test_the_terminal_table_fits_and_names_the_target(
     width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(common.console, "width", width)
-    pid._print(atom_rows([AND]), pid.Format.table, "[AND]")
+    pid.print_rows(atom_rows([AND]), pid.Format.table, "[AND]")
     text = capsys.readouterr().out
     table = [line for line in text.splitlines() if "target" not in line]
     assert max(map(len, table)) <= width

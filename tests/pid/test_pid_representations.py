@@ -25,11 +25,9 @@ from trifeature.pid.representations.estimators import (
 )
 from trifeature.pid.representations.experts import Parts, shifts, standard_error
 from trifeature.pid.representations.pairs import standardized
-from trifeature.pid.samples import Resampling
 from trifeature.pid.solver import broja
 from trifeature.report import atom_rows
 
-QUICK = Resampling(halvings=5, bootstraps=20, permutations=5)
 FAST = Training(steps=60, batch=128)
 COUNTS = (2, 3, 4)
 
@@ -54,9 +52,7 @@ def paired(name: str, n: int, seed: int) -> PairedFeatures:
 
 @pytest.mark.parametrize("name", ["XOR", "BOOM", "PROB2"])
 def test_discretized_features_have_the_atoms_of_their_blobs(name: str) -> None:
-    found = discretized_atoms(
-        paired(name, 2000, 0), paired(name, 2000, 1), counts=COUNTS, resampling=QUICK
-    )
+    found = discretized_atoms(paired(name, 2000, 0), paired(name, 2000, 1), counts=COUNTS)
     atoms = [found.estimate.corrected[atom] for atom in ATOM_NAMES]
     assert atoms == pytest.approx(example(name).atoms(), abs=0.03)
     assert set(found.bias) == {*ATOM_NAMES, "total"}
@@ -149,7 +145,7 @@ def test_clusters_find_the_xor_of_features_of_any_scale(
         PairedFeatures(change(one, rng), change(other, rng), y)
         for one, other, y in (blobs("XOR", 600, seed) for seed in (0, 1))
     )
-    found = discretized_atoms(train, test, counts=(2, 4), resampling=QUICK)
+    found = discretized_atoms(train, test, counts=(2, 4))
     assert found.estimate.corrected["synergy"] == pytest.approx(1, abs=0.03)
 
 

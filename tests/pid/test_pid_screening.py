@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from trifeature.errors import InputError
-from trifeature.pid import screening_blocks
 from trifeature.pid.atoms import ATOM_NAMES
 from trifeature.pid.measures import decompose
 from trifeature.pid.samples import SampleSizeWarning, samples_needed
+from trifeature.pid.screening import blocks
 from trifeature.pid.screening.blocks import SCREEN_ATOMS, adjusted, total_p_values
 from trifeature.pid.screening.file import ScreenFile, empty
 from trifeature.pid.screening.result import Screen
@@ -164,9 +164,9 @@ def test_any_measure_can_be_screened() -> None:
 def test_the_size_of_blocks_and_batches_does_not_matter(
     found: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(screening_blocks, "BLOCK_NUMBERS", 1)
-    monkeypatch.setattr(screening_blocks, "BATCH_NUMBERS", 60)
-    monkeypatch.setattr(screening_blocks, "COUNTED_AT_ONCE", 900)
+    monkeypatch.setattr(blocks, "BLOCK_NUMBERS", 1)
+    monkeypatch.setattr(blocks, "BATCH_NUMBERS", 60)
+    monkeypatch.setattr(blocks, "COUNTED_AT_ONCE", 900)
     again = screen(columns(), "y", shuffles=SHUFFLES, permutations=PERMUTATIONS, seed=SEED)
     assert again.rows == found.rows
 
@@ -239,7 +239,7 @@ def test_a_screening_that_was_stopped_goes_on(
 ) -> None:
     whole = tmp_path / "whole.jsonl"
     rows = small(whole).rows
-    monkeypatch.setattr(screening_blocks, "BLOCK_NUMBERS", 1)
+    monkeypatch.setattr(blocks, "BLOCK_NUMBERS", 1)
 
     def stop(done: int, _: int) -> None:
         if done == 4:

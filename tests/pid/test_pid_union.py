@@ -16,10 +16,10 @@ from trifeature.data.rule import PairRule
 from trifeature.data.settings import DatasetSettings
 from trifeature.data.union import closed_forms
 from trifeature.errors import InputError
-from trifeature.pid import union_solver
 from trifeature.pid.gallery import gallery_table
 from trifeature.pid.samples import SampleSizeWarning
 from trifeature.pid.solver import broja
+from trifeature.pid.sources import solver as union_solver
 from trifeature.pid.sources.coded import source_counts
 from trifeature.pid.sources.union import SourceAtoms, information, sources_report, union_information
 from trifeature.pid.tables import binary_entropy as h

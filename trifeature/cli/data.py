@@ -27,7 +27,7 @@ from trifeature.cli.common import (
 from trifeature.cli.datasets import default_folder, make, note_litter
 from trifeature.cli.export import export
 from trifeature.cli.options import RowsOption, options_of, pick, refuse_unused, with_options
-from trifeature.cli.pid_samples import app as pid_app
+from trifeature.cli.pid import app as pid_app
 from trifeature.cli.playground import playground
 from trifeature.cli.program import App
 from trifeature.data.attributes import ATTRIBUTES, VALUES

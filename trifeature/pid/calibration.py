@@ -128,16 +128,21 @@ def _key(cell: Mapping[str, Any]) -> str:
 
 def _known(out: str | Path | None) -> dict[str, list[Row]]:
     """Whole cells of a file, by key."""
-    found: dict[str, list[Row]] = {}
+    found: dict[str, dict[str, Row]] = {}
     if out is not None and Path(out).exists():
         for row in read_rows(Path(out)):
             try:
-                found.setdefault(_key(row), []).append(row)
+                # A cell that a kill cut short is there again, whole.
+                found.setdefault(_key(row), {})[row["atom"]] = row
             except KeyError as missing:
                 raise InputError(
                     f"{out} holds a row without {missing}: name another file"
                 ) from None
-    return {key: rows for key, rows in found.items() if len(rows) == len(ATOM_NAMES)}
+    return {
+        key: [rows[atom] for atom in ATOM_NAMES]
+        for key, rows in found.items()
+        if set(rows) == set(ATOM_NAMES)
+    }
 
 
 def _measured(

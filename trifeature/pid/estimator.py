@@ -176,6 +176,7 @@ class PID:
         if check_name("method", self.method, METHODS) == "gaussian":
             return self._fit_gaussian((x1, x2, y), called, weights, counts, given)
         measure, correction = self._checked()
+        self._refuse({"copula": self.copula, "shrinkage": self.shrinkage is not None})
         level = require_number("interval", self.interval, above=0, below=1)
         seed = require_whole("seed", self.seed, 0)
         columns: dict[str, Column] = dict(zip(called, (x1, x2, y), strict=True))
@@ -263,6 +264,12 @@ class PID:
             )
         return measure, correction
 
+    def _refuse(self, given: Mapping[str, bool]) -> None:
+        """Refuse what the method would ignore."""
+        for name, there in given.items():
+            if there:
+                raise InputError(f'{name} cannot go with method "{self.method}"')
+
     def _without_missing(
         self, columns: dict[str, Column]
     ) -> tuple[dict[str, Any], NDArray[np.bool_] | None]:
@@ -318,9 +325,12 @@ class PID:
     ) -> Self:
         from trifeature.pid.gaussians.estimate import gaussian_estimate  # noqa: PLC0415 - used once
 
-        for name, value in {"weights": weights, "counts": counts, "given": given}.items():
-            if value is not None:
-                raise InputError(f'{name} cannot go with method "gaussian"')
+        extras = {"weights": weights, "counts": counts, "given": given, "bins": self.bins}
+        measure, correction = self._checked()
+        self._refuse(
+            {name: value is not None for name, value in extras.items()}
+            | {"another measure": measure != "BROJA", "a correction": correction != CROSSFIT}
+        )
         named, _ = self._without_missing(dict(zip(called, columns, strict=True)))
         found = gaussian_estimate(
             *named.values(),
@@ -448,7 +458,8 @@ def _called(columns: tuple[Column, ...], names: Sequence[str] | None) -> tuple[s
     if len(set(found)) < 3:
         if names is not None:
             raise InputError(f"names must differ, got {', '.join(map(repr, found))}")
-        found = [f"{name} ({role})" for name, role in zip(found, ("X1", "X2", "Y"), strict=True)]
+        roles = zip(found, ("X1", "X2", "Y"), strict=True)
+        found = [f"{name} ({role})" if found.count(name) > 1 else name for name, role in roles]
     return found[0], found[1], found[2]
 
 

@@ -18,7 +18,7 @@ Shape legend: n items, K classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from trifeature.checks import as_array
 from trifeature.columns import discrete
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval
-from trifeature.pid.crossfit import miller_madow
+from trifeature.pid.crossfit import miller_madow, second_order
 from trifeature.pid.estimates import INFORMATIONS, Estimate
 from trifeature.pid.tables import LN2, Array
 
@@ -38,6 +38,10 @@ ASSUMES: Final = {
 # Largest difference of a row's sum from 1: predictions are often stored in half precision.
 SUM_TOLERANCE: Final = 1e-2
 FEWEST_ITEMS: Final = 20
+
+Shift: TypeAlias = tuple[float, float]
+"""What is added to the mean of a score, and what H(Y) may be short of beyond that; nats."""
+NONE: Final[Shift] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,8 @@ def atoms_of_predictions(
 
     >>> sure = [[0.9, 0.1], [0.1, 0.9]] * 50
     >>> found = atoms_of_predictions(sure, [[0.5, 0.5]] * 100, sure, [0, 1] * 50)
-    >>> round(found.mmi.corrected["unique1"], 2), found.mmi.corrected["redundancy"]
-    (0.86, 0.0)
+    >>> round(found.mmi.corrected["unique1"], 2), round(found.mmi.corrected["redundancy"], 2)
+    (0.85, 0.01)
     """
     names = (sources[0], sources[1], f"{sources[0]} and {sources[1]}")
     tables = [_probabilities(name, p) for name, p in zip(names, (p1, p2, p12), strict=True)]
@@ -102,30 +106,32 @@ def atoms_of_predictions(
     scores = np.stack(
         [_scores(name, table, classes, prior) for name, table in zip(names, tables, strict=True)]
     )
-    # H(Y) is biased down by (K - 1) / (2 n): every information by as much.
+    # H(Y) is biased down by (K - 1) / (2 n): every information by as much. What it may be short of
+    # beyond that is part of their intervals, see `second_order`.
     short = float(miller_madow(counts[None])[0] + counts @ prior / n)
+    slack = float(second_order(int((counts > 0).sum()), np.array([n]), level)[0])
     means, errors = scores.mean(1) + short, _standard_errors(scores)
     z = _quantile(level)
     for name, mean, error in zip(names, means, errors, strict=True):
-        if mean + z * error < 0:
+        if mean + z * error + slack < 0:
             raise InputError(
                 f"the model of {name} predicts worse than the class frequencies do, by "
                 f"{-mean / LN2:.3f} bits an item: calibrate it, or regularize it"
             )
     bounds = {
-        name: Interval(max(0.0, (m - z * e) / LN2), (m + z * e) / LN2)
+        name: Interval(max(0.0, (m - z * e - slack) / LN2), max(0.0, (m + z * e + slack) / LN2))
         for name, m, e in zip(INFORMATIONS, means.tolist(), errors.tolist(), strict=True)
     }
     common: Any = {"means": means, "level": level, "n": n, "sources": sources, "target": target}
     return PredictedAtoms(
-        _estimate("MMI", _minimum(scores, short, z), **common),
-        _estimate("pointwise minimum", _pointwise(scores, short, z), **common),
+        _estimate("MMI", _minimum(scores, (short, slack), z), **common),
+        _estimate("pointwise minimum", _pointwise(scores, (short, slack), z), **common),
         bounds,
         dict(ASSUMES),
     )
 
 
-def _minimum(scores: Array, short: float, z: float) -> Array:
+def _minimum(scores: Array, entropy: Shift, z: float) -> Array:
     """Point, low, high and p-value of each atom, [4, 4] in nats, with R = min(I1, I2).
 
     Each atom is the lesser of two means (0 is one of them for U1 and U2), so its interval runs from
@@ -133,38 +139,40 @@ def _minimum(scores: Array, short: float, z: float) -> Array:
     """
     i1, i2, i12 = scores
     zero = np.zeros_like(i1)
-    informations = (short, short)
     pairs = (
-        (i1, i2, informations),
-        (zero, i1 - i2, (0.0, 0.0)),
-        (zero, i2 - i1, (0.0, 0.0)),
-        (i12 - i1, i12 - i2, (0.0, 0.0)),
+        (i1, i2, entropy),
+        (zero, i1 - i2, NONE),
+        (zero, i2 - i1, NONE),
+        (i12 - i1, i12 - i2, NONE),
     )
     rows = []
-    for place, (one, other, shifts) in enumerate(pairs):
+    for place, (one, other, shift) in enumerate(pairs):
         choose = np.max if place in (1, 2) else np.min
-        parts = [_mean(x, shift, z) for x, shift in zip((one, other), shifts, strict=True)]
+        parts = [_mean(x, shift, z) for x in (one, other)]
         point, low, high = choose([part[:3] for part in parts], axis=0)
         p_value = parts[1][3] if place in (1, 2) else max(part[3] for part in parts)
         rows.append([point, low, high, p_value])
     return np.array(rows)
 
 
-def _pointwise(scores: Array, short: float, z: float) -> Array:
+def _pointwise(scores: Array, entropy: Shift, z: float) -> Array:
     """Point, low, high and p-value of each atom, [4, 4] in nats, with R = E[min(i1, i2)]."""
     i1, i2, i12 = scores
     r = np.minimum(i1, i2)
-    parts = ((r, short), (i1 - r, 0.0), (i2 - r, 0.0), (i12 - i1 - i2 + r, 0.0))
+    parts = ((r, entropy), (i1 - r, NONE), (i2 - r, NONE), (i12 - i1 - i2 + r, NONE))
     return np.array([_mean(x, shift, z) for x, shift in parts])
 
 
-def _mean(score: Array, shift: float, z: float) -> tuple[float, float, float, float]:
-    """Mean of a score with its ends, and the p-value of a mean that is not above 0."""
+def _mean(score: Array, shift: Shift, z: float) -> tuple[float, float, float, float]:
+    """Mean of a score with its ends, and the p-value of a mean that is 0."""
     from scipy.special import ndtr  # noqa: PLC0415 - slow to load
 
-    mean, error = float(score.mean()) + shift, float(_standard_errors(score))
-    p_value = 1.0 if mean <= 0 else 0.0 if error == 0 else float(ndtr(-mean / error))
-    return mean, mean - z * error, mean + z * error, p_value
+    short, slack = shift
+    mean, error = float(score.mean()) + short, float(_standard_errors(score))
+    above = mean - slack
+    p_value = 1.0 if above <= 0 else 0.0 if error == 0 else 2 * float(ndtr(-above / error))
+    half = z * error + slack
+    return mean, mean - half, mean + half, p_value
 
 
 def _standard_errors(scores: Array) -> Array:

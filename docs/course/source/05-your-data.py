@@ -122,40 +122,42 @@ for name, direction in found["match"].bias.items():
 # %% [markdown]
 # ## Trap 1: "an estimate above zero is in the data"
 # Three dice with four sides that have nothing to do with one another. All true atoms are zero.
-# The *plug-in*, which takes the sample's frequencies for the law, disagrees. `estimate` takes off
-# what counting adds (it may overshoot below 0), gives a 95 % interval cut off at 0, and a p-value:
-# how often sources that tell nothing would look like this. A small p would speak for information
-# in the data; none is small here. "Too few" marks tables that want more samples. The
+# The *plug-in*, which takes the sample's frequencies for the law, disagrees. `estimate` corrects
+# for what counting adds, gives a 95 % interval, and a p-value: how surprising the synergy would be
+# if it were 0. A table that is too large for its sample gets no number at all. The
 # [playground](../playground/index.html#preset=independent) shows the same bias.
 
 # %%
 dice = np.random.default_rng(3)
 for n in (64, 256, 1024, 4096):
     x1, x2, y = dice.integers(0, 4, size=(3, n))
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always", SampleSizeWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SampleSizeWarning)
         result = estimate(x1, x2, y)
-    low, high = result.intervals["synergy"]
-    print(
-        f"n = {n:4}: plug-in S {result.plug_in.synergy:.3f}, "
-        f"corrected {result.corrected['synergy']:+.3f} [{low:.3f}, {high:.3f}], "
-        f"p = {result.p_values['synergy']:.2f}" + " (too few)" * result.too_few
-    )
-print(f"a table of 4 x 4 x 4 cells wants {samples_needed((4, 4, 4)):,} samples")
+    print(f"n = {n:4}: plug-in S {result.plug_in.synergy:.3f}, ", end="")
+    if result.too_few:
+        print(f"nothing is estimated: {result.needed} rows are needed")
+    else:
+        low, high = result.intervals["synergy"]
+        p_value = result.p_values["synergy"]
+        print(f"S {result.corrected['synergy']:.3f} [{low:.3f}, {high:.3f}], p = {p_value:.2f}")
+print(f"the plug-in alone wants {samples_needed((4, 4, 4)):,} rows for .01 bit of bias")
 
 # %% [markdown]
 # ## Trap 2: too many features for the pairs
 # With 40 pairs, a probe can learn its training half by heart, and what it says of the other half
-# is worth little. An atom clearly below zero, or one above the total, gives it away: the four
-# numbers no longer describe any table.
+# is worth nothing. Each probe is therefore calibrated on pairs that it was not fitted on: one that
+# learned noise falls back to the class frequencies, and its information to 0. So a 0 from few pairs
+# does not mean that there is nothing; the synergy appears as soon as the pairs can show it.
 
 # %%
 for n in (40, 200, 1000, 4000):
     few = PairedFeatures(features[0][:n], features[1][:n], labels["match"][:n])
-    atoms = dual_atoms(*few.split(0.5, torch.Generator().manual_seed(0))).atoms
-    R, U1, U2, S = atoms.values
-    print(f"{n:4} pairs: R {R:+.2f}, U1 {U1:+.2f}, U2 {U2:+.2f}, S {S:+.2f}; ", end="")
-    print(f"total {atoms.total:+.2f} bits")
+    found_few = dual_atoms(*few.split(0.5, torch.Generator().manual_seed(0)))
+    R, U1, U2, S = found_few.atoms.values
+    error = found_few.standard_errors["synergy"]
+    print(f"{n:4} pairs: R {R:+.2f}, U1 {U1:+.2f}, U2 {U2:+.2f}, S {S:+.2f} ± {error:.2f}; ", end="")
+    print(f"total {found_few.atoms.total:+.2f} bits")
 
 # %% [markdown]
 # ## Trap 3: no null
