@@ -102,7 +102,7 @@ TRIFEATURE = [
     "pid atoms data.csv --source a --source b --target y --picture folder",
     "pid bounds NOTHING",
     "pid bounds AND --picture x.png",
-    "pid bench --rows x",
+    "pid bench --of x",
 ]
 
 COMM_PROBE = [

@@ -300,7 +300,7 @@ def check_mistake(result: Result, message: str) -> None:
     ("arguments", "message"),
     [
         (["--source", "label", "--source", "b", "--target", "label"], "its own source"),
-        (["--source", "a", "--source", "a", "--target", "label"], "two sources are 'a'"),
+        (["--source", "a", "--source", "a", "--target", "label"], "both sources are 'a'"),
         (["--source", "aa", "--source", "b", "--target", "label"], "did you mean 'a'"),
         (["--source", "a", "--source", "b", "--target", "label,c"], "name one column with --tar"),
         (["--source", "number", "--source", "b", "--target", "label"], "looks continuous"),

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from trifeature.cli import common, pid
+from trifeature.cli import common
+from trifeature.cli.pid_output import Format, print_rows
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES
 from trifeature.pid.gallery import gallery_table
@@ -32,7 +33,7 @@ def test_csv_keeps_full_precision() -> None:
 
 
 def test_csv_holds_nothing_that_a_spreadsheet_executes(capsys: pytest.CaptureFixture[str]) -> None:
-    pid.print_rows([{"name": "=1+1", "other": "-2", "bits": -0.5}], pid.Format.csv)
+    print_rows([{"name": "=1+1", "other": "-2", "bits": -0.5}], Format.csv)
     assert capsys.readouterr().out.splitlines()[1] == "'=1+1,'-2,-0.5"
 
 
@@ -54,7 +55,7 @@ def test_the_terminal_table_fits_and_names_the_target(
     width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(common.console, "width", width)
-    pid.print_rows(atom_rows([AND]), pid.Format.table, "[AND]")
+    print_rows(atom_rows([AND]), Format.table, "[AND]")
     text = capsys.readouterr().out
     table = [line for line in text.splitlines() if "target" not in line]
     assert max(map(len, table)) <= width
@@ -83,3 +84,14 @@ def test_bars_of_one_measure_are_told_apart_by_sources() -> None:
 def test_nothing_cannot_be_drawn() -> None:
     with pytest.raises(InputError, match="nothing to draw"):
         atom_bars({})
+
+
+def test_a_word_wraps_before_a_number_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common.console, "width", 30)
+    rows = [{"dims": "1 + 1 + 2", "long name": x, "another long name": x} for x in (0.25, 0.5)]
+    print_rows(rows, Format.table, digits=2)
+    text = capsys.readouterr().out
+    assert "another long name" in text
+    assert text.count("0.25") == text.count("0.50") == 2

@@ -253,6 +253,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], text: Collecti
             Text(cells[0]),
             justify="left" if place == 0 or column in text else "right",
             min_width=None if column in text else max(map(cell_len, cells)),
+            no_wrap=column not in text,  # or Rich would narrow a number before it wraps a word
         )
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))

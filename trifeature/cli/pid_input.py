@@ -92,7 +92,8 @@ def require_other(*groups: tuple[str, ...]) -> None:
                 f"{target!r} cannot be its own source: name other columns with --source"
             )
         if any(set(names) == set(other) for other in given[:place]):
-            raise InputError(f"two sources are {','.join(names)!r}: name another with --source")
+            words = "both" if len(given) == 2 else "two"
+            raise InputError(f"{words} sources are {','.join(names)!r}: name another with --source")
 
 
 def single(option: str, names: tuple[str, ...]) -> str:

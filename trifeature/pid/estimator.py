@@ -390,7 +390,7 @@ def estimate(
     target: Column,
     *,
     correction: str = CROSSFIT,
-    level: float = 0.95,
+    interval: float = 0.95,
     seed: int = 0,
     bins: Bins = None,
     sources: tuple[str, str] = ("X1", "X2"),
@@ -403,7 +403,7 @@ def estimate(
         source2: As `source1`.
         target: As `source1`.
         correction: See `PID`.
-        level: Confidence level of the intervals.
+        interval: Confidence level of the intervals.
         seed: Seed of the folds and of all random draws.
         bins: What to do with numbers that look continuous, see `PID`.
         sources: Names of the sources, kept in the result.
@@ -415,7 +415,7 @@ def estimate(
     Raises:
         InputError: What `PID.fit` raises.
     """
-    found = PID(correction=correction, interval=level, seed=seed, bins=bins)
+    found = PID(correction=correction, interval=interval, seed=seed, bins=bins)
     return found.fit(source1, source2, target, names=(*sources, target_name)).estimate_
 
 
@@ -441,7 +441,7 @@ def estimate_columns(
     one, other = _names(source1), _names(source2)
     chosen = (_select(columns, one), _select(columns, other), _select(columns, (target,)))
     names = ("+".join(one), "+".join(other), target)
-    return PID(**settings).fit(*chosen, names=names).estimate_
+    return PID().set_params(**settings).fit(*chosen, names=names).estimate_
 
 
 def _called(columns: tuple[Column, ...], names: Sequence[str] | None) -> tuple[str, str, str]:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from trifeature.checks import as_array, require_memory
 from trifeature.errors import InputError
 from trifeature.pid.corrections import Rows
-from trifeature.pid.samples import MOST_CELLS
 from trifeature.pid.tables import TINY, Array
 
+# Most cells of a table (160 MB, and several times as much to solve it).
+MOST_CELLS: Final = 20_000_000
 # Weights beyond this, or below its inverse, are rescaled: their squares would overflow.
 FAR: Final = 1e100
 # Bytes of a repeated row: its codes, their order, and its weight.

@@ -150,7 +150,7 @@ def discretized_atoms(
     counts: Sequence[int] = (2, 3, 4, 6, 8, 12, 16, 24, 32),
     seed: int = 0,
     correction: str = CROSSFIT,
-    level: float = 0.95,
+    interval: float = 0.95,
 ) -> Discretized:
     """Cluster the features of each modality, then decompose the table of codes of the test pairs.
 
@@ -166,7 +166,7 @@ def discretized_atoms(
         counts: Numbers of centers to choose from.
         seed: Seed of the split and of the centers.
         correction: As for `estimate`.
-        level: As for `estimate`.
+        interval: As for `estimate`.
 
     Raises:
         InputError: None of the numbers of centers can be used, or the features of training and
@@ -187,7 +187,7 @@ def discretized_atoms(
         scaled, scaled_test = standardized(train, test)
         codes = _codes(scaled, [scaled_test], count, np.random.default_rng(seed))
     found = estimate(
-        *codes[0], as_array(test.target), correction=correction, level=level, seed=seed
+        *codes[0], as_array(test.target), correction=correction, interval=interval, seed=seed
     )
     return Discretized(found, count)
 
