@@ -12,7 +12,7 @@ from trifeature.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from trifeature.pid.files import FileColumns
+    from trifeature.columns.files import FileColumns
 
 FileArgument = Annotated[
     Path, typer.Argument(help="A file with a header line: CSV, TSV, semicolons, or Parquet.")
@@ -47,7 +47,7 @@ def read_groups(
     file: Path, texts: list[str], missing: str | None
 ) -> tuple[list[tuple[str, ...]], FileColumns]:
     """The columns that the options name, without missing values."""
-    from trifeature.pid.files import read_joined
+    from trifeature.columns.files import read_joined
 
     groups, found = read_joined(file, texts)
     return groups, whole_rows(found, missing)
@@ -55,7 +55,7 @@ def read_groups(
 
 def read_all(file: Path, names: list[str] | None, missing: str | None) -> FileColumns:
     """Columns of a file by name, or all of them, without missing values."""
-    from trifeature.pid.files import read_file
+    from trifeature.columns.files import read_file
 
     return whole_rows(read_file(file, names), missing)
 

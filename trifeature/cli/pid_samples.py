@@ -148,14 +148,12 @@ def atoms(
             options[name] = column_of_numbers(name, options[name])
     with warnings_as_lines():
         fitted = PID(copula=copula, **chosen).fit(*parts, names=names, **options)
-    rows = fitted.estimate_.rows()
-    if output is Format.table and fitted.estimate_.too_few:
-        # A number that is shown is a number that is copied.
-        shown = ("source1", "source2", "target", "atom", "bits", "samples", "needed")
-        rows = [{name: row[name] for name in shown} for row in rows]
-    print_rows(rows, output, title, digits=4)
+    found_atoms = fitted.estimate_
+    # Where nothing is estimated no number is shown: what is shown is copied.
+    if output is not Format.table or not found_atoms.too_few:
+        print_rows(found_atoms.rows(), output, title, digits=4)
     if output is Format.table:
-        say(fitted.estimate_.sentence)
+        say(found_atoms.sentence)
         for name, count in fitted.bins_.items():
             say(f"{name}: {count} bins ({', '.join(map(str, fitted.values_[name]))})")
     if picture is not None:

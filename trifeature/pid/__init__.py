@@ -11,6 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from trifeature.columns.files import FileColumns, read_columns, read_file
 from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval
 from trifeature.pid.bounds import (
     SynergyBounds,
@@ -21,7 +22,6 @@ from trifeature.pid.bounds import (
 from trifeature.pid.corrections import CORRECTIONS
 from trifeature.pid.estimates import Estimate, Indication, rows_needed
 from trifeature.pid.estimator import PID, estimate, estimate_columns
-from trifeature.pid.files import FileColumns, read_columns, read_file
 from trifeature.pid.gallery import GALLERY, Example, example, gallery_table
 from trifeature.pid.measures import MEASURES, Fitted, compare, decompose, register_measure
 from trifeature.pid.samples import (

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trifeature.columns import Bins, discrete
+from trifeature.columns.files import read_columns as read_columns  # noqa: PLC0414 - re-exported
 from trifeature.errors import InputError, check_name
 from trifeature.pid.atoms import Atoms
-from trifeature.pid.files import read_columns as read_columns  # noqa: PLC0414 - re-exported
 from trifeature.pid.solver import TIGHTEST, broja
 from trifeature.pid.tables import LN2
 

@@ -105,7 +105,7 @@ def read_text(
         The columns, [n] each, and the line on which each row starts, [n].
 
     Raises:
-        InputError: See `trifeature.pid.files.read_file`.
+        InputError: See `trifeature.columns.files.read_file`.
     """
     refuse_binary(shown, content[:GLANCE])
     try:

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from trifeature.checks import require_memory
 from trifeature.columns import as_columns, missing_rows
+from trifeature.columns.delimited import GLANCE, Choose, places_of, read_text, refuse_binary
 from trifeature.errors import InputError, check_name
-from trifeature.pid.delimited import GLANCE, Choose, places_of, read_text, refuse_binary
 
 Array: TypeAlias = NDArray[Any]
 
