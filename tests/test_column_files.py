@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 
 from trifeature import checks
-from trifeature.columns import discrete
+from trifeature.columns import discrete, files
 from trifeature.columns.files import read_columns, read_file, read_joined, split_names
 from trifeature.errors import InputError
-from trifeature.pid import files
 from trifeature.pid.samples import atoms_of_columns
 
 HARMLESS = "rain[/y],temp[red],a:key:,cost$,gain$"
