@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from trifeature.files import read_rows, write_atomically
-from trifeature.pid.calibration import calibration_table
+from trifeature.pid.estimation.calibration import calibration_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, ROWS = ROOT / "docs" / "pid.md", ROOT / "figures" / "pid-calibration.jsonl"

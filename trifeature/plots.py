@@ -26,7 +26,7 @@ from trifeature.data.storage import require_outside
 from trifeature.errors import InputError
 from trifeature.files import write_atomically
 from trifeature.pid import ATOM_NAMES, Atoms
-from trifeature.pid.bars import ATOM_COLORS, ATOM_HATCHES
+from trifeature.pid.estimation.bars import ATOM_COLORS, ATOM_HATCHES
 from trifeature.report import Summary
 
 if TYPE_CHECKING:  # Matplotlib is loaded where something is drawn, see `drawing`

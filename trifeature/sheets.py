@@ -31,7 +31,7 @@ from trifeature.data.settings import DatasetSettings
 from trifeature.data.truth import law
 from trifeature.errors import InputError
 from trifeature.pid import ATOM_NAMES
-from trifeature.pid.bars import ATOM_COLORS, ATOM_HATCHES
+from trifeature.pid.estimation.bars import ATOM_COLORS, ATOM_HATCHES
 from trifeature.plots import CURVE_COLORS, drawing
 
 if TYPE_CHECKING:  # Matplotlib is loaded where something is drawn

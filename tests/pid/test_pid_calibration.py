@@ -10,11 +10,11 @@ import pytest
 from scipy import stats
 
 from trifeature.errors import InputError
-from trifeature.pid import calibration
 from trifeature.pid.atoms import ATOM_NAMES
-from trifeature.pid.calibration import calibrate, estimates, holds
-from trifeature.pid.crossfit import FOLDS, cross_fit
-from trifeature.pid.estimates import rows_needed
+from trifeature.pid.estimation import calibration
+from trifeature.pid.estimation.calibration import calibrate, estimates, holds
+from trifeature.pid.estimation.crossfit import FOLDS, cross_fit
+from trifeature.pid.estimation.estimates import rows_needed
 from trifeature.pid.gallery import GALLERY, example
 
 FIELDS = (

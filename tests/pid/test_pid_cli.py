@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
 from trifeature.cli.pid import app
-from trifeature.pid.calibration import calibrate
-from trifeature.pid.estimator import PID
+from trifeature.pid.estimation.calibration import calibrate
+from trifeature.pid.estimation.estimator import PID
 
 runner = CliRunner()
 

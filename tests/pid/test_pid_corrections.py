@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trifeature.pid.corrections import (
+from trifeature.pid.estimation.corrections import (
     CORRECTIONS,
     REPEATS,
     Rows,

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from pid_random_tables import dirichlet
 from scipy import stats
 
-from trifeature.pid import crossfit
 from trifeature.pid.certificate import Marginals
-from trifeature.pid.crossfit import (
+from trifeature.pid.estimation import crossfit
+from trifeature.pid.estimation.crossfit import (
     FOLDS,
     PSEUDO_ROWS,
     TOLERANCE,

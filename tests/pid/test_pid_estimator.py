@@ -11,10 +11,10 @@ from sklearn.base import clone
 
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES
-from trifeature.pid.corrections import CORRECTIONS
-from trifeature.pid.crossfit import cross_fit, fold_tables
-from trifeature.pid.estimates import Estimate, most_values, rows_needed
-from trifeature.pid.estimator import PID, estimate, estimate_columns
+from trifeature.pid.estimation.corrections import CORRECTIONS
+from trifeature.pid.estimation.crossfit import cross_fit, fold_tables
+from trifeature.pid.estimation.estimates import Estimate, most_values, rows_needed
+from trifeature.pid.estimation.estimator import PID, estimate, estimate_columns
 from trifeature.pid.gallery import example
 from trifeature.pid.samples import SampleSizeWarning, samples_needed
 from trifeature.pid.solver import broja

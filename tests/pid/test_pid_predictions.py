@@ -9,7 +9,7 @@ from scipy import stats
 
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES
-from trifeature.pid.predictions import FEWEST_ITEMS, PredictedAtoms, atoms_of_predictions
+from trifeature.pid.estimation.predictions import FEWEST_ITEMS, PredictedAtoms, atoms_of_predictions
 
 Array = NDArray[np.float64]
 

@@ -38,8 +38,8 @@ def predictions(
     picture: PictureOption = None,
 ) -> None:
     """The atoms from class probabilities of two unimodal models and a joint one."""
-    from trifeature.pid.bars import estimate_bars
-    from trifeature.pid.predictions import atoms_of_predictions
+    from trifeature.pid.estimation.bars import estimate_bars
+    from trifeature.pid.estimation.predictions import atoms_of_predictions
 
     arrays = arrays_of(file, ("p1", "p2", "p12", "y"))
     p1, p2, p12, y = arrays.values()
@@ -70,7 +70,7 @@ def features(
     of experts, not certified. gaussian: all rows, features as jointly Gaussian.
     """
     from trifeature.errors import check_name
-    from trifeature.pid.bars import estimate_bars
+    from trifeature.pid.estimation.bars import estimate_bars
 
     check_name("method", method, METHODS)
     arrays = arrays_of(file, ("x1", "x2", "y"), ("groups",))
@@ -79,7 +79,7 @@ def features(
         shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
         raise InputError(f"{file}: arrays must have one row a pair, got {shapes}")
     if method == "gaussian":
-        from trifeature.pid.estimator import PID
+        from trifeature.pid.estimation.estimator import PID
 
         fitted = PID(method="gaussian", seed=seed or 0)
         with warnings_as_lines():

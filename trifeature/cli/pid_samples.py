@@ -122,7 +122,7 @@ def atoms(
         refuse_unused(used, "cannot go with --exact: nothing is estimated")
         _exact(parts, names, title, measure, bins_of(bins), binning, output, picture)
         return
-    from trifeature.pid.estimator import PID
+    from trifeature.pid.estimation.estimator import PID
 
     settings: dict[str, Any] = {
         "method": method,
@@ -210,7 +210,7 @@ def calibrate(
     Samples are drawn from distributions whose atoms are known exactly.
     """
     from trifeature.errors import check_name
-    from trifeature.pid.calibration import calibrate as measure
+    from trifeature.pid.estimation.calibration import calibrate as measure
 
     numbers = [whole("--sizes", part) for part in sizes.split(",")]
     if check_name("method", method, ("table", "gaussian")) == "gaussian":

@@ -19,9 +19,9 @@ from trifeature.pid.bounds import (
     synergy_bounds,
     synergy_bounds_of,
 )
-from trifeature.pid.corrections import CORRECTIONS
-from trifeature.pid.estimates import Estimate, Indication, rows_needed
-from trifeature.pid.estimator import PID, estimate, estimate_columns
+from trifeature.pid.estimation.corrections import CORRECTIONS
+from trifeature.pid.estimation.estimates import Estimate, Indication, rows_needed
+from trifeature.pid.estimation.estimator import PID, estimate, estimate_columns
 from trifeature.pid.gallery import GALLERY, Example, example, gallery_table
 from trifeature.pid.measures import MEASURES, Fitted, compare, decompose, register_measure
 from trifeature.pid.samples import (
@@ -33,10 +33,10 @@ from trifeature.pid.samples import (
 from trifeature.pid.solver import Certificate, broja, broja_certificate, broja_many
 
 if TYPE_CHECKING:
-    from trifeature.pid.calibration import calibrate
+    from trifeature.pid.estimation.calibration import calibrate
+    from trifeature.pid.estimation.predictions import PredictedAtoms, atoms_of_predictions
     from trifeature.pid.gaussians.decomposition import gaussian, gaussian_many, gaussian_mmi
     from trifeature.pid.gaussians.samples import GaussianEstimate, estimate_gaussian
-    from trifeature.pid.predictions import PredictedAtoms, atoms_of_predictions
     from trifeature.pid.representations import (
         Discretized,
         DualAtoms,
@@ -59,10 +59,10 @@ if TYPE_CHECKING:
 # Imported on first use: `representations` needs torch, which takes seconds to load, and the others
 # are needed by few.
 _LAZY = {
-    "calibration": ("calibrate",),
+    "estimation.calibration": ("calibrate",),
     "gaussians.decomposition": ("gaussian", "gaussian_many", "gaussian_mmi"),
     "gaussians.samples": ("GaussianEstimate", "estimate_gaussian"),
-    "predictions": ("PredictedAtoms", "atoms_of_predictions"),
+    "estimation.predictions": ("PredictedAtoms", "atoms_of_predictions"),
     "representations": (
         *("Discretized", "DualAtoms", "PairedFeatures", "Training"),
         *("discretized_atoms", "dual_atoms"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trifeature.pid.atoms import ATOM_NAMES
-from trifeature.pid.estimates import INFORMATIONS, Estimate
+from trifeature.pid.estimation.estimates import INFORMATIONS, Estimate
 from trifeature.pid.gaussians.samples import estimate_gaussian, samples_wanted
 
 

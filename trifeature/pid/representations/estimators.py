@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from trifeature.checks import as_array, require_memory
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval, atoms_from_union
-from trifeature.pid.estimates import CROSSFIT, Estimate
-from trifeature.pid.estimator import estimate
+from trifeature.pid.estimation.estimates import CROSSFIT, Estimate
+from trifeature.pid.estimation.estimator import estimate
 from trifeature.pid.representations.experts import (
     Input,
     Parts,

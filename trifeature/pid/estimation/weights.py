@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from trifeature.checks import as_array, require_memory
 from trifeature.errors import InputError
-from trifeature.pid.corrections import Rows
+from trifeature.pid.estimation.corrections import Rows
 from trifeature.pid.tables import TINY, Array
 
 # Most cells of a table (160 MB, and several times as much to solve it).

@@ -27,8 +27,8 @@ from trifeature.checks import as_array
 from trifeature.columns import discrete
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval
-from trifeature.pid.crossfit import miller_madow, second_order
-from trifeature.pid.estimates import INFORMATIONS, Estimate
+from trifeature.pid.estimation.crossfit import miller_madow, second_order
+from trifeature.pid.estimation.estimates import INFORMATIONS, Estimate
 from trifeature.pid.tables import LN2, Array
 
 ASSUMES: Final = {

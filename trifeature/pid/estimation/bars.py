@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES
-from trifeature.pid.estimates import Estimate
+from trifeature.pid.estimation.estimates import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

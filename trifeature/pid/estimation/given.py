@@ -13,8 +13,8 @@ import numpy as np
 
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval
-from trifeature.pid.corrections import Rows
-from trifeature.pid.estimates import INFORMATIONS, Estimate, estimate_rows
+from trifeature.pid.estimation.corrections import Rows
+from trifeature.pid.estimation.estimates import INFORMATIONS, Estimate, estimate_rows
 from trifeature.pid.tables import Array
 
 

@@ -33,19 +33,19 @@ from trifeature.columns import (
 )
 from trifeature.errors import InputError, check_name
 from trifeature.pid.atoms import Atoms, Interval
-from trifeature.pid.corrections import CORRECTIONS, Rows
-from trifeature.pid.estimates import CROSSFIT, Estimate, estimate_rows, rows_needed
-from trifeature.pid.given import estimate_given
+from trifeature.pid.estimation.corrections import CORRECTIONS, Rows
+from trifeature.pid.estimation.estimates import CROSSFIT, Estimate, estimate_rows, rows_needed
+from trifeature.pid.estimation.given import estimate_given
+from trifeature.pid.estimation.weights import effective_rows, weighted
 from trifeature.pid.measures import MEASURES
 from trifeature.pid.samples import Column, Columns, _names, _select
 from trifeature.pid.tables import Array
-from trifeature.pid.weights import effective_rows, weighted
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from trifeature.pid.predictions import PredictedAtoms
+    from trifeature.pid.estimation.predictions import PredictedAtoms
 
 METHODS: Final = ("table", "gaussian")
 MISSING: Final = ("refuse", "drop")
@@ -62,7 +62,7 @@ class PID:
             "gaussian" takes numbers as they are and assumes that they are jointly Gaussian.
         measure: A measure of `MEASURES`; upper and lower case are the same.
         correction: "crossfit" has intervals and p-values, for BROJA. "none", "linear", "quadratic",
-            "shuffle" and "both" change the point alone; see `trifeature.pid.corrections`.
+            "shuffle" and "both" change the point alone; see `corrections`.
         bins: What to do with numbers that look continuous: a number of bins, "auto" for the most
             bins that the rows can carry, "categories" to take each value as it is; a mapping holds
             a number or "categories" for each column by name. A number that is for all columns
@@ -231,7 +231,7 @@ class PID:
             InputError: Not probabilities, shapes that do not fit, a class that a model ruled out,
                 or a model that predicts worse than the class frequencies do.
         """
-        from trifeature.pid.predictions import atoms_of_predictions  # noqa: PLC0415 - used once
+        from trifeature.pid.estimation.predictions import atoms_of_predictions  # noqa: PLC0415 - used once
 
         level = require_number("interval", self.interval, above=0, below=1)
         one, other, target = _called((None, None, None), names)
@@ -373,7 +373,7 @@ class PID:
 
     def plot(self) -> Figure:
         """Bars of the four atoms with their intervals."""
-        from trifeature.pid.bars import estimate_bars  # noqa: PLC0415 - loads Matplotlib
+        from trifeature.pid.estimation.bars import estimate_bars  # noqa: PLC0415 - loads Matplotlib
 
         return estimate_bars([self._fitted()])
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval
-from trifeature.pid.corrections import TOLERANCE, Rows, corrected_atoms, shuffled_total
-from trifeature.pid.crossfit import FOLDS, CrossFit, cross_fit, fold_tables
+from trifeature.pid.estimation.corrections import TOLERANCE, Rows, corrected_atoms, shuffled_total
+from trifeature.pid.estimation.crossfit import FOLDS, CrossFit, cross_fit, fold_tables
 from trifeature.pid.measures import decompose
 from trifeature.pid.samples import SampleSizeWarning, samples_needed
 from trifeature.pid.solver import broja
@@ -204,7 +204,7 @@ def estimate_rows(
     sources: tuple[str, str] = ("X1", "X2"),
     target: str = "Y",
 ) -> Estimate:
-    """Estimate the atoms of coded rows; see `trifeature.pid.estimator.PID`.
+    """Estimate the atoms of coded rows; see `trifeature.pid.estimation.estimator.PID`.
 
     Args:
         rows: The coded rows, their weights and the measure.

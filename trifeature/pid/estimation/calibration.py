@@ -28,8 +28,8 @@ from trifeature.checks import require_number, require_whole
 from trifeature.errors import InputError
 from trifeature.files import append_row, read_rows
 from trifeature.pid.atoms import ATOM_NAMES
-from trifeature.pid.crossfit import FOLDS, cross_fit
-from trifeature.pid.estimates import REFUSED_BELOW, rows_needed
+from trifeature.pid.estimation.crossfit import FOLDS, cross_fit
+from trifeature.pid.estimation.estimates import REFUSED_BELOW, rows_needed
 from trifeature.pid.gallery import GALLERY, example
 from trifeature.pid.solver import broja
 from trifeature.pid.tables import Array, TableLike, as_table

@@ -1,0 +1,1 @@
+"""Estimates from samples: cross-fitted experts, their intervals, and how often they hold."""
