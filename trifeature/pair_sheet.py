@@ -31,7 +31,7 @@ def pair_sheet(
         dataset: A data set of two modalities.
         task: The task whose label the atoms are about.
         atom: "redundancy", "unique1", "unique2", "synergy" or "total".
-        measure: See `trifeature.pid.pointwise`.
+        measure: See `trifeature.pid.sources.pointwise.pointwise`.
         pairs: A set of pairs.
         examples: Pairs in each row.
 

@@ -123,7 +123,7 @@ def pair_atoms(
         table: The images of the pairs' split.
         pairs: P of its pairs.
         task: A task of the rule.
-        measure: See `trifeature.pid.pointwise`.
+        measure: See `trifeature.pid.sources.pointwise.pointwise`.
 
     Raises:
         InputError: more than two modalities, no such task, or no such measure.

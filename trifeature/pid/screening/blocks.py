@@ -84,7 +84,7 @@ class Work:
         permutations: R.
         seed: Seed of the permutations.
         correction: A key of `CORRECTIONS`.
-        measure: A key of `trifeature.pid.MEASURES`.
+        measure: A key of `trifeature.pid.measures.MEASURES`.
         tolerance: Largest certified gap of a table, bits.
     """
 

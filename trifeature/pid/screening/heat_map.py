@@ -40,7 +40,7 @@ def heat_map(screen: Screen, atom: str = "synergy", *, largest_q: float | None =
     """Draw an atom of all pairs of a screening.
 
     Args:
-        screen: Made by `trifeature.pid.screen`.
+        screen: Made by `trifeature.pid.screening.screen_pairs.screen`.
         atom: "redundancy", "synergy" or "total", one half of a symmetric matrix; or "unique", the
             whole matrix: what the variable of the row tells beyond that of the column.
         largest_q: Cross out the pairs whose `q_value_total` is above this.

@@ -64,7 +64,7 @@ def conditional(
 
     Args:
         p: Joint table p[z, x1, x2, y], an array or a tensor.
-        measure: Any of `trifeature.pid.MEASURES`.
+        measure: Any of `trifeature.pid.measures.MEASURES`.
         tolerance: Requested width of the certified intervals of BROJA, in bits; at least 1e-9.
         normalize: Divide `p` by its sum (counts, weights) instead of requiring 1.
         sources: Names of the sources.
@@ -123,7 +123,7 @@ def conditional_columns(
         source2: As `source1`.
         target: As `source1`.
         given: As `source1`.
-        measure: Any of `trifeature.pid.MEASURES`.
+        measure: Any of `trifeature.pid.measures.MEASURES`.
         tolerance: As for `conditional`.
         bins: Number of bins of continuous columns, or "categories" to take values as they are.
         binning: Bins of equal "count" or equal "width".

@@ -100,7 +100,7 @@ class PointwiseAtoms:
     def mean(self) -> Atoms:
         """The average atoms.
 
-        They are those of `trifeature.pid.decompose` for I_sx. I_ccs is defined as a mean over the
+        They are those of `trifeature.pid.measures.decompose` for I_sx. I_ccs is defined as a mean over the
         table of maximum entropy, which can differ from this mean over the samples.
         """
         values: dict[str, Any] = {
