@@ -232,7 +232,7 @@ def estimate_rows(estimate: Estimate, **labels: str) -> list[dict[str, Any]]:
     """One row per atom of an estimate from samples.
 
     Args:
-        estimate: Made by `trifeature.pid.estimation.estimator.PID` or `trifeature.pid.estimation.estimator.estimate`.
+        estimate: Made by `trifeature.pid.estimation.estimator.PID`.
         labels: Further columns, the same in every row.
 
     Returns:

@@ -25,7 +25,7 @@ from trifeature.pid.tables import LN2
 
 Counts = NDArray[np.int64]
 Column: TypeAlias = Any
-"""A column, or several: whatever `trifeature.columns.as_columns` reads."""
+"""A column, or several: whatever `as_columns` reads."""
 Columns: TypeAlias = Mapping[str, Column]
 
 VARIABLES: Final = ("source1", "source2", "target")
@@ -53,10 +53,10 @@ def joint_counts(
 
     Args:
         source1: [n] values, or [n, c] for a source of c columns: arrays, tensors, columns of data
-            frames, lists; see `trifeature.columns.as_columns`.
+            frames, lists; see `as_columns`.
         source2: As `source1`.
         target: As `source1`.
-        bins: What to do with numbers that look continuous, see `trifeature.columns.discrete`; a
+        bins: What to do with numbers that look continuous, see `discrete`; a
             mapping by the names "source1", "source2" and "target" treats each differently.
         binning: "count" or "width".
 
@@ -122,7 +122,7 @@ def atoms_of_columns(
         source2: Name or names of the columns of source 2.
         target: Name of the target column.
         tolerance: As for `broja`; 1e-9 takes seconds where sources have hundreds of values.
-        bins: What to do with numbers that look continuous, see `trifeature.columns.discrete`; a
+        bins: What to do with numbers that look continuous, see `discrete`; a
             mapping by column name treats each differently.
         binning: "count" or "width".
 

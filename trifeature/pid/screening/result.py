@@ -162,8 +162,8 @@ class Screen:
         write_atomically(file, text.getvalue().encode())
 
     def plot(self, atom: str = "synergy", *, largest_q: float | None = None) -> Figure:
-        """A heat map of an atom over all pairs; see `trifeature.pid.screening.heat_map.heat_map`."""
-        from trifeature.pid.screening.heat_map import heat_map  # noqa: PLC0415 - what draws is loaded late
+        """A heat map of an atom over all pairs; see `heat_map`."""
+        from trifeature.pid.screening.heat_map import heat_map  # noqa: PLC0415 - draws
 
         return heat_map(self, atom, largest_q=largest_q)
 

@@ -91,9 +91,9 @@ def screen(
         shuffles: Permutations of the target whose tables are solved.
         permutations: Further ones for the total alone, which needs no solution.
         bins: Number of bins of continuous columns, "categories", or one of these for each column
-            by name; see `trifeature.columns.discrete`. It holds for the target too.
+            by name; see `discrete`. It holds for the target too.
         binning: "count" for bins of equal counts, "width" for equal widths.
-        measure: A name of `trifeature.pid.measures.MEASURES`; those but BROJA take one table at a time.
+        measure: A name of `MEASURES`; those but BROJA take one table at a time.
         tolerance: Certified width of the interval of every table, bits.
         seed: Of the permutations, which are the same for all pairs.
         processes: Workers. The result does not depend on it.

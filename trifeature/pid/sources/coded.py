@@ -27,7 +27,7 @@ MOST_AXES: Final = 32
 def coded(
     columns: Mapping[str, Any], *, bins: int | str | None = None, binning: str = "count"
 ) -> list[Discrete]:
-    """Number the values of each column; see `trifeature.columns.discrete`.
+    """Number the values of each column; see `discrete`.
 
     Args:
         columns: Name -> [n] or [n, c] values: arrays, tensors, data frames, lists.

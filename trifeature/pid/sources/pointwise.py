@@ -100,8 +100,8 @@ class PointwiseAtoms:
     def mean(self) -> Atoms:
         """The average atoms.
 
-        They are those of `trifeature.pid.measures.decompose` for I_sx. I_ccs is defined as a mean over the
-        table of maximum entropy, which can differ from this mean over the samples.
+        They are those of `decompose` for I_sx. I_ccs is defined as a mean over the table of maximum
+        entropy, which can differ from this mean over the samples.
         """
         values: dict[str, Any] = {
             name: float(self.weights @ self.value(name)) for name in (*ATOM_NAMES, "total")
