@@ -230,9 +230,11 @@ def test_features_of_two_modalities(tmp_path: Path) -> None:
     rows = {row["atom"]: row for row in rows_of("features", path)}
     assert rows["unique1"]["bits"] > 0.8
     assert rows["unique1"]["p_value"] < 0.05
-    result = run("features", path, "--method", "gaussian")
-    assert result.exit_code == 0
-    assert "warning: Y has 2 different values: no Gaussian law describes it" in result.stderr
+    shown = run("features", path).stdout
+    assert "These are atoms of" in " ".join(shown.split())
+    check_mistake(run("features", path, "--method", "gaussian"), "y looks like a label")
+    dual = run("features", path, "--method", "dual").stdout
+    assert "Not certified" in " ".join(dual.split())
 
 
 def test_arrays_of_features_must_have_one_row_a_pair(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from trifeature import report
-from trifeature.cli.common import say
+from trifeature.cli.common import echo
 from trifeature.cli.pid_input import (
     LevelOption,
     SeedOption,
@@ -26,6 +27,10 @@ from trifeature.cli.pid_output import (
     warnings_as_lines,
 )
 from trifeature.errors import InputError
+
+if TYPE_CHECKING:
+    from trifeature.pid.estimation.estimates import Estimate
+    from trifeature.pid.representations import DualAtoms, PairedFeatures
 
 METHODS: Final = ("clusters", "dual", "gaussian")
 
@@ -48,7 +53,7 @@ def predictions(
     print_rows(rows, output, digits=4)
     if output is Format.table:
         for name, one in (("MMI", found.mmi), ("pointwise minimum", found.pointwise)):
-            say(f"{name} assumes that {found.assumes[name]}. {one.sentence}")
+            echo(f"{name} assumes that {found.assumes[name]}. {one.sentence}")
     if picture is not None:
         write_picture(estimate_bars([found.mmi, found.pointwise]), picture)
 
@@ -71,6 +76,7 @@ def features(
     """
     from trifeature.errors import check_name
     from trifeature.pid.estimation.bars import estimate_bars
+    from trifeature.pid.representations import discretized_atoms, dual_atoms
 
     check_name("method", method, METHODS)
     arrays = arrays_of(file, ("x1", "x2", "y"), ("groups",))
@@ -79,44 +85,77 @@ def features(
         shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
         raise InputError(f"{file}: arrays must have one row a pair, got {shapes}")
     if method == "gaussian":
-        from trifeature.pid.estimation.estimator import PID
-
-        fitted = PID(method="gaussian", seed=seed or 0)
-        with warnings_as_lines():
-            found = fitted.fit(arrays["x1"], arrays["x2"], arrays["y"]).estimate_
+        found, note = _as_gaussian(file, arrays, seed or 0), ""
     else:
-        import numpy as np
-
-        from trifeature.pid.representations import PairedFeatures, discretized_atoms, dual_atoms
-
-        groups = arrays.get("groups", np.arange(len(arrays["y"])))
-        units = np.unique(groups)
-        if len(units) < 2:
-            raise InputError(f"{file}: one group cannot be halved")
-        half = np.random.default_rng(seed or 0).permutation(units)[: len(units) // 2]
-        first = np.isin(groups, half)
-        order = ("x1", "x2", "y", "groups") if "groups" in arrays else ("x1", "x2", "y")
-        train, test = PairedFeatures.coded(
-            tuple(arrays[name][first] for name in order),
-            tuple(arrays[name][~first] for name in order),
-        )
+        train, test = _halves(file, arrays, seed or 0)
         if method == "dual":
-            dual = dual_atoms(train, test)
-            rows = report.atom_rows([dual.atoms])
-            for row in rows:
-                del row["low"], row["high"], row["converged"]
-                row["standard_error"] = dual.standard_errors[row["atom"]]
-            print_rows(rows, output, digits=4)
-            draw({"x1 and x2": [dual.atoms]}, picture)
+            _print_dual(dual_atoms(train, test), output, picture)
             return
         with warnings_as_lines():
             codes = discretized_atoms(train, test, seed=seed or 0)
         found = codes.estimate
+        note = (
+            f"These are atoms of {codes.count} clusters of each modality, on the held-out half; "
+            "the features may tell more (--method dual)."
+        )
     print_rows(found.rows(), output, digits=4)
     if output is Format.table:
-        say(found.sentence)
+        echo(f"{found.sentence} {note}".strip())
     if picture is not None:
         write_picture(estimate_bars([found]), picture)
+
+
+def _as_gaussian(file: Path, arrays: Mapping[str, Any], seed: int) -> Estimate:
+    from trifeature.columns import is_continuous
+    from trifeature.pid.estimation.estimator import PID
+
+    if not is_continuous(arrays["y"]):
+        raise InputError(
+            f"{file}: y looks like a label, and --method gaussian wants numbers: take "
+            "clusters or dual"
+        )
+    with warnings_as_lines():
+        fitted = PID(method="gaussian", seed=seed).fit(arrays["x1"], arrays["x2"], arrays["y"])
+    return fitted.estimate_
+
+
+def _halves(
+    file: Path, arrays: Mapping[str, Any], seed: int
+) -> tuple[PairedFeatures, PairedFeatures]:
+    """Random halves of the pairs, or of the groups."""
+    import numpy as np
+
+    from trifeature.pid.representations import PairedFeatures
+
+    groups = arrays.get("groups", np.arange(len(arrays["y"])))
+    units = np.unique(groups)
+    if len(units) < 2:
+        raise InputError(f"{file}: one group cannot be halved")
+    half = np.random.default_rng(seed).permutation(units)[: len(units) // 2]
+    first = np.isin(groups, half)
+    order = ("x1", "x2", "y", "groups") if "groups" in arrays else ("x1", "x2", "y")
+    return PairedFeatures.coded(
+        tuple(arrays[name][first] for name in order),
+        tuple(arrays[name][~first] for name in order),
+    )
+
+
+def _print_dual(found: DualAtoms, output: Format, picture: Path | None) -> None:
+    rows = report.atom_rows([found.atoms])
+    for row in rows:
+        del row["low"], row["high"], row["converged"]
+        row["standard_error"] = found.standard_errors[row["atom"]]
+        row["bias"] = found.bias[row["atom"]]
+    print_rows(rows, output, digits=4)
+    if output is Format.table:
+        names = ", ".join(found.clipped)
+        clipped = f" Below 0 before it was cut: {names}." if names else ""
+        echo(
+            f"Probes read {found.atoms.total:.3f} bits about the label on the held-out half. Not "
+            "certified: standard errors say how other pairs would move a number, not how far the "
+            f"probes fall short; an atom below 0 says that they do.{clipped}"
+        )
+    draw({"x1 and x2": [found.atoms]}, picture)
 
 
 @app.command()

@@ -15,11 +15,15 @@ from trifeature import report
 from trifeature.cli.common import csv_cell, echo, print_json, print_table, warn
 from trifeature.cli.program import App
 from trifeature.errors import InputError
-from trifeature.pid.atoms import Atoms
+from trifeature.pid.atoms import ATOM_NAMES, Atoms
 
 Row = dict[str, Any]
 
 app = App("What two sources tell about a target: redundant, unique and synergistic bits.")
+
+
+MEASURED: Final = ("bits", "low", "high", "p_value", "plug_in", *ATOM_NAMES, "total")
+"""Columns that stay in a table even where all rows agree."""
 
 
 class Format(StrEnum):
@@ -82,7 +86,11 @@ def _print_rows(rows: Sequence[Row], title: str, digits: int | None) -> None:
 
     Columns that are the same in every row stand once, below the table: a terminal is narrow.
     """
-    shared = [name for name in rows[0] if len(rows) > 1 and len({row[name] for row in rows}) == 1]
+    shared = [
+        name
+        for name in rows[0]
+        if name not in MEASURED and len(rows) > 1 and len({row[name] for row in rows}) == 1
+    ]
     varying = [name for name in rows[0] if name not in shared]
     print_table(
         title,

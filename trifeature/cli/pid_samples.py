@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from trifeature import report
-from trifeature.cli.common import say
+from trifeature.cli.common import echo
 from trifeature.cli.options import refuse_unused
 from trifeature.cli.pid_input import (
     BinningOption,
@@ -43,7 +43,7 @@ from trifeature.errors import InputError
 
 SCREENED: Final = (
     *("source1", "source2", "redundancy", "unique1", "unique2", "synergy", "total"),
-    *("p_value_total", "q_value_total", "too_few"),
+    *("p_value_total", "p_value_total_tail", "q_value_total", "too_few"),
 )
 """Columns of `screen` that fit a terminal; the others are in its files."""
 
@@ -153,9 +153,9 @@ def atoms(
     if output is not Format.table or not found_atoms.too_few:
         print_rows(found_atoms.rows(), output, title, digits=4)
     if output is Format.table:
-        say(found_atoms.sentence)
+        echo(found_atoms.sentence)
         for name, count in fitted.bins_.items():
-            say(f"{name}: {count} bins ({', '.join(map(str, fitted.values_[name]))})")
+            echo(f"{name}: {count} bins ({', '.join(map(str, fitted.values_[name]))})")
     if picture is not None:
         write_picture(fitted.plot(), picture)
 
@@ -253,7 +253,7 @@ def calibrate(
     if output is Format.table:
         withheld = sum(row["withheld"] for row in rows)
         kept = sum(row["holds"] is True for row in rows)
-        say(f"{kept} of {len(rows)} atoms hold, {withheld} are withheld.")
+        echo(f"{kept} of {len(rows)} atoms hold, {withheld} are withheld.")
 
 
 @app.command()
@@ -281,12 +281,15 @@ def screen(
     picture: PictureOption = None,
 ) -> None:
     """Decompose every pair of many columns about one target: the pairs with the most of an atom."""
+    from trifeature.errors import check_name
     from trifeature.pid.screening import screen as screen_pairs
 
+    check_name("atom", atom, ("redundancy", "unique1", "unique2", "synergy", "total"))
+    for option, path in (("--csv", csv), ("--out", out)):
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise InputError(f"{option} {path}: name a file in a folder that exists")
     found = read_all(file, [*(column or []), target] if column else None, missing)
     if target not in found.columns:
-        from trifeature.errors import check_name
-
         check_name(f"column of {file}", target, found.columns)
     with warnings_as_lines(), counting("pairs") as progress:
         result = screen_pairs(

@@ -72,6 +72,8 @@ def _draw(axis: Axes, found: Estimate) -> None:
     note = f"{found.samples} rows"
     if found.indication is not None:
         note = f"nothing is estimated: {found.samples} rows, {found.needed} needed"
+        if found.indication.atoms:
+            note += "\ncircles: less the mean of shuffled targets, no estimates"
     elif any(found.intervals.values()):
         note += f", {100 * found.level:g} % intervals; pale: not told from 0"
     axis.set_xlabel(note, fontsize="small")

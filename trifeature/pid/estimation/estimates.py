@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Final
@@ -36,6 +36,11 @@ MOST_INDICATED: Final = 20_000
 
 # Relative error of the effective number of rows: equal weights of .1 must be equal to none.
 ROUNDING: Final = 1e-9
+
+# A value in fewer rows than this is rare: where it decides much, intervals are too narrow.
+RARE: Final = 10
+# Bits that are seen in a table.
+VISIBLE: Final = 0.01
 
 INFORMATIONS: Final = ("source1", "source2", "both")
 
@@ -67,7 +72,14 @@ class Indication:
         words += f" (p = {self.p_value:.3g} over shuffled targets; {_bits(self.total)} above them)."
         if not self.most_values:
             return f"{words} More rows are needed."
-        return f"{words} Sources of at most {self.most_values} values each can be estimated."
+        return (
+            f"{words} Sources of at most {self.most_values} values each can be estimated "
+            f"(bins={self.most_values}, or --bins {self.most_values})."
+        )
+
+
+def _not_told(names: Sequence[str]) -> str:
+    return f" Not told from 0: {', '.join(names)}." if names else ""
 
 
 def _bits(value: float | None) -> str:
@@ -95,6 +107,7 @@ class Estimate:
         withheld: Why there are no intervals; empty if there are.
         indication: What is said where not even a point is given: the table is too large for the
             rows. None if there is an estimate.
+        caution: Why the intervals may be too narrow all the same; empty if nothing speaks for it.
     """
 
     plug_in: Atoms
@@ -108,6 +121,7 @@ class Estimate:
     correction: str = CROSSFIT
     withheld: str = ""
     indication: Indication | None = None
+    caution: str = ""
 
     @property
     def too_few(self) -> bool:
@@ -124,7 +138,15 @@ class Estimate:
         about = (
             f"{who} tell {_bits(self.informations['both'])} about {target} ({self.samples} rows)"
         )
-        return f"{about}. {self._atoms_in_words()}"
+        words = [f"{about}.", self._atoms_in_words()]
+        if self._is_cut():
+            words.append("Atoms are cut at 0, so their points add up to more than the total.")
+        return " ".join([*words, self.caution]).strip()
+
+    def _is_cut(self) -> bool:
+        """Whether the points add up to visibly more than the total."""
+        total = sum(value or 0.0 for value in self.corrected.values())
+        return total - (self.informations["both"] or 0.0) > VISIBLE
 
     def _atoms_in_words(self) -> str:
         parts = {name: f"{name} {_bits(value)}" for name, value in self.corrected.items()}
@@ -132,13 +154,18 @@ class Estimate:
             return f"{', '.join(parts.values())}; no intervals: {self.withheld}."
         found, open_ = [], []
         for name, ends in self.intervals.items():
-            if ends is not None and ends.low > 0:
+            if ends is None:
+                continue
+            if ends.low > 0 or ends.high < 0:
                 found.append(f"{parts[name]} [{ends.low:.3f}, {ends.high:.3f}]")
-            elif ends is not None:
+            else:
                 open_.append(f"{name} (at most {ends.high:.3f})")
+        if any(ends is not None and ends.high < 0 for ends in self.intervals.values()):
+            level = f"{100 * self.level:g} % intervals"
+            return f"Apart from 0 by their {level}: {', '.join(found)}." + _not_told(open_)
         level = f"{100 * self.level:g} % intervals"
         words = f"Above 0 by their {level}: {', '.join(found) or 'no atom'}."
-        return words + (f" Not told from 0: {', '.join(open_)}." if open_ else "")
+        return words + _not_told(open_)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per atom.
@@ -288,6 +315,22 @@ def _of_cross_fit(
         samples=len(rows),
         needed=needed,
         level=level,
+        caution=_caution(rows, (*plug_in.sources, plug_in.target)),
+    )
+
+
+def _caution(rows: Rows, names: Sequence[str]) -> str:
+    """A warning of values that hardly occur."""
+    rare = []
+    for name, codes in zip(names, rows.codes, strict=False):
+        few = int((np.bincount(codes) < RARE).sum())
+        if few:
+            rare.append(f"{few} of {name}")
+    if not rare:
+        return ""
+    return (
+        f"Caution: values in fewer than {RARE} rows ({', '.join(rare)}): intervals may be too "
+        "narrow where they tell much; merge them, or try `calibrate` on such a law."
     )
 
 

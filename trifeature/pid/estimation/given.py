@@ -54,7 +54,9 @@ def estimate_given(
                 part, correction, level, seed, sources=sources, target=f"{target} given {values[z]}"
             )
         except InputError as problem:
-            raise InputError(f"given {values[z]}: {problem}") from None
+            raise InputError(
+                f"given {values[z]}: {problem}; drop these rows, or merge the value with another"
+            ) from None
         strata.append(found)
         shares.append(part.weights.sum())
         needed += found.needed

@@ -35,6 +35,9 @@ ASSUMES: Final = {
     "MMI": "the weaker modality tells nothing that the other does not",
     "pointwise minimum": "what both tell about one item is shared as far as it goes",
 }
+POINTWISE_CAUTION: Final = (
+    "Caution: by the pointwise minimum U1 and U2 are above 0 for predictions of noise too."
+)
 # Largest difference of a row's sum from 1: predictions are often stored in half precision.
 SUM_TOLERANCE: Final = 1e-2
 FEWEST_ITEMS: Final = 20
@@ -208,12 +211,17 @@ def _estimate(
             name: Interval(low, high)
             for name, (low, high) in zip(ATOM_NAMES, bits[:, 1:].tolist(), strict=True)
         },
-        p_values=dict(zip(ATOM_NAMES, found[:, 3].tolist(), strict=True)),
+        # U1 and U2 by the pointwise minimum are means of numbers of at least 0: also of models that
+        # predict noise they are above 0, and no test says anything.
+        p_values=dict(zip(ATOM_NAMES, found[:, 3].tolist(), strict=True))
+        if measure == "MMI"
+        else dict.fromkeys(ATOM_NAMES),
         informations=dict(zip(INFORMATIONS, (i1, i2, i12), strict=True)),
         samples=n,
         needed=FEWEST_ITEMS,
         level=level,
         correction="held-out log loss",
+        caution="" if measure == "MMI" else POINTWISE_CAUTION,
     )
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trifeature.pid.atoms import ATOM_NAMES, ROUNDING
+from trifeature.pid.estimation.estimates import rows_needed
 from trifeature.pid.measures import decompose
-from trifeature.pid.samples import samples_needed
 from trifeature.pid.solver import _union_bounds
 from trifeature.pid.tables import LN2, TINY, Array, informations
 from trifeature.threads import one_thread
@@ -44,6 +44,8 @@ BLOCK_NUMBERS = 600_000
 # Codes of permuted targets, or cells of their tables, that are counted at once.
 COUNTED_AT_ONCE = 262_144
 # Difference in bits below which two totals count as equal: a hundred times their rounding.
+# Least share of different totals for which a gamma distribution stands.
+DIFFERENT: Final = 0.2
 TIE = 1e-12
 
 Counts: TypeAlias = NDArray[np.int64]
@@ -204,7 +206,7 @@ class Solver:
         corrected = CORRECTIONS[work.correction](counts, plug_in, mean)
         gap = solved[:, :, 5].max(1)
         counted, tail = total_p_values(totals[:, 0], totals[:, 1:])
-        needed = samples_needed((counts.shape[1], counts.shape[2], counts.shape[3]))
+        needed = rows_needed((counts.shape[1], counts.shape[2], counts.shape[3]))
         columns = np.concatenate([corrected, plug_in, mean, spread], axis=1).T
         return dict(zip(SCREEN_FIELDS, columns, strict=False)) | {
             "gap": gap,
@@ -239,7 +241,8 @@ def total_p_values(observed: Array, nulls: Array) -> tuple[Array, Array]:
     Returns:
         By counting, (1 + number of permutations that reach the observed total) / (1 + R), at
         least 1 / (1 + R); and the tail of the gamma distribution with the mean and variance of
-        the permutations. Both nan without permutations, and the second with only one.
+        the permutations, or the first again where rare values leave few different totals. Both nan
+        without permutations, and the second with only one.
     """
     from scipy.special import gammaincc  # noqa: PLC0415 - slow to load
 
@@ -254,7 +257,18 @@ def total_p_values(observed: Array, nulls: Array) -> tuple[Array, Array]:
     varies = variance > TIE * TIE
     scale = np.where(varies, variance / np.where(varies, mean, 1.0), 1.0)
     tail = gammaincc(np.where(varies, mean / scale, 1.0), np.maximum(observed, 0.0) / scale)
-    return counted, np.where(varies, np.maximum(tail, TINY), 1.0)
+    tail = np.where(varies, np.maximum(tail, TINY), 1.0)
+    return counted, np.where(_few_different(nulls), counted, tail)
+
+
+def _few_different(nulls: Array) -> NDArray[np.bool_]:
+    """Whether fewer than a fifth of the totals [P, R] are different, [P].
+
+    Then rare values make the totals: they are far more skewed than a gamma distribution.
+    """
+    ordered = np.sort(nulls, axis=1)
+    different = 1 + (np.diff(ordered, axis=1) > TIE).sum(1)
+    return np.asarray(different < DIFFERENT * nulls.shape[1])
 
 
 def adjusted(p_values: Array) -> Array:

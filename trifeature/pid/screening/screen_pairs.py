@@ -20,6 +20,7 @@ from trifeature.checks import require_memory, require_number, require_whole
 from trifeature.columns import Bins, Discrete, as_columns, discrete
 from trifeature.errors import InputError, check_name
 from trifeature.files import locked
+from trifeature.pid.estimation.estimates import FEWEST
 from trifeature.pid.measures import MEASURES
 from trifeature.pid.samples import SampleSizeWarning
 from trifeature.pid.screening.blocks import (
@@ -129,6 +130,7 @@ def screen(
         raise InputError(f"the target {goal_name!r} has one value only: there is nothing to tell")
     sources = [discrete(name, parts[name], bins=bins, binning=binning) for name in labels]
     _require_one_length(labels, sources, goal_name, goal)
+    _refuse_identifiers([*sources, goal])
     largest = max(one.size for one in sources)
     work = Work(
         codes=np.stack([compact(one.codes, largest) for one in sources]),
@@ -160,6 +162,17 @@ def _separated(
     if name in parts:
         raise InputError(f"the target and a column are both called {name!r}: rename one")
     return parts, name, target
+
+
+def _refuse_identifiers(columns: Sequence[Discrete]) -> None:
+    """No column of as many values as rows, or half as many: it "tells" everything of any target."""
+    for one in columns:
+        n = len(one.codes)
+        if n >= FEWEST and 2 * one.size > n:
+            raise InputError(
+                f"column {one.name!r} has {one.size} different values in {n} rows, as identifiers "
+                "do: leave it out, or give bins"
+            )
 
 
 def _require_one_length(

@@ -20,6 +20,9 @@ from trifeature.pid.samples import SampleSizeWarning, samples_needed
 
 Counts = NDArray[np.int64]
 
+MOST_CELLS: Final = 20_000_000
+"""The most cells of a table: several times as much memory, and minutes, to solve it."""
+
 MOST_AXES: Final = 32
 """The most axes of an array in every release of NumPy."""
 
@@ -59,6 +62,8 @@ def counts_of(columns: Sequence[Discrete]) -> Counts:
     shape = tuple(one.size for one in columns)
     cells, words = math.prod(shape), " x ".join(map(str, shape))
     advice = "coarsen the columns, or take fewer"
+    if cells > MOST_CELLS:
+        raise InputError(f"a table of {words} cells is too large: {advice}")
     require_memory(f"a table of {words} cells", 8.0 * 3 * cells, advice)
     flat = np.ravel_multi_index(tuple(one.codes for one in columns), shape)
     return np.bincount(flat, minlength=cells).reshape(shape)
@@ -105,6 +110,9 @@ def source_counts(
     counts = counts_of(found)
     if n < needed:
         words = " x ".join(str(one.size) for one in found)
-        message = f"a table of {words} cells wants {needed} samples, got {n}"
+        message = (
+            f"these are numbers of the rows as they are: a table of {words} cells wants {needed} "
+            f"rows for a total within .01 bits, got {n}"
+        )
         warnings.warn(message, SampleSizeWarning, stacklevel=2)
     return counts

@@ -265,7 +265,10 @@ def pointwise_columns(
     n, (N, M, K) = len(rows), (one.size for one in found)
     needed = samples_needed((N, M, K))
     if n < needed:
-        message = f"a table of {N} x {M} x {K} cells wants {needed} samples, got {n}"
+        message = (
+            f"these are numbers of the rows as they are: a table of {N} x {M} x {K} cells wants "
+            f"{needed} rows for a total within .01 bits, got {n}"
+        )
         warnings.warn(message, SampleSizeWarning, stacklevel=2)
     return PointwiseAtoms(
         **_local_atoms(Outcomes.of_rows(rows), joint, measure),
