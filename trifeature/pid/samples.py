@@ -134,19 +134,28 @@ def atoms_of_columns(
     >>> atoms_of_columns(columns, "a", "b", "label").synergy
     1.0
     """
-    one, other = _names(source1), _names(source2)
-    chosen = (_select(columns, one), _select(columns, other), _select(columns, (target,)))
+    one, other = column_names(source1), column_names(source2)
+    chosen = (
+        select_columns(columns, one),
+        select_columns(columns, other),
+        select_columns(columns, (target,)),
+    )
     counts = joint_counts(*chosen, bins=bins, binning=binning)
     sources = ("+".join(one), "+".join(other))
     return broja(counts, tolerance=tolerance, normalize=True, sources=sources, target=target)
 
 
-def _names(source: str | Sequence[str]) -> tuple[str, ...]:
+def column_names(source: str | Sequence[str]) -> tuple[str, ...]:
+    """The names of a source's columns: one, or several."""
     return (source,) if isinstance(source, str) else tuple(source)
 
 
-def _select(columns: Columns, names: Sequence[str]) -> Column:
-    """Columns by name, for `discrete`: each is coded by itself."""
+def select_columns(columns: Columns, names: Sequence[str]) -> Column:
+    """Columns by name, for `discrete`: each is coded by itself.
+
+    Raises:
+        InputError: No name, or one that does not exist.
+    """
     if not names:
         raise InputError("a source needs at least one column")
     header = _header(columns)

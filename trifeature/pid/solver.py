@@ -104,7 +104,7 @@ def _decompose(
     results: list[Atoms] = []
     for chunk in _chunks(tables):
         terms = informations(chunk)
-        union = _union_bounds(chunk, terms, tolerance)
+        union = union_bounds(chunk, terms, tolerance)
         rows = np.stack([terms.source1, terms.source2, terms.joint, union.lower, union.upper])
         for i1, i2, i12, low, high in rows.T.tolist():
             interval = Interval(low, high)
@@ -128,8 +128,14 @@ def _chunks(tables: Array) -> Iterator[Array]:
     yield from (tables[i : i + size] for i in range(0, len(tables), size))
 
 
-def _union_bounds(tables: Array, terms: Informations, tolerance: float) -> Bounds:
-    """Certified bounds of I_union in bits, [T] each."""
+def union_bounds(tables: Array, terms: Informations, tolerance: float) -> Bounds:
+    """Certified bounds of I_union in bits, [T] each.
+
+    Args:
+        tables: Tables that sum to 1, [T, N, M, K].
+        terms: Their informations, bits.
+        tolerance: Requested width, bits.
+    """
     nats = LN2 * terms.target
     problem = Marginals(tables.sum(2), tables.sum(1))
     # Rounding can make the width of a settled interval -1e-16.

@@ -38,7 +38,7 @@ from trifeature.pid.estimation.estimates import CROSSFIT, Estimate, estimate_row
 from trifeature.pid.estimation.given import estimate_given
 from trifeature.pid.estimation.weights import effective_rows, weighted
 from trifeature.pid.measures import MEASURES
-from trifeature.pid.samples import Column, Columns, _names, _select
+from trifeature.pid.samples import Column, Columns, column_names, select_columns
 from trifeature.pid.tables import Array
 
 if TYPE_CHECKING:
@@ -438,8 +438,12 @@ def estimate_columns(
     Raises:
         InputError: A name does not exist, or what `PID.fit` raises.
     """
-    one, other = _names(source1), _names(source2)
-    chosen = (_select(columns, one), _select(columns, other), _select(columns, (target,)))
+    one, other = column_names(source1), column_names(source2)
+    chosen = (
+        select_columns(columns, one),
+        select_columns(columns, other),
+        select_columns(columns, (target,)),
+    )
     names = ("+".join(one), "+".join(other), target)
     return PID().set_params(**settings).fit(*chosen, names=names).estimate_
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from trifeature.pid.atoms import ATOM_NAMES, ROUNDING
 from trifeature.pid.estimation.estimates import rows_needed
 from trifeature.pid.measures import decompose
-from trifeature.pid.solver import _union_bounds
+from trifeature.pid.solver import union_bounds
 from trifeature.pid.tables import LN2, TINY, Array, informations
 from trifeature.threads import one_thread
 
@@ -221,7 +221,7 @@ class Solver:
 def _broja(p: Array, work: Work) -> Array:
     """BROJA of tables [T, N, M, K], certified to the tolerance; [T, 6], see `Solver._atoms`."""
     terms = informations(p)
-    union = _union_bounds(p, terms, work.tolerance)
+    union = union_bounds(p, terms, work.tolerance)
     middle = (union.lower + union.upper) / 2
     one, other, total = terms.source1, terms.source2, terms.joint
     gap = np.maximum(union.upper - union.lower, 0.0)
