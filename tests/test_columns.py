@@ -444,3 +444,10 @@ def test_what_is_no_number_is_refused(column: Any, words: str) -> None:
     with pytest.raises(InputError) as refused:
         as_numbers("rate", column)
     assert words in str(refused.value)
+
+
+def test_the_cell_that_kept_a_column_text_is_the_one_named() -> None:
+    column = [f"0,{10 + place}" for place in range(60)]
+    column[39] = "1 234,5"
+    with pytest.raises(InputError, match="'1 234,5' in row 39"):
+        discrete("rate", column, bins=4)

@@ -279,7 +279,9 @@ def _refuse_half_numbers(one: Coded) -> None:
     decimal = [text for text in texts if is_decimal_text(text)]
     if not decimal or not _many(len(decimal), one):
         return
-    odd = next((place for place, text in enumerate(texts) if not is_number_text(text)), 0)
+    # A number with a decimal comma is none here, but it is not the cell that kept it text.
+    others = [place for place, text in enumerate(texts) if not is_number_text(text)]
+    odd = next((place for place in others if not is_decimal_text(texts[place])), (*others, 0)[0])
     raise InputError(
         f"{called(one.name)} holds {len(decimal)} different decimal numbers such as "
         f"{shown(decimal[0])}, and {shown(texts[odd])} in row {one.first_row(odd)}, counted from "
