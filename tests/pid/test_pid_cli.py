@@ -346,3 +346,10 @@ def test_mounted_in_another_app_mistakes_are_still_one_line() -> None:
     result = runner.invoke(outer, ["pid", "show", "XORR"])
     assert result.exit_code == 2
     assert result.stderr.startswith("error: unknown distribution")
+
+
+def test_a_continuous_column_is_asked_about_in_the_words_of_the_command(tmp_path: Path) -> None:
+    rows = [(f"{i}.5", i % 2, (i // 2) % 2) for i in range(40)]
+    path = write(tmp_path / "rate.csv", "a,b,label", rows)
+    check_mistake(run("atoms", path, *OPTIONS), "--bins auto, --method gaussian, or --bins")
+    check_mistake(run("sources", path, *OPTIONS), "give --bins N, or --bins categories")

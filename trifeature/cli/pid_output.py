@@ -58,12 +58,23 @@ PictureOption = Annotated[
 ]
 
 
+HINT: Final = 'give bins=, method="gaussian", or bins="categories"'
+"""What the package says of a column that looks continuous, in Python's words."""
+
+
 @contextmanager
-def warnings_as_lines() -> Iterator[None]:
-    """Print warnings as one line each on standard error, after the block that raised them."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
+def warnings_as_lines(ways: str = "--bins N, or --bins categories") -> Iterator[None]:
+    """Print warnings as one line each on standard error, after the block that raised them.
+
+    Args:
+        ways: What this command offers for a column that looks continuous.
+    """
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            yield
+    except InputError as problem:
+        raise InputError(str(problem).replace(HINT, f"give {ways}")) from None
     for warning in caught:
         warn(f"warning: {warning.message}")
 

@@ -41,6 +41,7 @@ from trifeature.cli.pid_output import (
 from trifeature.cli.progress import counting
 from trifeature.errors import InputError
 
+WAYS: Final = "--bins N, --bins auto, --method gaussian, or --bins categories"
 SCREENED: Final = (
     *("source1", "source2", "redundancy", "unique1", "unique2", "synergy", "total"),
     *("p_value_total", "p_value_total_tail", "q_value_total", "too_few"),
@@ -146,7 +147,7 @@ def atoms(
     for name in ("weights", "counts"):
         if name in options:
             options[name] = column_of_numbers(name, options[name])
-    with warnings_as_lines():
+    with warnings_as_lines(WAYS):
         fitted = PID(copula=copula, **chosen).fit(*parts, names=names, **options)
     found_atoms = fitted.estimate_
     # Where nothing is estimated no number is shown: what is shown is copied.
@@ -175,7 +176,8 @@ def _exact(
 
     folded = {name.casefold(): name for name in MEASURES}
     chosen = folded.get((measure or "BROJA").casefold(), measure or "BROJA")
-    counts = joint_counts(*parts, bins=bins, binning=binning or "count")
+    with warnings_as_lines():
+        counts = joint_counts(*parts, bins=bins, binning=binning or "count")
     found = decompose(counts, chosen, normalize=True, sources=(names[0], names[1]), target=names[2])
     print_rows(report.atom_rows([found]), output, title)
     draw({title: [found]}, picture)
