@@ -24,6 +24,12 @@ TargetOption = Annotated[str, typer.Option(help="The column that the atoms are a
 BinsOption = Annotated[
     str | None,
     typer.Option(
+        help="For numbers that look continuous: a number of bins, or categories (as they are)."
+    ),
+]
+AutoBinsOption = Annotated[
+    str | None,
+    typer.Option(
         help="For numbers that look continuous: a number of bins, auto (the most that the rows can "
         "carry), or categories (each value as it is)."
     ),
@@ -103,11 +109,11 @@ def single(option: str, names: tuple[str, ...]) -> str:
     return names[0]
 
 
-def bins_of(text: str | None) -> Any:
+def bins_of(text: str | None, *, auto: bool = False) -> Any:
     """A number of bins, or a word."""
-    if text is None or text in ("auto", "categories"):
+    if text is None or text == "categories" or (auto and text == "auto"):
         return text
-    return whole("--bins", text, "a whole number, auto or categories")
+    return whole("--bins", text, f"a whole number{', auto' * auto} or categories")
 
 
 def whole(option: str, text: str, words: str = "whole numbers") -> int:

@@ -11,6 +11,7 @@ from trifeature import report
 from trifeature.cli.common import echo
 from trifeature.cli.options import refuse_unused
 from trifeature.cli.pid_input import (
+    AutoBinsOption,
     BinningOption,
     BinsOption,
     FileArgument,
@@ -71,7 +72,7 @@ def atoms(
             "quadratic, shuffle, both. [crossfit; linear for other measures]"
         ),
     ] = None,
-    bins: BinsOption = None,
+    bins: AutoBinsOption = None,
     binning: BinningOption = None,
     level: LevelOption = None,
     weights: Annotated[str | None, typer.Option(help="A column of weights of the rows.")] = None,
@@ -129,7 +130,7 @@ def atoms(
         "method": method,
         "measure": measure,
         "correction": correction,
-        "bins": bins_of(bins),
+        "bins": bins_of(bins, auto=True),
         "binning": binning,
         "interval": level,
         "seed": seed,
