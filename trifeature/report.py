@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from trifeature.errors import InputError
+from trifeature.columns import data_frame as data_frame  # noqa: PLC0414 - rows as a frame
 from trifeature.pid import Atoms, Estimate
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 Row = Mapping[str, Any]
 COLUMNS: Final = ("R", "U1", "U2", "S", "S_auc", "S_balanced")
@@ -258,16 +258,3 @@ def csv_text(rows: Sequence[Row]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """The rows as a pandas data frame.
-
-    Raises:
-        InputError: pandas is not installed.
-    """
-    try:
-        import pandas as pd  # noqa: PLC0415 - optional: only this function needs it
-    except ImportError:
-        raise InputError("a data frame needs pandas: pip install pandas") from None
-    return pd.DataFrame([dict(row) for row in rows])

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from trifeature.errors import InputError
-from trifeature.pid.atoms import ATOM_NAMES
+from trifeature.pid.atoms import ATOM_NAMES, Atoms, mean_atoms
 from trifeature.pid.gallery import gallery_table
 from trifeature.pid.measures import decompose
 from trifeature.pid.sources.conditional import conditional, conditional_columns
@@ -134,3 +134,12 @@ def test_columns_of_different_lengths_or_one_name_are_refused() -> None:
         conditional_columns([0, 1], [0, 1], [0, 1], [0, 1, 1])
     with pytest.raises(InputError, match="four different names"):
         conditional_columns([0, 1], [0, 1], [0, 1], [0, 1], given_name="Y")
+
+
+def test_a_mean_has_converged_where_each_of_its_parts_has() -> None:
+    one = Atoms(1.0, 0.0, 0.0, 0.0, 1.0)
+    other = Atoms(0.0, 0.0, 0.0, 0.5, 0.5, gap=0.1, converged=False)
+    found = mean_atoms([one, other], [0.25, 0.75])
+    assert found.values == (0.25, 0.0, 0.0, 0.375)
+    assert (found.total, found.converged) == (0.625, False)
+    assert found.gap == pytest.approx(0.075)

@@ -19,6 +19,7 @@ from trifeature.pid.measures import (
     Fitted,
     compare,
     decompose,
+    decompose_many,
     mmi_redundancy,
     register_measure,
 )
@@ -240,3 +241,13 @@ def test_marginals_of_no_table_are_refused() -> None:
             maximum_entropy(PairwiseMarginals(apart, apart, apart))
     with pytest.raises(InputError, match=r"disagree on p\(x1\)"):
         maximum_entropy(PairwiseMarginals(np.diag([0.3, 0.7]), same, other))
+
+
+def test_a_measure_is_known_in_any_case_and_a_stack_is_a_loop() -> None:
+    tables = np.stack([gallery_table(name) for name in ("AND", "XOR")])
+    for measure in ("i_min", "broja"):
+        stacked = [atoms.values for atoms in decompose_many(tables, measure)]
+        single = [decompose(table, measure).values for table in tables]
+        assert np.array(stacked) == pytest.approx(np.array(single), abs=1e-6)
+    with pytest.raises(InputError, match="did you mean 'I_min'"):
+        decompose_many(tables, "imin")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES
 from trifeature.pid.gallery import example, gallery_table
-from trifeature.pid.representations.estimators import (
+from trifeature.pid.representations import (
     PairedFeatures,
     Training,
     discretized_atoms,

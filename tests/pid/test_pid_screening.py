@@ -382,7 +382,7 @@ def test_swapping_a_pair_swaps_its_unique_atoms() -> None:
         ({"shuffles": 0}, "shuffles must be a whole number of at least 1"),
         ({"permutations": -1}, "permutations must be"),
         ({"correction": "shufle"}, "did you mean 'shuffle'"),
-        ({"measure": "broja"}, "did you mean 'BROJA'"),
+        ({"measure": "broyja"}, "did you mean 'BROJA'"),
         ({"tolerance": 0}, "tolerance must be at least 1e-09"),
         ({"processes": 0}, "processes must be"),
     ],
@@ -443,7 +443,7 @@ def test_a_frame_without_pandas_is_refused_in_one_line(
     found: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(InputError, match="to_frame needs pandas: pip install pandas"):
+    with pytest.raises(InputError, match="a data frame needs pandas: pip install pandas"):
         found.to_frame()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -44,6 +45,10 @@ MissingOption = Annotated[
 LevelOption = Annotated[
     float | None, typer.Option(help="Confidence level of the intervals. [0.95]")
 ]
+LocalMeasureOption = Annotated[str, typer.Option(help='I_sx, I_ccs, I_pm or "pointwise minimum".')]
+SortOption = Annotated[
+    str, typer.Option(help="Sort by redundancy, unique1, unique2, synergy or total.")
+]
 SeedOption = Annotated[
     int | None, typer.Option(min=0, help="Seed of folds, splits and permutations. [0]")
 ]
@@ -74,6 +79,50 @@ def whole_rows(found: FileColumns, missing: str | None) -> FileColumns:
         return found.without_missing()
     found.refuse_missing()
     return found
+
+
+class TwoSources(NamedTuple):
+    """Two sources and a target of a file.
+
+    Attributes:
+        parts: The columns of source 1, source 2 and the target, by name.
+        names: What they are called.
+        extra: The single columns that further options name, in their order.
+        found: The file's columns.
+    """
+
+    parts: tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
+    names: tuple[str, str, str]
+    extra: list[Any]
+    found: FileColumns
+
+    @property
+    def title(self) -> str:
+        """The title of a table about them."""
+        return f"{self.names[0]} and {self.names[1]} about {self.names[2]}"
+
+
+def two_sources(
+    file: Path,
+    source: list[str],
+    target: str,
+    missing: str | None,
+    extra: Mapping[str, str] | None = None,
+) -> TwoSources:
+    """Read exactly two sources, their target, and single columns by the option that names them."""
+    if len(source) != 2:
+        raise InputError(f"name exactly two sources with --source, got {len(source)}")
+    further = extra or {}
+    groups, found = read_groups(file, [*source, target, *further.values()], missing)
+    single("--target", groups[2])
+    require_other(*groups[:3])
+    one, other, about = ({name: found.columns[name] for name in group} for group in groups[:3])
+    names = ("+".join(one), "+".join(other), groups[2][0])
+    columns = [
+        found.columns[single(option, group)]
+        for option, group in zip(further, groups[3:], strict=True)
+    ]
+    return TwoSources((one, other, about), names, columns, found)
 
 
 def several_sources(

@@ -14,6 +14,7 @@ import typer
 from trifeature import report
 from trifeature.cli.common import csv_cell, echo, print_json, print_table, warn
 from trifeature.cli.program import App
+from trifeature.columns.discretize import WAYS
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES, Atoms
 
@@ -58,10 +59,6 @@ PictureOption = Annotated[
 ]
 
 
-HINT: Final = 'give bins=, method="gaussian", or bins="categories"'
-"""What the package says of a column that looks continuous, in Python's words."""
-
-
 @contextmanager
 def warnings_as_lines(ways: str = "--bins N, or --bins categories") -> Iterator[None]:
     """Print warnings as one line each on standard error, after the block that raised them.
@@ -74,7 +71,7 @@ def warnings_as_lines(ways: str = "--bins N, or --bins categories") -> Iterator[
             warnings.simplefilter("always", UserWarning)
             yield
     except InputError as problem:
-        raise InputError(str(problem).replace(HINT, f"give {ways}")) from None
+        raise InputError(str(problem).replace(WAYS, f"give {ways}")) from None
     for warning in caught:
         warn(f"warning: {warning.message}")
 

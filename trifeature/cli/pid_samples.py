@@ -20,13 +20,12 @@ from trifeature.cli.pid_input import (
     SeedOption,
     SourceOption,
     TargetOption,
+    TwoSources,
     bins_of,
     column_of_numbers,
     number_or_word,
     read_all,
-    read_groups,
-    require_other,
-    single,
+    two_sources,
     whole,
     write_picture,
 )
@@ -98,17 +97,9 @@ def atoms(
     `bits` is the estimate, `low` and `high` its interval, `p_value` tests that this atom is 0, and
     `plug_in` is the biased number of the rows as they are.
     """
-    if len(source) != 2:
-        raise InputError(f"name exactly two sources with --source, got {len(source)}")
-    extra = [name for name in (weights, counts, given) if name is not None]
-    groups, found = read_groups(file, [*source, target, *extra], missing)
-    one, other = groups[0], groups[1]
-    about = single("--target", groups[2])
-    require_other(one, other, (about,))
-    columns = found.columns
-    parts = [{name: columns[name] for name in group} for group in (one, other, (about,))]
-    names = ("+".join(one), "+".join(other), about)
-    title = f"{names[0]} and {names[1]} about {about}"
+    named = {"--weights": weights, "--counts": counts, "--given": given}
+    extra = {option: column for option, column in named.items() if column is not None}
+    read = two_sources(file, source, target, missing, extra)
     if exact:
         used = {
             "--correction": correction is not None,
@@ -122,7 +113,7 @@ def atoms(
             "--shrinkage": shrinkage is not None,
         }
         refuse_unused(used, "cannot go with --exact: nothing is estimated")
-        _exact(parts, names, title, measure, bins_of(bins), binning, output, picture)
+        _exact(read, measure, bins_of(bins), binning, output, picture)
         return
     from trifeature.pid.estimation.estimator import PID
 
@@ -139,21 +130,15 @@ def atoms(
     if correction is None and measure is not None and measure.casefold() != "broja":
         settings["correction"] = "linear"
     chosen = {name: value for name, value in settings.items() if value is not None}
-    extras = iter(groups[3:])
-    options = {
-        name: columns[single(f"--{name}", next(extras))]
-        for name, value in (("weights", weights), ("counts", counts), ("given", given))
-        if value is not None
-    }
-    for name in ("weights", "counts"):
-        if name in options:
-            options[name] = column_of_numbers(name, options[name])
+    options = dict(zip((option[2:] for option in extra), read.extra, strict=True))
+    for name in {"weights", "counts"} & options.keys():
+        options[name] = column_of_numbers(name, options[name])
     with warnings_as_lines(WAYS):
-        fitted = PID(copula=copula, **chosen).fit(*parts, names=names, **options)
+        fitted = PID(copula=copula, **chosen).fit(*read.parts, names=read.names, **options)
     found_atoms = fitted.estimate_
     # Where nothing is estimated no number is shown: what is shown is copied.
     if output is not Format.table or not found_atoms.too_few:
-        print_rows(found_atoms.rows(), output, title, digits=4)
+        print_rows(found_atoms.rows(), output, read.title, digits=4)
     if output is Format.table:
         echo(found_atoms.sentence)
         for name, count in fitted.bins_.items():
@@ -163,25 +148,24 @@ def atoms(
 
 
 def _exact(
-    parts: list[dict[str, Any]],
-    names: tuple[str, str, str],
-    title: str,
+    read: TwoSources,
     measure: str | None,
     bins: Any,
     binning: str | None,
     output: Format,
     picture: Path | None,
 ) -> None:
-    from trifeature.pid.measures import MEASURES, decompose
+    from trifeature.pid.measures import decompose
     from trifeature.pid.samples import joint_counts
 
-    folded = {name.casefold(): name for name in MEASURES}
-    chosen = folded.get((measure or "BROJA").casefold(), measure or "BROJA")
     with warnings_as_lines():
-        counts = joint_counts(*parts, bins=bins, binning=binning or "count")
-    found = decompose(counts, chosen, normalize=True, sources=(names[0], names[1]), target=names[2])
-    print_rows(report.atom_rows([found]), output, title)
-    draw({title: [found]}, picture)
+        counts = joint_counts(*read.parts, bins=bins, binning=binning or "count")
+    one, other, target = read.names
+    found = decompose(
+        counts, measure or "BROJA", normalize=True, sources=(one, other), target=target
+    )
+    print_rows(report.atom_rows([found]), output, read.title)
+    draw({read.title: [found]}, picture)
 
 
 @app.command()
@@ -230,13 +214,13 @@ def calibrate(
         return
     laws: Any = names
     if file is not None:
-        if names or source is None or len(source) != 2 or target is None:
+        if names or source is None or target is None:
             raise InputError("with --file name two sources and a target, and no distribution")
         from trifeature.pid.samples import joint_counts
 
-        groups, found = read_groups(file, [*source, target], None)
-        parts = [{name: found.columns[name] for name in group} for group in groups]
-        laws = {str(file): joint_counts(*parts, bins=bins_of(bins))}
+        read = two_sources(file, source, target, None)
+        with warnings_as_lines():
+            laws = {str(file): joint_counts(*read.parts, bins=bins_of(bins))}
     elif source or target:
         raise InputError("--source and --target go with --file")
     with counting("calibrating") as progress:
@@ -286,8 +270,9 @@ def screen(
     """Decompose every pair of many columns about one target: the pairs with the most of an atom."""
     from trifeature.errors import check_name
     from trifeature.pid.screening import screen as screen_pairs
+    from trifeature.pid.screening.blocks import SCREEN_ATOMS
 
-    check_name("atom", atom, ("redundancy", "unique1", "unique2", "synergy", "total"))
+    check_name("atom", atom, SCREEN_ATOMS)
     for option, path in (("--csv", csv), ("--out", out)):
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise InputError(f"{option} {path}: name a file in a folder that exists")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,14 +13,14 @@ from trifeature.cli.common import csv_cell, warn
 from trifeature.cli.pid_input import (
     BinsOption,
     FileArgument,
+    LocalMeasureOption,
     MissingOption,
+    SortOption,
     SourceOption,
     TargetOption,
     bins_of,
-    read_groups,
-    require_other,
     several_sources,
-    single,
+    two_sources,
     write_picture,
 )
 from trifeature.cli.pid_output import (
@@ -32,9 +32,9 @@ from trifeature.cli.pid_output import (
     print_rows,
     warnings_as_lines,
 )
-from trifeature.errors import InputError
 
-LOCAL: Final = ("redundancy", "unique1", "unique2", "synergy", "total")
+if TYPE_CHECKING:
+    from trifeature.pid.sources.pointwise import PointwiseAtoms
 
 
 @app.command()
@@ -50,14 +50,11 @@ def sources(
 
     The numbers are those of the rows as they are.
     """
-    from trifeature.pid.sources.coded import source_counts
     from trifeature.pid.sources.union import sources_report
 
-    parts, about, values = several_sources(file, source, target, missing)
-    with warnings_as_lines():
-        counts = source_counts(parts, values, target_name=about, bins=bins_of(bins))
-    found = sources_report(counts, normalize=True, sources=list(parts), target=about)
-    print_rows(found.rows(), output, f"{', '.join(parts)} about {about}", digits=4)
+    counts, names, about = _counts(file, source, target, missing, bins)
+    found = sources_report(counts, normalize=True, sources=names, target=about)
+    print_rows(found.rows(), output, f"{', '.join(names)} about {about}", digits=4)
 
 
 @app.command()
@@ -72,15 +69,12 @@ def lattice(
     picture: PictureOption = None,
 ) -> None:
     """The lattice of two to four sources: 4, 18 or 166 atoms of the rows as they are."""
-    from trifeature.pid.sources.coded import source_counts
     from trifeature.pid.sources.lattice import lattice_atoms
     from trifeature.pid.sources.lattice_diagram import lattice_diagram
 
-    parts, about, values = several_sources(file, source, target, missing)
-    with warnings_as_lines():
-        counts = source_counts(parts, values, target_name=about, bins=bins_of(bins))
-    found = lattice_atoms(counts, measure, normalize=True, sources=list(parts), target=about)
-    print_rows(found.rows(), output, f"{', '.join(parts)} about {about}", digits=4)
+    counts, names, about = _counts(file, source, target, missing, bins)
+    found = lattice_atoms(counts, measure, normalize=True, sources=names, target=about)
+    print_rows(found.rows(), output, f"{', '.join(names)} about {about}", digits=4)
     if picture is not None:
         write_picture(lattice_diagram(found), picture)
 
@@ -90,12 +84,8 @@ def pointwise(
     file: FileArgument,
     source: SourceOption,
     target: TargetOption,
-    measure: Annotated[
-        str, typer.Option(help='I_sx, I_ccs, I_pm or "pointwise minimum".')
-    ] = "I_sx",
-    atom: Annotated[
-        str, typer.Option(help="Sort by redundancy, unique1, unique2, synergy or total.")
-    ] = "synergy",
+    measure: LocalMeasureOption = "I_sx",
+    atom: SortOption = "synergy",
     top: Annotated[int, typer.Option(min=1, help="Rows with the most and the least to show.")] = 5,
     bins: BinsOption = None,
     missing: MissingOption = None,
@@ -109,35 +99,31 @@ def pointwise(
     Rows are numbered by the line of the file.
     """
     from trifeature.files import write_atomically
-    from trifeature.pid.sources.pointwise import pointwise_columns
+    from trifeature.pid.sources.pointwise import LOCAL_NAMES, pointwise_columns
 
-    if len(source) != 2:
-        raise InputError(f"name exactly two sources with --source, got {len(source)}")
-    groups, found = read_groups(file, [*source, target], missing)
-    one, other, about = groups[0], groups[1], single("--target", groups[2])
-    require_other(one, other, (about,))
-    parts = [{name: found.columns[name] for name in group} for group in groups]
+    read = two_sources(file, source, target, missing)
+    one, other, about = read.parts
     with warnings_as_lines():
         local = pointwise_columns(
-            parts[0],
-            parts[1],
-            parts[2],
+            one,
+            other,
+            about,
             measure,
             bins=bins_of(bins),
-            sources=("+".join(one), "+".join(other)),
-            target_name=about,
+            sources=read.names[:2],
+            target_name=read.names[2],
         )
     values = local.columns()
 
-    narrow = [name for name in values if name in LOCAL] if output is Format.table else list(values)
+    narrow = LOCAL_NAMES if output is Format.table else tuple(values)
+    own = {name: column for part in read.parts for name, column in part.items()}
 
     def row(place: int, names: Iterable[str]) -> Row:
-        cells: Row = {"row": found.place(place)}
-        cells |= {name: str(found.columns[name][place]) for group in groups for name in group}
+        cells: Row = {"row": read.found.place(place)}
+        cells |= {name: str(column[place]) for name, column in own.items()}
         return cells | {name: float(values[name][place]) for name in names}
 
-    chosen = [*local.most(top, atom), *reversed(local.least(top, atom).tolist())]
-    print_rows([row(place, narrow) for place in dict.fromkeys(map(int, chosen))], output, digits=3)
+    print_rows([row(place, narrow) for place in _ends(local, top, atom)], output, digits=3)
     if out is not None:
         every = [row(place, values) for place in range(len(local.total))]
         safe = [{name: csv_cell(cell) for name, cell in one_row.items()} for one_row in every]
@@ -151,12 +137,8 @@ def pairs(
     task: Annotated[
         str, typer.Option(help="The task whose label the atoms are about.")
     ] = "synergy",
-    atom: Annotated[
-        str, typer.Option(help="Sort by redundancy, unique1, unique2, synergy or total.")
-    ] = "synergy",
-    measure: Annotated[
-        str, typer.Option(help='I_sx, I_ccs, I_pm or "pointwise minimum".')
-    ] = "I_sx",
+    atom: SortOption = "synergy",
+    measure: LocalMeasureOption = "I_sx",
     top: Annotated[int, typer.Option(min=1, max=20, help="Pairs with the most and least.")] = 6,
     output: FormatOption = Format.table,
     picture: PictureOption = None,
@@ -164,15 +146,33 @@ def pairs(
     """The test pairs of a data set that tell the most and the least about a label."""
     from trifeature.data.storage import load
     from trifeature.pair_sheet import pair_sheet
+    from trifeature.pid.sources.pointwise import LOCAL_NAMES
 
     with warnings_as_lines():
         figure, found = pair_sheet(load(folder), task, atom, measure=measure, examples=top)
-    values = {name: found.value(name) for name in LOCAL}
-    chosen = [*found.most(top, atom), *reversed(found.least(top, atom).tolist())]
+    values = {name: found.value(name) for name in LOCAL_NAMES}
     rows = [
         {"pair": str(place), **{name: float(column[place]) for name, column in values.items()}}
-        for place in dict.fromkeys(map(int, chosen))
+        for place in _ends(found, top, atom)
     ]
     print_rows(rows, output, f"test pairs by their {atom} about {found.target}", digits=3)
     if picture is not None:
         write_picture(figure, picture)
+
+
+def _counts(
+    file: Path, source: list[str], target: str, missing: str | None, bins: str | None
+) -> tuple[Any, list[str], str]:
+    """The table of counts of several sources, their names, and the target's."""
+    from trifeature.pid.sources.coded import source_counts
+
+    parts, about, values = several_sources(file, source, target, missing)
+    with warnings_as_lines():
+        counts = source_counts(parts, values, target_name=about, bins=bins_of(bins))
+    return counts, list(parts), about
+
+
+def _ends(found: PointwiseAtoms, top: int, atom: str) -> list[int]:
+    """The rows with the most of an atom, then those with the least, falling; each once."""
+    chosen = [*found.most(top, atom), *reversed(found.least(top, atom).tolist())]
+    return list(dict.fromkeys(map(int, chosen)))

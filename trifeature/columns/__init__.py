@@ -26,6 +26,7 @@ from trifeature.columns.discretize import (
     is_continuous,
     missing_rows,
 )
+from trifeature.columns.frames import data_frame
 from trifeature.columns.reading import as_columns, require_one_length
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Discrete",
     "as_columns",
     "as_numbers",
+    "data_frame",
     "discrete",
     "drop_missing",
     "is_continuous",

@@ -35,6 +35,9 @@ Bins: TypeAlias = "int | str | Mapping[str, int | str | None] | None"
 CATEGORIES: Final = "categories"
 BINNINGS: Final = ("count", "width")
 
+WAYS: Final = 'give bins=, method="gaussian", or bins="categories"'
+"""What is offered for a column that looks continuous; the command line says it in its own words."""
+
 # More different decimal numbers than this, or than half of the rows, look continuous.
 MOST_VALUES: Final = 32
 
@@ -262,7 +265,7 @@ def _refuse_continuous(one: Coded, count: int | None) -> None:
     """Refuse what looks continuous and is not binned; complex numbers cannot be."""
     if (count is not None and one.kind == "number") or not _looks_continuous(one):
         return
-    ways = 'give bins=, method="gaussian", or bins="categories"'
+    ways = WAYS
     if one.kind != "number":
         ways = 'make two columns of its real and imaginary parts, or give bins="categories"'
     raise InputError(

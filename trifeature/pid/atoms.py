@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 # Largest rounding error of an interval's ends from adding and subtracting H(Y).
@@ -129,4 +130,27 @@ def atoms_from_union(
         measure=measure,
         sources=sources,
         target=target,
+    )
+
+
+def mean_atoms(found: Sequence[Atoms], weights: Sequence[float]) -> Atoms:
+    """The weighted mean of decompositions of one measure; weights sum to 1.
+
+    Intervals add up, so their widths are averaged too. It has converged if each has. The names of
+    the variables are those of the first.
+    """
+
+    def mean(numbers: Sequence[float]) -> float:
+        return sum(weight * x for weight, x in zip(weights, numbers, strict=True))
+
+    r, u1, u2, s = (mean([atoms.values[i] for atoms in found]) for i in range(len(ATOM_NAMES)))
+    return replace(
+        found[0],
+        redundancy=r,
+        unique1=u1,
+        unique2=u2,
+        synergy=s,
+        total=mean([atoms.total for atoms in found]),
+        gap=mean([atoms.gap for atoms in found]),
+        converged=all(atoms.converged for atoms in found),
     )

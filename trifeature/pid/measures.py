@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from trifeature.errors import InputError, check_name
 from trifeature.pid.atoms import Atoms
 from trifeature.pid.maxent import MaximumEntropy, maximum_entropy_of
-from trifeature.pid.solver import TIGHTEST, broja
-from trifeature.pid.tables import Array, TableLike, as_table
+from trifeature.pid.solver import TIGHTEST, broja, broja_many
+from trifeature.pid.tables import Array, TableLike, as_table, as_tables
 
 
 class Fitted(NamedTuple):
@@ -178,6 +178,49 @@ def register_measure(name: str, measure: Measure) -> None:
     MEASURES[name] = measure
 
 
+def measure_name(name: str) -> str:
+    """The name of a measure as it is registered; upper and lower case are the same.
+
+    Raises:
+        InputError: There is no such measure.
+
+    >>> measure_name("i_min")
+    'I_min'
+    """
+    folded = {known.casefold(): known for known in MEASURES}
+    found = folded.get(name.casefold(), name) if isinstance(name, str) else name
+    return check_name("measure", found, MEASURES)
+
+
+def decompose_many(
+    tables: TableLike,
+    measure: str = "BROJA",
+    *,
+    tolerance: float = 1e-6,
+    sources: tuple[str, str] = ("X1", "X2"),
+    target: str = "Y",
+) -> list[Atoms]:
+    """The atoms of a stack of tables of weights under any measure, BROJA's in one batch.
+
+    Args:
+        tables: [T, N, M, K] weights; each table is divided by its sum.
+        measure: A name of `MEASURES`.
+        tolerance: Requested width of BROJA's certified intervals, bits.
+        sources: Names of the sources, kept in the results.
+        target: Name of the target, kept in the results.
+
+    Raises:
+        InputError: What `broja_many` or `decompose` raises.
+    """
+    name = measure_name(measure)
+    if MEASURES[name] is None:
+        return broja_many(
+            tables, tolerance=tolerance, normalize=True, sources=sources, target=target
+        )
+    stack = as_tables(tables, normalize=True)
+    return [decompose(table, name, sources=sources, target=target) for table in stack]
+
+
 def decompose(
     p: TableLike,
     measure: str = "BROJA",
@@ -207,7 +250,8 @@ def decompose(
     >>> decompose(copy, "MMI").redundancy, round(decompose(copy).redundancy, 9)
     (1.0, 0.0)
     """
-    function = MEASURES[check_name("measure", measure, MEASURES)]
+    measure = measure_name(measure)
+    function = MEASURES[measure]
     if function is None:
         return broja(p, normalize=normalize, sources=sources, target=target)
     table = as_table(p, normalize=normalize)

@@ -10,6 +10,7 @@ Shape legend: n samples, N values of X1, M values of X2, K values of Y.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -35,6 +36,8 @@ VARIABLES: Final = ("source1", "source2", "target")
 ACCEPTED_BIAS = 0.01
 # Most cells of a table (1.6 GB).
 MOST_CELLS = 200_000_000
+# Most cells of a table that is solved for an estimate or for many sources: 160 MB several times.
+MOST_SOLVED = 20_000_000
 
 
 class SampleSizeWarning(UserWarning):
@@ -179,3 +182,24 @@ def samples_needed(shape: tuple[int, int, int], bias: float = ACCEPTED_BIAS) -> 
     """
     N, M, K = shape
     return math.ceil((N * M - 1) * (K - 1) / (2 * LN2 * bias))
+
+
+def warn_of_plug_in(shape: Sequence[int], n: int) -> None:
+    """Warn where a table of the rows as they are is too large for them.
+
+    Args:
+        shape: Numbers of values of the sources, then of the target.
+        n: Number of rows.
+
+    Warns:
+        SampleSizeWarning: The first-order bias of the total is above .01 bits.
+    """
+    *sources, classes = shape
+    needed = samples_needed((math.prod(sources), 1, classes))
+    if n < needed:
+        words = " x ".join(map(str, shape))
+        message = (
+            f"these are numbers of the rows as they are: a table of {words} cells wants {needed} "
+            f"rows for a total within {ACCEPTED_BIAS:g} bits, got {n}"
+        )
+        warnings.warn(message, SampleSizeWarning, stacklevel=3)

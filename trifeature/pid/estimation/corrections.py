@@ -24,8 +24,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trifeature.pid.measures import decompose
-from trifeature.pid.solver import broja_many
+from trifeature.pid.measures import decompose_many
 from trifeature.pid.tables import LN2, Array
 
 Codes = Sequence[NDArray[np.intp]]
@@ -148,10 +147,6 @@ def atoms_of(tables: Array, measure: str) -> Array:
     size = max(1, MOST_CELLS // prod(tables.shape[1:]))
     results: list[tuple[float, float, float, float]] = []
     for i in range(0, len(tables), size):
-        part = tables[i : i + size]
-        if measure == "BROJA":
-            found = broja_many(part, tolerance=TOLERANCE, normalize=True)
-        else:
-            found = [decompose(table, measure, normalize=True) for table in part]
+        found = decompose_many(tables[i : i + size], measure, tolerance=TOLERANCE)
         results += [atoms.values for atoms in found]
     return np.array(results)

@@ -18,9 +18,8 @@ from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval
 from trifeature.pid.estimation.corrections import TOLERANCE, Rows, corrected_atoms, shuffled_total
 from trifeature.pid.estimation.crossfit import FOLDS, CrossFit, cross_fit, fold_tables
-from trifeature.pid.measures import decompose
+from trifeature.pid.measures import decompose_many
 from trifeature.pid.samples import SampleSizeWarning, samples_needed
-from trifeature.pid.solver import broja
 from trifeature.pid.tables import LN2
 
 CROSSFIT: Final = "crossfit"
@@ -254,10 +253,9 @@ def estimate_rows(
         )
     generator = np.random.default_rng(seed)
     table = rows.table()
-    if rows.measure == "BROJA":
-        plug_in = broja(table, tolerance=TOLERANCE, normalize=True, sources=sources, target=target)
-    else:
-        plug_in = decompose(table, rows.measure, normalize=True, sources=sources, target=target)
+    (plug_in,) = decompose_many(
+        table[None], rows.measure, tolerance=TOLERANCE, sources=sources, target=target
+    )
     # Rows of unequal weight tell less: (sum w)^2 / sum w^2 of them count.
     n = float(rows.weights.sum() ** 2 / np.square(rows.weights).sum())
     needed = rows_needed(rows.shape)

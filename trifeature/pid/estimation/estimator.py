@@ -26,6 +26,7 @@ from trifeature.columns import (
     Bins,
     Discrete,
     as_columns,
+    data_frame,
     discrete,
     drop_missing,
     is_continuous,
@@ -37,7 +38,7 @@ from trifeature.pid.estimation.corrections import CORRECTIONS, Rows
 from trifeature.pid.estimation.estimates import CROSSFIT, Estimate, estimate_rows, rows_needed
 from trifeature.pid.estimation.given import estimate_given
 from trifeature.pid.estimation.weights import effective_rows, weighted
-from trifeature.pid.measures import MEASURES
+from trifeature.pid.measures import measure_name
 from trifeature.pid.samples import Column, Columns, column_names, select_columns
 from trifeature.pid.tables import Array
 
@@ -81,8 +82,7 @@ class PID:
         p_values_: Of the hypothesis that this atom is 0; None where there is no interval.
         informations_: I(X1; Y), I(X2; Y), I(X1, X2; Y) as "source1", "source2", "both", in bits.
         plug_in_: The exact atoms of the rows as they are.
-        table_: Weights in each cell, [N, M, K]; with "gaussian" the means' covariance is not kept
-            and this is None.
+        table_: Weights in each cell, [N, M, K]; None with "gaussian" and after `fit_predictions`.
         values_: The values of each axis of `table_`, by name.
         bins_: Number of bins of each variable that was binned, by name.
         estimate_: All of it, an `Estimate`.
@@ -252,10 +252,7 @@ class PID:
 
     def _checked(self) -> tuple[str, str]:
         """The measure by its registered name, and the correction."""
-        folded = {name.casefold(): name for name in MEASURES}
-        given = self.measure
-        measure = folded.get(given.casefold(), given) if isinstance(given, str) else given
-        check_name("measure", measure, MEASURES)
+        measure = measure_name(self.measure)
         correction = check_name("correction", self.correction, (CROSSFIT, *CORRECTIONS))
         if correction == CROSSFIT and measure != "BROJA":
             raise InputError(
@@ -364,12 +361,7 @@ class PID:
         Raises:
             InputError: pandas is not installed.
         """
-        found = self._fitted()
-        try:
-            import pandas as pd  # noqa: PLC0415 - optional: only this method needs it
-        except ImportError:
-            raise InputError("a data frame needs pandas: pip install pandas") from None
-        return pd.DataFrame(found.rows())
+        return data_frame(self._fitted().rows())
 
     def plot(self) -> Figure:
         """Bars of the four atoms with their intervals."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from trifeature.errors import InputError
-from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval
+from trifeature.pid.atoms import ATOM_NAMES, Interval, mean_atoms
 from trifeature.pid.estimation.corrections import Rows
 from trifeature.pid.estimation.estimates import INFORMATIONS, Estimate, estimate_rows
 from trifeature.pid.tables import Array
@@ -61,7 +61,7 @@ def estimate_given(
         shares.append(part.weights.sum())
         needed += found.needed
     p = np.array(shares) / np.sum(shares)
-    mean = _mean_atoms([one.plug_in for one in strata], p, sources, target)
+    mean = replace(mean_atoms([one.plug_in for one in strata], p.tolist()), target=target)
     first = replace(strata[0], plug_in=mean, samples=len(rows), needed=needed)
     for value, one in zip(values, strata, strict=True):
         if one.indication is not None:
@@ -102,19 +102,3 @@ def _interval(intervals: Sequence[Interval | None], p: Array) -> Interval:
     ends = np.array([one for one in intervals if one is not None])
     low, high = (p @ ends).tolist()
     return Interval(low, high)
-
-
-def _mean_atoms(strata: Sequence[Atoms], p: Array, sources: tuple[str, str], target: str) -> Atoms:
-    r, u1, u2, s = (np.array([one.values for one in strata]).T @ p).tolist()
-    return Atoms(
-        redundancy=r,
-        unique1=u1,
-        unique2=u2,
-        synergy=s,
-        total=_mean([one.total for one in strata], p),
-        gap=_mean([one.gap for one in strata], p),
-        converged=all(one.converged for one in strata),
-        measure=strata[0].measure,
-        sources=sources,
-        target=target,
-    )

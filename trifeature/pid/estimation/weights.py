@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from trifeature.checks import as_array, require_memory
 from trifeature.errors import InputError
 from trifeature.pid.estimation.corrections import Rows
+from trifeature.pid.samples import MOST_SOLVED
 from trifeature.pid.tables import TINY, Array
 
-# Most cells of a table (160 MB, and several times as much to solve it).
-MOST_CELLS: Final = 20_000_000
 # Weights beyond this, or below its inverse, are rescaled: their squares would overflow.
 FAR: Final = 1e100
 # Bytes of a repeated row: its codes, their order, and its weight.
@@ -63,7 +62,7 @@ def weighted(
     found = [np.unique(code, return_inverse=True) for code in codes]
     left, codes = [one for one, _ in found], [place.reshape(-1) for _, place in found]
     sizes = [len(one) for one in left]
-    if prod(sizes[:3]) > MOST_CELLS:
+    if prod(sizes[:3]) > MOST_SOLVED:
         cells = " x ".join(map(str, sizes[:3]))
         raise InputError(f"a table of {cells} cells is too large: coarsen the columns")
     return Rows(codes, (sizes[0], sizes[1], sizes[2]), values, measure), left

@@ -34,7 +34,6 @@ from trifeature.pid.representations.experts import (
     Parts,
     Scores,
     Training,
-    dual_value,
     expert_scores,
     probe_scores,
     standard_error,
@@ -42,18 +41,6 @@ from trifeature.pid.representations.experts import (
 from trifeature.pid.representations.pairs import PairedFeatures, standardized
 from trifeature.pid.tables import Array
 from trifeature.threads import one_thread
-
-__all__ = [
-    "Discretized",
-    "DualAtoms",
-    "PairedFeatures",
-    "Training",
-    "discretized_atoms",
-    "dual_atoms",
-    "dual_value",
-    "k_means",
-    "nearest",
-]
 
 DISCRETIZED_BIAS: Mapping[str, str] = {
     "redundancy": "low: coarse codes never raise it; the bias of the sample is corrected",

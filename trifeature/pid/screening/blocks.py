@@ -54,7 +54,7 @@ Correction: TypeAlias = Callable[[Counts, Array, Array], Array]
 """Takes counts [P, N, M, K] of pairs, plug-in values [P, 5] of `SCREEN_ATOMS` and the means of the
 shuffles [P, 5] (nan without shuffles); returns corrected values."""
 
-CORRECTIONS: Final[dict[str, Correction]] = {
+PAIR_CORRECTIONS: Final[dict[str, Correction]] = {
     "shuffle": lambda _, plug_in, null_mean: plug_in - null_mean,
     "none": lambda _, plug_in, __: plug_in,
 }
@@ -85,7 +85,7 @@ class Work:
         shuffles: S.
         permutations: R.
         seed: Seed of the permutations.
-        correction: A key of `CORRECTIONS`.
+        correction: A key of `PAIR_CORRECTIONS`.
         measure: A key of `trifeature.pid.measures.MEASURES`.
         tolerance: Largest certified gap of a table, bits.
     """
@@ -203,7 +203,7 @@ class Solver:
         unknown = np.full((P, 5), np.nan)
         mean = nulls.mean(1) if work.shuffles else unknown
         spread = nulls.std(1, ddof=1) if work.shuffles > 1 else unknown
-        corrected = CORRECTIONS[work.correction](counts, plug_in, mean)
+        corrected = PAIR_CORRECTIONS[work.correction](counts, plug_in, mean)
         gap = solved[:, :, 5].max(1)
         counted, tail = total_p_values(totals[:, 0], totals[:, 1:])
         needed = rows_needed((counts.shape[1], counts.shape[2], counts.shape[3]))

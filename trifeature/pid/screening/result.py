@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trifeature.checks import require_number, require_whole
+from trifeature.columns import data_frame
 from trifeature.errors import InputError, check_name
 from trifeature.files import write_atomically
 from trifeature.pid.screening.blocks import SCREEN_ATOMS, Values
@@ -134,12 +135,8 @@ class Screen:
         Raises:
             InputError: pandas is not installed.
         """
-        try:
-            import pandas  # noqa: PLC0415 - optional
-        except ImportError:
-            raise InputError("to_frame needs pandas: pip install pandas, or use .rows") from None
         names = np.array(self.pairs, dtype=object)
-        return pandas.DataFrame({"source1": names[:, 0], "source2": names[:, 1], **self.values})
+        return data_frame({"source1": names[:, 0], "source2": names[:, 1], **self.values})
 
     def write_csv(self, path: str | Path) -> None:
         """Write the rows as a CSV file; empty cells are values that do not exist.

@@ -21,10 +21,10 @@ from trifeature.columns import Bins, Discrete, as_columns, discrete
 from trifeature.errors import InputError, check_name
 from trifeature.files import locked
 from trifeature.pid.estimation.estimates import FEWEST
-from trifeature.pid.measures import MEASURES
+from trifeature.pid.measures import measure_name
 from trifeature.pid.samples import SampleSizeWarning
 from trifeature.pid.screening.blocks import (
-    CORRECTIONS,
+    PAIR_CORRECTIONS,
     SCREEN_FIELDS,
     Block,
     Pairs,
@@ -115,8 +115,8 @@ def screen(
     [('a', 1.0)]
     """
     settings: dict[str, Any] = {
-        "measure": check_name("measure", measure, MEASURES),
-        "correction": check_name("correction", correction, CORRECTIONS),
+        "measure": measure_name(measure),
+        "correction": check_name("correction", correction, PAIR_CORRECTIONS),
         "shuffles": require_whole("shuffles", shuffles, int(correction == "shuffle")),
         "permutations": require_whole("permutations", permutations, 0),
         "tolerance": require_number("tolerance", tolerance, TIGHTEST),

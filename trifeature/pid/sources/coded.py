@@ -6,7 +6,6 @@ Shape legend: n rows, N_i values of source i, K values of the target.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -16,12 +15,9 @@ from numpy.typing import NDArray
 from trifeature.checks import require_memory
 from trifeature.columns import Discrete, discrete
 from trifeature.errors import InputError
-from trifeature.pid.samples import SampleSizeWarning, samples_needed
+from trifeature.pid.samples import MOST_SOLVED, warn_of_plug_in
 
 Counts = NDArray[np.int64]
-
-MOST_CELLS: Final = 20_000_000
-"""The most cells of a table: several times as much memory, and minutes, to solve it."""
 
 MOST_AXES: Final = 32
 """The most axes of an array in every release of NumPy."""
@@ -62,7 +58,7 @@ def counts_of(columns: Sequence[Discrete]) -> Counts:
     shape = tuple(one.size for one in columns)
     cells, words = math.prod(shape), " x ".join(map(str, shape))
     advice = "coarsen the columns, or take fewer"
-    if cells > MOST_CELLS:
+    if cells > MOST_SOLVED:
         raise InputError(f"a table of {words} cells is too large: {advice}")
     require_memory(f"a table of {words} cells", 8.0 * 3 * cells, advice)
     flat = np.ravel_multi_index(tuple(one.codes for one in columns), shape)
@@ -105,14 +101,6 @@ def source_counts(
     if target_name in sources:
         raise InputError(f"a source cannot be called as the target, {target_name!r}")
     found = coded({**sources, target_name: target}, bins=bins, binning=binning)
-    n, cells = len(found[0].codes), math.prod(one.size for one in found[:-1])
-    needed = samples_needed((cells, 1, found[-1].size))
     counts = counts_of(found)
-    if n < needed:
-        words = " x ".join(str(one.size) for one in found)
-        message = (
-            f"these are numbers of the rows as they are: a table of {words} cells wants {needed} "
-            f"rows for a total within .01 bits, got {n}"
-        )
-        warnings.warn(message, SampleSizeWarning, stacklevel=2)
+    warn_of_plug_in(counts.shape, len(found[0].codes))
     return counts

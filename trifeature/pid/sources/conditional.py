@@ -15,13 +15,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from trifeature.errors import InputError, check_name
-from trifeature.pid.atoms import ATOM_NAMES, ROUNDING, Atoms
-from trifeature.pid.measures import MEASURES, decompose
-from trifeature.pid.solver import TIGHTEST, broja_many
+from trifeature.errors import InputError
+from trifeature.pid.atoms import ATOM_NAMES, Atoms, mean_atoms
+from trifeature.pid.measures import decompose_many
+from trifeature.pid.solver import TIGHTEST
 from trifeature.pid.sources.coded import coded, counts_of
 from trifeature.pid.sources.union import as_joint
-from trifeature.pid.tables import Array, TableLike
+from trifeature.pid.tables import TableLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,18 +84,16 @@ def conditional(
     table = as_joint(p, normalize=normalize)
     if table.ndim != 4:
         raise InputError(f"a table given Z has four axes [z, x1, x2, y], got {table.ndim}")
-    check_name("measure", measure, MEASURES)
     names = [str(z) for z in (range(len(table)) if values is None else values)]
     if len(names) != len(table) or len(set(names)) < len(names):
         raise InputError(f"{given} has {len(table)} values, and needs as many different names")
     weights = table.sum((1, 2, 3))
     occurs = weights > 0
     slices = table[occurs] / weights[occurs, None, None, None]
-    found = _decomposed(slices, measure, tolerance, sources, target)
+    found = decompose_many(slices, measure, tolerance=tolerance, sources=sources, target=target)
     own = dict(zip(np.array(names, dtype=object)[occurs], weights[occurs].tolist(), strict=True))
-    limit = tolerance if MEASURES[measure] is None else TIGHTEST
     return ConditionalAtoms(
-        _mean(found, list(own.values()), limit), dict(zip(own, found, strict=True)), own, given
+        mean_atoms(found, list(own.values())), dict(zip(own, found, strict=True)), own, given
     )
 
 
@@ -152,38 +150,6 @@ def conditional_columns(
         target=target_name,
         given=given_name,
         values=found[0].values,
-    )
-
-
-def _decomposed(
-    slices: Array, measure: str, tolerance: float, sources: tuple[str, str], target: str
-) -> list[Atoms]:
-    if MEASURES[measure] is None:
-        return broja_many(
-            slices, tolerance=tolerance, normalize=True, sources=sources, target=target
-        )
-    return [
-        decompose(one, measure, normalize=True, sources=sources, target=target) for one in slices
-    ]
-
-
-def _mean(found: Sequence[Atoms], weights: Sequence[float], tolerance: float) -> Atoms:
-    """Weighted mean of the atoms; intervals add up, so their widths are averaged too."""
-
-    def mean(numbers: Sequence[float]) -> float:
-        return float(np.dot(weights, numbers))
-
-    gap = mean([atoms.gap for atoms in found])
-    parts = {name: mean([atoms.value(name) for atoms in found]) for name in ATOM_NAMES}
-    first = found[0]
-    return Atoms(
-        **parts,
-        total=mean([atoms.total for atoms in found]),
-        gap=gap,
-        converged=gap <= tolerance + ROUNDING,
-        measure=first.measure,
-        sources=first.sources,
-        target=first.target,
     )
 
 

@@ -9,7 +9,6 @@ Shape legend: n samples, N values of X1, M values of X2, K values of Y.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
@@ -18,11 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from trifeature.checks import as_array, require_whole
+from trifeature.columns import data_frame
 from trifeature.errors import InputError, check_name
 from trifeature.pid.atoms import ATOM_NAMES, Atoms
 from trifeature.pid.maxent import maximum_entropy_of
 from trifeature.pid.measures import SIGN_FLOOR
-from trifeature.pid.samples import SampleSizeWarning, samples_needed
+from trifeature.pid.samples import warn_of_plug_in
 from trifeature.pid.solver import TIGHTEST
 from trifeature.pid.sources.coded import coded, counts_of
 from trifeature.pid.sources.outcomes import Codes, Outcomes
@@ -146,11 +146,7 @@ class PointwiseAtoms:
         Raises:
             InputError: pandas is not installed.
         """
-        try:
-            import pandas as pd  # noqa: PLC0415 - optional
-        except ImportError:
-            raise InputError("a data frame needs pandas: pip install pandas") from None
-        return pd.DataFrame(self.columns())
+        return data_frame(self.columns())
 
 
 def pointwise(
@@ -263,13 +259,7 @@ def pointwise_columns(
         counts = counts_of(found)
         joint = _fitted_information(counts / counts.sum(), rows)
     n, (N, M, K) = len(rows), (one.size for one in found)
-    needed = samples_needed((N, M, K))
-    if n < needed:
-        message = (
-            f"these are numbers of the rows as they are: a table of {N} x {M} x {K} cells wants "
-            f"{needed} rows for a total within .01 bits, got {n}"
-        )
-        warnings.warn(message, SampleSizeWarning, stacklevel=2)
+    warn_of_plug_in((N, M, K), n)
     return PointwiseAtoms(
         **_local_atoms(Outcomes.of_rows(rows), joint, measure),
         weights=np.full(n, 1 / n),
