@@ -9,6 +9,7 @@ from scipy import stats
 
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES
+from trifeature.pid.estimation.bars import estimate_bars
 from trifeature.pid.estimation.predictions import FEWEST_ITEMS, PredictedAtoms, atoms_of_predictions
 
 Array = NDArray[np.float64]
@@ -211,3 +212,10 @@ def test_few_items_are_refused() -> None:
     few = EVEN[: FEWEST_ITEMS - 1]
     with pytest.raises(InputError, match="19 items are too few: an estimate needs 20"):
         atoms_of_predictions(few, few, few, CLASSES[: FEWEST_ITEMS - 1])
+
+
+def test_bars_say_which_definition_they_are_of() -> None:
+    found = atoms_of_predictions(*random_predictions(60, 3))
+    figure = estimate_bars([found.mmi, found.pointwise])
+    titles = [axes.get_title().splitlines()[1] for axes in figure.axes]
+    assert titles == ["about Y (MMI)", "about Y (pointwise minimum)"]

@@ -67,7 +67,7 @@ def _draw(axis: Axes, found: Estimate) -> None:
     axis.set_xticks(range(len(ATOM_NAMES)), labels, fontsize="small")
     axis.set_xlim(-0.6, len(ATOM_NAMES) - 0.4)
     one, other = found.plug_in.sources
-    title = f"{one} and {other}\nabout {found.plug_in.target}"
+    title = f"{one} and {other}\nabout {found.plug_in.target} ({found.plug_in.measure})"
     axis.set_title(title, fontsize="medium", parse_math=False)
     note = f"{found.samples} rows"
     if found.indication is not None:
