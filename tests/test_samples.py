@@ -175,7 +175,7 @@ def test_trifeature_is_a_case_of_samples(tiny: Dataset) -> None:
     [
         ({"modalities": {}}, "at least one modality"),
         ({"modalities": {"a": numbers(4, 2), "b": numbers(5, 2)}}, "same number of samples"),
-        ({"modalities": {"a": numbers(P, 2, 3)}}, "say which, kinds={'a': …}"),
+        ({"modalities": {"a": numbers(P, 2, 3, 2, 2)}}, "say which, kinds={'a': …}"),
         ({"modalities": {"a": np.array([["x"]] * P)}}, "must hold numbers"),
         ({"modalities": {"a": np.full((P, 2), np.nan)}}, "not finite"),
         ({"modalities": {"a": np.zeros((0, 2))}, "labels": {}}, "no samples"),
@@ -252,7 +252,7 @@ def test_every_method_learns_from_vectors_and_is_probed(name: str) -> None:
 def test_every_method_learns_from_an_image_and_a_vector(name: str) -> None:
     pictures = np.random.default_rng(0).integers(256, size=(P, 3, 32, 32), dtype=np.uint8)
     items = {"picture": pictures, "table": numbers(P, 5), "numbers": numbers(P, 2)}
-    used = dict(list(items.items())[: METHODS[name].least_modalities])
+    used = dict(list(items.items())[: max(2, METHODS[name].least_modalities)])
     data = Samples.from_arrays(used, {"class": LABEL})
     trained = train(data, settings(name))
     features = trained.features(tuple(x[:3].float() for x in data.items["all"]), [[0, 1], [1]])
@@ -285,7 +285,7 @@ def test_a_run_of_ones_own_arrays_is_kept_resumed_and_refused_for_other_arrays(
 
 def test_one_modality_is_refused_where_there_is_nothing_to_align() -> None:
     data = Samples.from_arrays({"a": numbers(P, 3)})
-    for name in METHODS:
+    for name in (one for one, method in METHODS.items() if method.least_modalities > 1):
         with pytest.raises(InputError, match=r"(two|three) modalities"):
             new_method(settings(name), data)
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from trifeature.checks import require_whole
 from trifeature.errors import InputError, check_name
 from trifeature.views import Views
+from trifeature.views.series import CLEAN_SERIES, LIGHT_SERIES, STRONG_SERIES
 from trifeature.views.sets import ALL, CLEAN, LIGHT
+from trifeature.views.tokens import CLEAN_TOKENS, LIGHT_TOKENS, STRONG_TOKENS
 from trifeature.views.vectors import CLEAN_VECTOR, LIGHT_VECTOR, STRONG_VECTOR
 
 
@@ -22,11 +25,14 @@ class Kind:
 
     Attributes:
         name: "image", "vector", …; it equals the `kind` of its views.
-        dimensions: Number of dimensions of one item, 3 for an image [C, H, W], 1 for a vector [F].
+        dimensions: Number of dimensions of one item: 3 for an image [C, H, W], 1 for a vector [F],
+            2 for a series [T, F], 1 for tokens [T].
         strong: Augmentation of contrastive views.
         light: Weak augmentation, for methods that use one beside the strong one.
         clean: No augmentation, only the normalization of the encoder's input.
         encoder: Name of the default encoder, see `trifeature.comm.encoders`.
+        steps: Whether the first dimension of an item counts steps, of which some may be absent.
+        identifiers: Whether items are numbers of entries of a vocabulary.
     """
 
     name: str
@@ -35,7 +41,12 @@ class Kind:
     light: Views
     clean: Views
     encoder: str
+    steps: bool = False
+    identifiers: bool = False
 
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 KINDS: Final[dict[str, Kind]] = {}
 """Every kind of modality by name."""
@@ -57,27 +68,51 @@ def register_kind(kind: Kind) -> None:
 
 register_kind(Kind("image", 3, ALL, LIGHT, CLEAN, encoder="small"))
 register_kind(Kind("vector", 1, STRONG_VECTOR, LIGHT_VECTOR, CLEAN_VECTOR, encoder="mlp"))
+register_kind(
+    Kind("series", 2, STRONG_SERIES, LIGHT_SERIES, CLEAN_SERIES, encoder="conv1d", steps=True)
+)
+register_kind(
+    Kind(
+        "tokens",
+        1,
+        STRONG_TOKENS,
+        LIGHT_TOKENS,
+        CLEAN_TOKENS,
+        encoder="embedding",
+        steps=True,
+        identifiers=True,
+    )
+)
 
 
 @dataclass(frozen=True)
 class Modality:
     """One input of a data set.
 
+    Absent numbers of a `partial` modality are NaN. A step is absent altogether or not at all, and
+    so is the item of a kind without steps. Absent steps stand at the end of an item.
+
     Attributes:
         name: Name in rows and tables.
         kind: Name of its kind, a key of `KINDS`.
-        shape: Shape of one item: [C, H, W] of an image, [F] of a vector.
+        shape: Shape of one item: [C, H, W] of an image, [F] of a vector, [T, F] of a series, [T] of
+            tokens.
         encoder: Name of its encoder; None for the run's if that accepts this kind, else the
             kind's default.
+        vocabulary: Number of different tokens, 0 … vocabulary − 1; None for other kinds.
+        partial: Whether steps of some items, or whole items, are absent.
 
     Raises:
-        InputError: there is no such kind, or the shape has another number of dimensions.
+        InputError: there is no such kind, the shape has another number of dimensions, or the
+            vocabulary is missing or not asked for.
     """
 
     name: str
     kind: str
     shape: tuple[int, ...]
     encoder: str | None = None
+    vocabulary: int | None = None
+    partial: bool = False
 
     def __post_init__(self) -> None:
         check_name("kind of modality", self.kind, KINDS)
@@ -88,12 +123,32 @@ class Modality:
                 f"{self.defaults.dimensions} dimensions of at least 1, not shape {self.shape}"
             )
 
+        if self.defaults.identifiers != (self.vocabulary is not None):
+            needed = "needs" if self.defaults.identifiers else "has no"
+            raise InputError(f"modality {self.name!r} of kind {self.kind} {needed} vocabulary")
+        if self.vocabulary is not None:
+            # Items hold identifiers as float32, which is exact below 2^24.
+            size = require_whole("vocabulary", self.vocabulary, 1, 2**24 - 1)
+            object.__setattr__(self, "vocabulary", size)
+
     @property
     def defaults(self) -> Kind:
         """The defaults of its kind."""
         return KINDS[self.kind]
 
+    def present(self, items: Tensor) -> Tensor:
+        """Which steps of items [N, *shape] are present, or which items, of a kind without steps.
+
+        Returns:
+            bool [N, T], or [N, 1].
+        """
+        leading = items.shape[: 2 if self.defaults.steps else 1]
+        known = ~items.reshape(*leading, -1)[..., 0].isnan()
+        return known if self.defaults.steps else known[:, None]
+
     def to_json(self) -> Mapping[str, Any]:
         """A JSON object, for the origin of a data set."""
-        content = {"name": self.name, "kind": self.kind, "shape": list(self.shape)}
-        return content if self.encoder is None else content | {"encoder": self.encoder}
+        content: dict[str, Any] = {"name": self.name, "kind": self.kind, "shape": list(self.shape)}
+        others = {"encoder": self.encoder, "vocabulary": self.vocabulary}
+        content |= {name: value for name, value in others.items() if value is not None}
+        return content | ({"partial": True} if self.partial else {})

@@ -12,17 +12,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from trifeature.checks import as_array
-from trifeature.columns import CATEGORIES, as_columns, discrete, missing_rows
+from trifeature.arrays import Items, read_items
+from trifeature.checks import as_array, require_number
+from trifeature.columns import CATEGORIES, as_columns, as_numbers, discrete, missing_rows
 from trifeature.errors import InputError, check_name
-from trifeature.modality import KINDS, Modality
+from trifeature.modality import Modality
 from trifeature.pid import Atoms
 
 Array = npt.NDArray[Any]
@@ -36,21 +37,32 @@ SETS: Final = ("train", "probe", "test")
 ABSENT: Final = ("", "nan")
 """Labels of text that stand for a missing one. A class may well be called "none"."""
 
+STANDARDIZED: Final = ("vector", "series")
+"""Kinds of modality that `Samples.from_arrays` standardizes."""
+
+HIDDEN: Final = "hidden"
+"""Key of `Samples.origin` under which modalities that `Samples.hide` left out are recorded."""
+
 NORMALIZED: Final = "normalized"
-"""Key of `Samples.origin` under which the means and deviations of vectors are recorded."""
+"""Key of `Samples.origin` under which means and deviations of features are recorded."""
+
+
+TaskKind = Literal["classes", "labels", "numbers"]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A classification task.
+    """What a probe is to read.
 
     Attributes:
-        classes: Number of classes; labels are 0 … classes − 1.
+        classes: C: the number of classes, of labels, or of outputs.
         column: Name of its accuracy in rows and tables ("R"); empty for the task's own name.
         mean: Column of the mean over several tasks that includes this one (U of U1, U2), or None.
         atom: Atom of a partial information decomposition that the task measures, or None.
         biased: True if its reported number comes from training on biased samples.
-        names: Names of the classes; empty if they have none.
+        names: Names of the classes, labels or outputs; empty if they have none.
+        kind: `classes`: one of C classes, int64 [P] from 0 to C − 1. `labels`: any number of C
+            labels, int64 [P, C] of 0 and 1. `numbers`: C numbers, float64 [P, C].
     """
 
     classes: int
@@ -59,6 +71,7 @@ class Task:
     atom: str | None = None
     biased: bool = False
     names: tuple[str, ...] = ()
+    kind: TaskKind = "classes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +81,15 @@ class SampleSet:
     Attributes:
         table: Name of the tables that its items are in.
         rows: int64 [P, M], for each sample the index of its item of each modality.
-        labels: int64 [P] for each task; may be empty.
+        labels: For each task int64 [P], int64 [P, C] or float64 [P, C], see `Task.kind`; may be
+            empty.
         groups: int64 [P] or [P, M]. Samples with a common group are never on both sides of a
             cross-validation fold.
     """
 
     table: str
     rows: IntArray
-    labels: Mapping[str, IntArray]
+    labels: Mapping[str, Array]
     groups: IntArray
 
     def __len__(self) -> int:
@@ -138,6 +152,53 @@ class Samples:
         tables = self.items[self.sets[name].table]
         return tuple(x[places] for x, places in zip(tables, rows.unbind(1), strict=True))
 
+    def absent(self, name: str) -> Array:
+        """Whether a sample of a set lacks the whole item of a modality: bool [P, M]."""
+        rows, tables = self.sets[name].rows, self.items[self.sets[name].table]
+        lacking = np.zeros(rows.shape, np.bool_)
+        for m, (modality, x) in enumerate(zip(self.modalities, tables, strict=True)):
+            if modality.partial:
+                lacking[:, m] = ~modality.present(x).any(1).cpu().numpy()[rows[:, m]]
+        return lacking
+
+    def hide(
+        self, modality: str, *, share: float = 1.0, sets: Sequence[str] = ("test",), seed: int = 0
+    ) -> Samples:
+        """Leave a modality out of samples, to see what a method does without it.
+
+        `trifeature.comm.training.method_for` makes a trained method read such samples.
+
+        Args:
+            modality: Its name.
+            share: Share of the samples, chosen at random.
+            sets: The sets to leave it out of.
+            seed: Seed of the choice.
+
+        Raises:
+            InputError: there is no such modality or set, or the share is not in [0, 1].
+        """
+        names = [one.name for one in self.modalities]
+        place = names.index(check_name("modality", modality, names))
+        require_number("share", share, 0, 1)
+        rng, changed, items = np.random.default_rng(seed), dict(self.sets), dict(self.items)
+        for name in {one.table for one in self.sets.values()}:
+            x = items[name][place]
+            x = x.float() / 255 if x.dtype == torch.uint8 else x
+            tables = list(items[name])
+            tables[place] = torch.cat([x, torch.full_like(x[:1], torch.nan)])
+            items[name] = tuple(tables)
+        for name in sets:
+            one = changed[check_name("set", name, self.sets)]
+            rows = one.rows.copy()
+            chosen = rng.permutation(len(rows))[: round(share * len(rows))]
+            rows[chosen, place] = len(items[one.table][place]) - 1
+            changed[name] = replace(one, rows=rows)
+        known = list(self.modalities)
+        known[place] = replace(known[place], partial=True)
+        note = {"modality": modality, "share": share, "sets": list(sets), "seed": seed}
+        origin = {**self.origin, HIDDEN: [*self.origin.get(HIDDEN, []), note]}
+        return replace(self, modalities=tuple(known), items=items, sets=changed, origin=origin)
+
     def column(self, task: str) -> str:
         """Name of a task's accuracy in rows and tables."""
         return self.tasks[task].column or task
@@ -155,24 +216,36 @@ class Samples:
         standardize: bool = True,
         test_fraction: float = 0.25,
         seed: int = 0,
+        present: Mapping[str, Any] | None = None,
+        task_kinds: Mapping[str, str] | None = None,
+        vocabularies: Mapping[str, int] | None = None,
     ) -> Samples:
         """Make samples from arrays; entry p of every array belongs to sample p.
 
         Args:
             modalities: Name to items [P, *shape]: NumPy, torch, a data frame of numbers, or nested
-                lists. [P, F] is a vector; [P, C, H, W], uint8 or floating in [0, 1], an image;
-                anything else needs `kinds`. [P, H, W] of kind "image" has one channel.
-            labels: Task to labels [P] of anything that sorts: integers, strings, Booleans.
+                lists. [P, F] is a vector; [P] a vector of one feature; [P, T, F] a series;
+                [P, C, H, W], uint8 or floating in [0, 1], an image; a list of strings is tokens,
+                its words; anything else needs `kinds`. [P, H, W] of kind "image" has one channel.
+                A list may hold series, or lists of tokens, of different lengths; None in a list is
+                an absent item. Arrays that need no conversion are not copied.
+            labels: Task to labels [P] of anything that sorts: integers, strings, Booleans. [P, C]
+                of 0 and 1 are many labels a sample.
             groups: Groups that must not be on both sides of a split or fold, [P] (a person, a film)
                 or [P, M]. None: each sample is a group of its own.
             splits: [P] of "train", "test" and perhaps "probe", the samples that probes are fitted
                 on; without any "probe" these are the training samples. None: drawn by group.
             kinds: Kind of a modality that its shape does not tell.
             encoders: Encoder of a modality, see `trifeature.comm.encoders`.
-            standardize: Bring every feature of a vector to mean 0 and deviation 1 over the
-                training samples; constant features become 0.
+            standardize: Bring every feature of a vector, and of a series over its steps, to mean 0
+                and deviation 1 over the training samples; constant features become 0.
             test_fraction: Fraction of the groups to test on if `splits` is None.
             seed: Seed of the drawn split.
+            present: Name of a modality to Booleans [P], or of a series or tokens [P, T]: False
+                where its values stand for nothing. Steps after an absent one move up.
+            task_kinds: Kind of a task, "classes", "labels" or "numbers", see `Task.kind`.
+            vocabularies: Number of different tokens of a modality of kind "tokens"; by default one
+                more than the greatest token.
 
         Raises:
             InputError: shapes or lengths that do not fit, values that are not finite, a missing
@@ -184,30 +257,50 @@ class Samples:
         >>> [m.kind for m in data.modalities], len(data.sets["test"])
         (['vector', 'vector'], 2)
         """
+        if not isinstance(modalities, Mapping):
+            raise InputError(
+                f"modalities must be a dictionary of items by name, not {type(modalities).__name__}"
+            )
         if not modalities:
             raise InputError("samples need at least one modality")
-        for given in ({} if kinds is None else kinds, {} if encoders is None else encoders):
-            for name in given:
+        for given in (kinds, encoders, present, vocabularies):
+            for name in given or ():
                 check_name("modality", name, modalities)
-        read = {name: _items(name, x, (kinds or {}).get(name)) for name, x in modalities.items()}
-        P = _common_length({name: x for name, (_, x) in read.items()})
-        tasks, coded = _tasks(labels or {}, P)
+        for name in task_kinds or ():
+            check_name("task", name, labels or {})
+        told = {} if present is None else present
+        sizes = {} if vocabularies is None else vocabularies
+        read = {
+            name: read_items(name, x, (kinds or {}).get(name), told.get(name), sizes.get(name))
+            for name, x in modalities.items()
+        }
+        P = _common_length(read)
+        tasks, coded = _tasks(labels or {}, task_kinds or {}, P)
         grouped = _groups(groups, (P, len(read)))
         split = _splits(splits, grouped, test_fraction, seed)
         own = {name: np.flatnonzero(split == name) for name in SETS}
         if not len(own["probe"]):
             own["probe"] = own["train"]
-        _require_known_classes(coded, own)
+        _require_known_classes({t: v for t, v in coded.items() if tasks[t].kind == "classes"}, own)
+        read = {name: items.coded(own["train"]) for name, items in read.items()}
         tables, normalization = [], {}
-        for name, (kind, x) in read.items():
-            if kind == "vector" and standardize:
-                x, normalization[name] = _standardize(name, x, own["train"])  # noqa: PLW2901
+        for name, items in read.items():
+            x = torch.from_numpy(items.values)
+            if items.kind in STANDARDIZED and standardize:
+                x, normalization[name] = _standardize(name, x, own["train"])
             tables.append(_as_float32(name, x))
         chosen = encoders or {}
         return cls(
             tuple(
-                Modality(name, kind, tuple(x.shape[1:]), chosen.get(name))
-                for (name, (kind, _)), x in zip(read.items(), tables, strict=True)
+                Modality(
+                    name,
+                    items.kind,
+                    tuple(x.shape[1:]),
+                    chosen.get(name),
+                    items.vocabulary,
+                    partial=x.dtype != torch.uint8 and bool(x.isnan().any()),
+                )
+                for (name, items), x in zip(read.items(), tables, strict=True)
             ),
             {"all": tuple(tables)},
             {name: _sample_set(own[name], coded, grouped, len(read)) for name in SETS},
@@ -226,66 +319,17 @@ class HasSamples(Protocol):
 # --------------------------------------------------------------------------- arrays of one's own
 
 
-def _items(name: str, values: Any, kind: str | None) -> tuple[str, Tensor]:
-    """Kind and items [P, *shape] of one modality: vectors are float64 here, uint8 images stay."""
-    try:
-        array = as_array(values)
-    except InputError as problem:
-        raise InputError(f"modality {name!r}: {problem}") from None
-    except ValueError:
-        raise InputError(f"modality {name!r} has items of different lengths") from None
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"modality {name!r} must hold numbers, not {array.dtype}")
-    kind = check_name("kind of modality", kind, KINDS) if kind else _kind_of(name, array)
-    if kind == "image" and array.ndim == 3:
-        array = array[:, None]
-    if not array.size:
-        raise InputError(f"modality {name!r} holds no samples")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(f"modality {name!r} holds values that are not finite")
-    if kind == "image":
-        _check_pixels(name, array)
-    if kind == "image":
-        wanted: Any = np.uint8 if array.dtype == np.uint8 else np.float32
-    else:
-        wanted = np.float64  # standardized before they lose digits
-    return kind, torch.from_numpy(np.ascontiguousarray(array, dtype=wanted))
-
-
 def _as_float32(name: str, x: Tensor) -> Tensor:
     """Items as they are stored: uint8 stay, all others become float32."""
     if x.dtype == torch.uint8:
         return x
     items = x.float()
-    if not items.isfinite().all():
+    if items.isinf().any():
         raise InputError(f"modality {name!r} holds values too large for float32: rescale them")
     return items
 
 
-def _kind_of(name: str, array: Array) -> str:
-    """The one kind whose items have as many dimensions."""
-    fitting = [kind.name for kind in KINDS.values() if kind.dimensions == array.ndim - 1]
-    if len(fitting) != 1:
-        raise InputError(
-            f"modality {name!r}: items of shape {list(array.shape[1:])} are of no kind, or of "
-            f"several: say which, kinds={{{name!r}: …}} (one of {', '.join(KINDS)})"
-        )
-    return fitting[0]
-
-
-def _check_pixels(name: str, array: Array) -> None:
-    """Images are uint8, or floating in [0, 1]."""
-    if array.dtype.kind == "f":
-        if not 0 <= array.min() <= array.max() <= 1:
-            raise InputError(
-                f"modality {name!r}: floating images lie in [0, 1], not in "
-                f"[{array.min():g}, {array.max():g}]; uint8 images in [0, 255]"
-            )
-    elif array.dtype != np.uint8:
-        raise InputError(f"modality {name!r}: images are uint8 or floating, not {array.dtype}")
-
-
-def _common_length(items: Mapping[str, Tensor]) -> int:
+def _common_length(items: Mapping[str, Items]) -> int:
     """P; all modalities must have it."""
     lengths = {name: len(x) for name, x in items.items()}
     if len(set(lengths.values())) != 1:
@@ -293,20 +337,61 @@ def _common_length(items: Mapping[str, Tensor]) -> int:
     return next(iter(lengths.values()))
 
 
-def _tasks(labels: Mapping[str, Any], count: int) -> tuple[dict[str, Task], dict[str, IntArray]]:
-    """Tasks and their labels as integers 0 … C − 1."""
+def _tasks(
+    labels: Mapping[str, Any], kinds: Mapping[str, str], count: int
+) -> tuple[dict[str, Task], dict[str, Array]]:
+    """Tasks and their labels, see `Task.kind`."""
     tasks, coded = {}, {}
     for name, values in labels.items():
-        columns = _columns(name, values)
-        if len(columns) > 1 or len(columns[0]) != count:
-            shape = [len(columns[0]), *([len(columns)] if len(columns) > 1 else [])]
+        columns = as_columns(name, values)
+        shape = [len(next(iter(columns.values()))), *([len(columns)] if len(columns) > 1 else [])]
+        if shape[0] != count:
             raise InputError(f"labels {name!r} have shape {shape} for {count} samples")
-        names, codes = _codes(name, f"labels {name!r}", columns)
-        if len(names) < 2:
-            raise InputError(f"labels {name!r} have one class: there is nothing to tell apart")
-        tasks[name] = Task(len(names), names=names)
-        coded[name] = codes[:, 0]
+        kind = kinds.get(name) or ("classes" if len(columns) == 1 else "labels")
+        check_name("kind of task", kind, get_args(TaskKind))
+        if kind == "classes" and len(columns) > 1:
+            raise InputError(f"labels {name!r} of one class a sample cannot have shape {shape}")
+        tasks[name], coded[name] = _TASKS[kind](name, columns)
     return tasks, coded
+
+
+def _classes(name: str, columns: Mapping[str, Array]) -> tuple[Task, Array]:
+    """One class for each sample, as integers 0 … C − 1."""
+    names, codes = _codes(name, f"labels {name!r}", list(columns.values()))
+    if len(names) < 2:
+        raise InputError(f"labels {name!r} have one class: there is nothing to tell apart")
+    return Task(len(names), names=names), codes[:, 0]
+
+
+def _many_labels(name: str, columns: Mapping[str, Array]) -> tuple[Task, Array]:
+    """0 and 1 for each sample and label."""
+    table = as_numbers(name, columns)
+    if not np.isin(table, (0, 1)).all():
+        raise InputError(
+            f"labels {name!r} of several columns must be 0 or 1 in each; numbers need "
+            f'task_kinds={{{name!r}: "numbers"}}'
+        )
+    names = _names(name, columns)
+    return Task(table.shape[1], names=names, kind="labels"), table.astype(np.int64)
+
+
+def _numbers(name: str, columns: Mapping[str, Array]) -> tuple[Task, Array]:
+    """Numbers for each sample and output."""
+    table = as_numbers(name, columns)
+    constant = np.flatnonzero(np.ptp(table, axis=0) == 0)
+    if len(constant):
+        raise InputError(f"labels {name!r}: output {constant[0]} is the same for every sample")
+    return Task(table.shape[1], names=_names(name, columns), kind="numbers"), table
+
+
+def _names(name: str, columns: Mapping[str, Array]) -> tuple[str, ...]:
+    """The names of columns that have names of their own, see `as_columns`."""
+    own = list(columns)
+    numbered = [f"{name}[{place}]" for place in range(len(own))]
+    return () if own in (numbered, [name]) else tuple(own)
+
+
+_TASKS: Final = {"classes": _classes, "labels": _many_labels, "numbers": _numbers}
 
 
 def _columns(name: str, values: Any) -> list[Array]:
@@ -388,23 +473,33 @@ def _require_known_classes(labels: Mapping[str, IntArray], own: Mapping[str, Int
         if len(fitted) < 2 or scored - fitted:
             raise InputError(
                 f"labels {task!r}: the samples to fit a probe on must hold every class of the "
-                "test samples, and two at least: give `splits`"
+                "test samples, and two at least: give `splits`, or if they are no classes "
+                f'task_kinds={{{task!r}: "numbers"}}'
             )
 
 
 def _standardize(name: str, x: Tensor, train: IntArray) -> tuple[Tensor, dict[str, list[float]]]:
-    """(x − mean) / deviation of each feature over the training samples, and both."""
-    fitted = x[torch.from_numpy(train)].double()
+    """(x − mean) / deviation of each feature over the training samples, and both.
+
+    Of a series [P, T, F], over the present steps of the training samples.
+    """
+    fitted = x[torch.from_numpy(train)].double().flatten(0, -2)
+    known = fitted[~fitted[:, 0].isnan()]
+    fitted = known if len(known) < len(fitted) else fitted
+    if not len(fitted):
+        raise InputError(f"modality {name!r} is absent from every training sample")
     mean, deviation = fitted.mean(0), fitted.std(0, correction=0)
     if not deviation.isfinite().all():
         raise InputError(f"modality {name!r} holds values too large for float64's squares: rescale")
     scale = torch.where(deviation > 0, deviation, torch.inf)
-    scaled = ((x.double() - mean) / scale).float()
+    scaled = torch.empty_like(x, dtype=torch.float32)
+    for own, part in zip(scaled.split(4096), x.split(4096), strict=True):  # float64 is twice x
+        own.copy_((part.double() - mean) / scale)
     return scaled, {"mean": mean.tolist(), "deviation": deviation.tolist()}
 
 
 def _sample_set(
-    chosen: IntArray, labels: Mapping[str, IntArray], groups: IntArray, modalities: int
+    chosen: IntArray, labels: Mapping[str, Array], groups: IntArray, modalities: int
 ) -> SampleSet:
     rows = np.repeat(chosen[:, None], modalities, axis=1)
     own = {task: values[chosen] for task, values in labels.items()}
@@ -412,22 +507,25 @@ def _sample_set(
 
 
 def _origin(
-    read: Mapping[str, tuple[str, Tensor]],
-    labels: Mapping[str, IntArray],
+    read: Mapping[str, Items],
+    labels: Mapping[str, Array],
     groups: IntArray,
     split: Array,
 ) -> dict[str, Any]:
     """Identity of the arrays: names, kinds, shapes and a digest of their content."""
     digest = hashlib.sha256()
-    for _, x in read.values():
-        digest.update((x if x.dtype == torch.uint8 else x.float()).numpy().tobytes())
+    for items in read.values():
+        x = items.values
+        kept = x if x.dtype == np.uint8 else x.astype(np.float32, copy=False)
+        digest.update(np.ascontiguousarray(kept).data)
     for values in (*labels.values(), groups):
         digest.update(values.tobytes())
     digest.update("\n".join(split.tolist()).encode())
     return {
         "source": "arrays",
         "modalities": [
-            {"name": name, "kind": kind, "shape": list(x.shape)} for name, (kind, x) in read.items()
+            {"name": name, "kind": items.kind, "shape": list(items.values.shape)}
+            for name, items in read.items()
         ],
         "tasks": sorted(labels),
         "sha256": digest.hexdigest(),

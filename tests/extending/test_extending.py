@@ -117,16 +117,18 @@ def test_the_mask_of_a_method_leaves_tokens_out(
 def test_a_kind_of_modality_trains_with_every_method_and_is_probed(
     plugin: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:
-    plugin("series")
+    plugin("spectrum")
     random = np.random.default_rng(0)
     label = np.arange(96) % 3
     sound = random.normal(size=(96, 2, 24)) + 4 * label[:, None, None]
     data = Samples.from_arrays(
-        {"sound": sound, "table": random.normal(size=(96, 5))}, {"class": label}
+        {"sound": sound, "table": random.normal(size=(96, 5))},
+        {"class": label},
+        kinds={"sound": "spectrum"},
     )
-    assert [m.kind for m in data.modalities] == ["series", "vector"]
+    assert [m.kind for m in data.modalities] == ["spectrum", "vector"]
     for name in methods_of_pairs():
-        run = tiny(name, views=(KINDS["series"].strong, KINDS["vector"].strong))
+        run = tiny(name, views=(KINDS["spectrum"].strong, KINDS["vector"].strong))
         method = train(data, run, tmp_path / name)
         found = probe(method, data, alone=True)
         assert found.alone["sound"]["class"].macro_accuracy > 0.6

@@ -155,10 +155,12 @@ def test_items_of_any_type_give_float32_and_are_left_alone(dtype: torch.dtype) -
     assert torch.equal(items, before)
 
 
-def test_a_dropped_feature_is_zero_even_if_it_is_missing() -> None:
+def test_an_absent_vector_stays_absent_and_one_missing_feature_is_dropped() -> None:
     views = OTHERS["all dropped"]
-    items = torch.full((2, 3), float("nan"))
-    assert torch.equal(views.apply(items, views.draw(2, (3,), seeded())), torch.zeros(2, 3))
+    items = torch.tensor([[torch.nan] * 3, [torch.nan, 1.0, 2.0]])
+    expected = torch.tensor([[torch.nan] * 3, [0.0] * 3])
+    found = views.apply(items, views.draw(2, (3,), seeded()))
+    assert torch.equal(found.nan_to_num(7.0), expected.nan_to_num(7.0))
 
 
 def test_empty_batches_and_single_features_have_views() -> None:

@@ -70,6 +70,30 @@ class FeatureTokenizer(nn.Module):
         return vector[:, :, None] * self.weight + self.bias
 
 
+# --------------------------------------------------------------------------- absent tokens
+
+
+def split_absent(tokens: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Tokens with zeros in place of absent ones, which are NaN, and which are present.
+
+    Args:
+        tokens: For each modality float [N, T_m, D].
+
+    Returns:
+        For each modality float [N, T_m, D], and bool [N, T_m].
+    """
+    present = [~one[..., 0].isnan() for one in tokens]
+    # The gradient at a token that `where` leaves out is zero, not NaN.
+    known = [torch.where(p[..., None], x, 0) for x, p in zip(tokens, present, strict=True)]
+    return known, present
+
+
+def mean_token(tokens: Tensor) -> Tensor:
+    """The mean of the present tokens [N, T, D] of each item: [N, D]; zero if none is present."""
+    (known,), (present,) = split_absent([tokens])
+    return known.sum(1) / present.sum(1, keepdim=True).clamp(min=1)
+
+
 # --------------------------------------------------------------------------- fusion
 
 
@@ -95,16 +119,19 @@ class AttentionFusion(nn.Module):
         heads: H, a divisor of D.
         masking: Treatment of absent modalities: `remove` drops their tokens (the authors' code),
             `learned` replaces each of them by a learned mask token (the paper's text).
+        partial: Whether tokens may be absent from single samples: NaN, see `split_absent`.
 
     Raises:
         InputError: the heads do not divide the width.
     """
 
-    def __init__(self, width: int, heads: int, masking: Masking = "remove") -> None:
+    def __init__(
+        self, width: int, heads: int, masking: Masking = "remove", *, partial: bool = False
+    ) -> None:
         super().__init__()
         if width % heads:
             raise InputError(f"{heads} heads do not divide a width of {width}")
-        self.heads = heads
+        self.heads, self.partial = heads, partial
         self.cls = nn.Parameter(torch.randn(width))
         self.mask = nn.Parameter(torch.randn(width)) if masking == "learned" else None
         self.norm_attention = nn.LayerNorm(width)
@@ -139,11 +166,17 @@ class AttentionFusion(nn.Module):
             tokens: For each modality float [N, T_m, D].
             subsets: G lists of modalities; the others are absent.
             present: For each modality bool [N, T_m], False where a sample's token is absent; None
-                if all are present. A sample without tokens attends to CLS alone.
+                for those that are NaN, if `partial`, else for none. A sample without tokens attends
+                to CLS alone.
 
         Returns:
             float [G, N, D], the output at CLS after the final LayerNorm.
         """
+        if self.partial:
+            tokens, known = split_absent(tokens)
+            present = (
+                known if present is None else [a & b for a, b in zip(known, present, strict=True)]
+            )
         counts = self._counts(tokens, subsets)
         if present is not None:
             counts = self._without_absent(counts, torch.cat(list(present), dim=1))

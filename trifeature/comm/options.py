@@ -198,6 +198,36 @@ class CrossSelfOptions(Options):
 
 
 @dataclass(frozen=True)
+class CMCOptions(ProjectionOptions):
+    """Options of CMC.
+
+    Attributes:
+        temperature: τ of the loss.
+    """
+
+    temperature: float = 0.1
+
+
+@dataclass(frozen=True)
+class SimCLROptions(Options):
+    """Options of SimCLR.
+
+    Attributes:
+        vector: Length of the encoders' vectors.
+        hidden: Width of the heads' hidden layers.
+        embedding: Length of the heads' output.
+        temperature: τ of the loss.
+        head_norm: BatchNorm in the heads.
+    """
+
+    vector: int = 256
+    hidden: int = 512
+    embedding: int = 256
+    temperature: float = 0.1
+    head_norm: bool = True
+
+
+@dataclass(frozen=True)
 class FactorCLOptions(Options):
     """Options of FactorCL, which its authors train half as long again, by plain Adam.
 
@@ -449,6 +479,8 @@ OPTIONS: Final[dict[str, type[Options]]] = {
     "confu": ConFuOptions,
     "cross": CrossOptions,
     "cross+self": CrossSelfOptions,
+    "cmc": CMCOptions,
+    "simclr": SimCLROptions,
     "factorcl": FactorCLOptions,
     "gram": GramOptions,
     "symile": SymileOptions,

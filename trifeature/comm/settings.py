@@ -30,8 +30,33 @@ Precision = Literal["float32", "bfloat16"]
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 
 
-ENCODER_NAMES: Final = ["alexnet", "alexnet-unpooled", "resnet50", "small", "mlp", "identity"]
-"""The names of all encoders; `trifeature.comm.encoders.register_encoder` adds to it."""
+ENCODER_NAMES: Final = [
+    *("alexnet", "alexnet-unpooled", "resnet50", "resnet18", "small"),
+    *("mlp", "mlp-mimic", "proprio", "identity"),
+    *("conv1d", "transformer", "transformer-unmasked", "transformer-post", "gru", "gru-small"),
+    *("force", "force-token", "force-whole", "frozen"),
+    *("embedding", "bag"),
+]
+"""The names of all encoders, of images, vectors, series and tokens in turn.
+
+`trifeature.comm.encoders.register_encoder` adds to it.
+"""
+
+TIMM: Final = "timm:"
+"""What the names of timm's models begin with: `timm:resnet18`."""
+
+
+def check_encoder(name: str) -> str:
+    """Return `name` if it is one of `ENCODER_NAMES`, or that of a model of timm.
+
+    Whether timm has such a model is seen when it is made.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if isinstance(name, str) and name.startswith(TIMM) and name != TIMM:
+        return name
+    return check_name("encoder", name, ENCODER_NAMES)
 
 
 # --------------------------------------------------------------------------- settings of a run
@@ -90,9 +115,9 @@ class RunSettings:
         if isinstance(self.encoder, tuple | list):
             object.__setattr__(self, "encoder", tuple(self.encoder))
         else:
-            check_name("encoder", self.encoder, ENCODER_NAMES)
+            check_encoder(self.encoder)
         for name in (self.encoder,) if isinstance(self.encoder, str) else self.encoder:
-            check_name("encoder", name, ENCODER_NAMES)
+            check_encoder(name)
         require_choice("schedule", self.schedule, get_args(Schedule))
         require_choice("precision", self.precision, PRECISIONS)
         limits = {"epochs": (0, 10**6), "seed": (0, 2**63 - 1), "batch_size": (2, 10**7)}

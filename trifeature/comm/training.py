@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -130,7 +130,7 @@ class Backend:
     """Executes training steps; this class runs plain steps in this process.
 
     `trifeature.extra.distributed` and `trifeature.extra.accelerate` have other backends. The result
-    of a step depends on the backend by rounding only.
+    of a step depends on the backend by rounding only, and by the draws of dropout.
     """
 
     def check(self, samples: int, settings: RunSettings, device: torch.device) -> None:
@@ -220,6 +220,19 @@ def numerics(precision: Precision, device: torch.device) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
+@contextmanager
+def dropout_of(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
+    """Seed the global random generators for an epoch, for encoders with dropout of any kind.
+
+    All other randomness is that of the views. Outside the block the generators are as before.
+    Several processes draw the dropout of their own samples: with it, a step is not that of one.
+    """
+    mixed = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0]
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(int(mixed >> np.uint64(1)))
+        yield
+
+
 # --------------------------------------------------------------------------- the loop
 
 
@@ -265,6 +278,7 @@ def train(
         raise InputError(
             f"training needs at least 2 samples, which are negatives of one another, not {P}"
         )
+    _require_complete(samples)
     backend.check(P, settings, target)
     batch = min(P, settings.batch_size)
     items = sum(math.prod(m.shape) for m in samples.modalities)
@@ -281,7 +295,8 @@ def train(
             backend.on_rank_zero(evaluate, method.eval(), 0)
         with backend.steps(state.learner, samples.to(target)) as take_step:
             while state.epoch < settings.epochs:
-                with numerics(settings.precision, target):
+                dropout = dropout_of(settings.seed, state.epoch, target)
+                with numerics(settings.precision, target), dropout:
                     metrics = _train_epoch(take_step, P, state, backend, report)
                 state.epoch += 1
                 if evaluate is not None:
@@ -292,6 +307,17 @@ def train(
             run.finish(state)
     backend.restore(method)
     return method.eval()
+
+
+def _require_complete(samples: Samples) -> None:
+    """A method learns from samples that have every modality."""
+    lacking = samples.absent("train")
+    if lacking.any():
+        p, m = np.argwhere(lacking)[0]
+        raise InputError(
+            f"{int(lacking.any(1).sum())} training samples lack a modality (the first: sample {p}, "
+            f"{samples.modalities[m].name!r}): leave them out, or to the test samples"
+        )
 
 
 @contextmanager
@@ -457,12 +483,36 @@ def require_fit(settings: RunSettings, modalities: Sequence[Modality]) -> None:
     require_memory(what, needed, advice)
 
 
+def method_for(method: Method, data: HasSamples) -> Method:
+    """A method that can read samples which lack what the training samples had.
+
+    Args:
+        method: A trained method.
+        data: Its data, of which modalities may be absent (`Samples.hide`).
+
+    Returns:
+        The method itself if no more is absent than it knows, else one with the same weights.
+
+    Raises:
+        InputError: the method takes no absent modality.
+    """
+    pairs = list(zip(method.modalities, data.samples().modalities, strict=False))
+    if all(own.partial or not given.partial for own, given in pairs):
+        return method
+    known = [replace(own, partial=own.partial or given.partial) for own, given in pairs]
+    with torch.random.fork_rng(devices=[]):
+        made = make_method(method.settings, known)
+    made.load_state_dict(method.state_dict())
+    made.progress.copy_(method.progress)
+    return made.to(method.progress.device).train(method.training)
+
+
 def load_run(folder: Path | str, data: HasSamples, device: torch.device | str = "cpu") -> Method:
     """Load the trained method of a finished run.
 
     Args:
         folder: Folder of the run.
-        data: The data of the run; its modalities are used.
+        data: The data of the run, of which modalities may be absent; its modalities are used.
         device: Device of the method.
 
     Raises:

@@ -7,8 +7,8 @@ indexed, replayed and tested. Settings are read, written and compared without to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, runtime_checkable
 
 from trifeature.errors import InputError, check_name
 
@@ -56,6 +56,24 @@ class Views(Protocol):
         """Read what `to_json` wrote, without `kind`; a missing key is its default."""
 
 
+@runtime_checkable
+class JointViews(Views, Protocol):
+    """Views that may share random numbers among the modalities of a sample."""
+
+    @property
+    def joint(self) -> bool:
+        """Whether these settings share some: modalities of equal views are then drawn at once."""
+
+    def draw_joint(
+        self,
+        count: int,
+        shapes: Sequence[tuple[int, ...]],
+        generator: torch.Generator,
+        device: torch.device | str | None = None,
+    ) -> Sequence[Parameters]:
+        """Draw the parameters of `count` samples for modalities of these shapes."""
+
+
 VIEW_KINDS: Final[dict[str, type[Any]]] = {}
 """The class of views of every kind of modality."""
 
@@ -90,4 +108,4 @@ def views_from_json(content: Mapping[str, Any]) -> Any:
 
 
 # The package's own kinds register themselves, and import the names above.
-from trifeature.views import sets, vectors  # noqa: E402, F401
+from trifeature.views import series, sets, tokens, vectors  # noqa: E402, F401

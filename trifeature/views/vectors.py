@@ -2,7 +2,7 @@
 
 A view of a vector x is (x + σ ε) with a random share of its features set to zero, ε standard
 normal. It is meant for standardized features (mean 0, deviation 1): σ is then a fraction of their
-deviation, and zero is their mean.
+deviation, and zero is their mean. An absent vector (every feature NaN) stays absent.
 
 N samples, F features.
 """
@@ -100,7 +100,8 @@ class VectorViews:
         shape = parameters.noise.shape
         if items.shape != shape:
             raise InputError(f"vectors must be {list(shape)} as drawn, not {list(items.shape)}")
-        return (items.float() + parameters.noise).masked_fill(parameters.dropped, 0.0)
+        absent = items.isnan().all(1, keepdim=True)
+        return (items.float() + parameters.noise).masked_fill(parameters.dropped & ~absent, 0.0)
 
     def unique(self) -> VectorViews:
         """The same without dropped features: the "unique" augmentation of FactorCL."""

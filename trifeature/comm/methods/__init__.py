@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Final
 
 from trifeature.comm.methods.base import Loss, Method, Tensors
+from trifeature.comm.methods.cmc import CMC
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.comm_cross import CoMMCross
 from trifeature.comm.methods.confu import ConFu
@@ -19,6 +20,7 @@ from trifeature.comm.methods.gram import Gram
 from trifeature.comm.methods.hril import HRIL
 from trifeature.comm.methods.infmasking import InfMasking
 from trifeature.comm.methods.mae import MAE
+from trifeature.comm.methods.simclr import SimCLR
 from trifeature.comm.methods.symile import Symile
 from trifeature.comm.methods.triangle import Triangle
 from trifeature.comm.methods.two_temperatures import TwoTemperatures
@@ -34,6 +36,8 @@ METHODS: Final[dict[str, type[Method]]] = {
     "confu": ConFu,
     "cross": Cross,
     "cross+self": CrossSelf,
+    "cmc": CMC,
+    "simclr": SimCLR,
     "factorcl": FactorCL,
     "gram": Gram,
     "symile": Symile,

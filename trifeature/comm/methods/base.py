@@ -27,7 +27,7 @@ from trifeature.comm.settings import RunSettings
 from trifeature.errors import InputError
 from trifeature.modality import Modality
 from trifeature.samples import Batch
-from trifeature.views import Parameters, Views
+from trifeature.views import JointViews, Parameters, Views
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,15 @@ class Method(nn.Module, ABC):
             training. A tensor, so that a compiled step sees its changes; it is not saved.
         least_modalities: The smallest number of modalities that the method is defined for. What
             chooses methods for given modalities reads it; a method itself refuses others.
+        takes_absent: Whether the method can learn from modalities of which steps are absent.
 
     Raises:
-        InputError: the numbers of views or encoders do not fit the modalities.
+        InputError: the numbers of views or encoders do not fit the modalities, or steps of some are
+            absent and the method takes no such modality.
     """
 
     least_modalities: ClassVar[int] = 2
+    takes_absent: ClassVar[bool] = True
 
     def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
         super().__init__()
@@ -96,6 +99,12 @@ class Method(nn.Module, ABC):
                 raise InputError(
                     f"{name} must be one for all or one for each of {len(modalities)} "
                     f"modalities, not {len(given)}"
+                )
+        for modality in modalities:
+            if modality.partial and not self.takes_absent:
+                raise InputError(
+                    f"{settings.method} cannot learn from {modality.name!r}, of which some items, "
+                    "or steps of items, are absent"
                 )
         self.settings = settings
         self.modalities = tuple(modalities)
@@ -228,13 +237,52 @@ class Method(nn.Module, ABC):
             float [k · n, *shape]: first one view of each of the n samples, then the next.
         """
         chosen = self.views_of(modality, views)
+        shape = tuple(items.shape[1:])
+        parameters = chosen.draw(copies * len(items), shape, generator, items.device)
+        return self._applied(chosen, items, parameters, copies)
+
+    def augment_all(
+        self,
+        batch: Batch,
+        generator: torch.Generator,
+        views: Sequence[Views] | None = None,
+        copies: int = 1,
+    ) -> list[Tensor]:
+        """Draw views of every modality, see `augment`, modality by modality.
+
+        Modalities of equal views that are `joint` (see `trifeature.views.series`) are drawn
+        together, at the place of the first of them.
+
+        Args:
+            batch: Items of N samples, [N, *shape] for each modality.
+            generator: Source of the randomness.
+            views: The augmentations of each modality; None for the run's.
+            copies: k, the number of views of each item.
+        """
+        chosen = views or [self.views_of(m) for m in range(len(batch))]
+        made: dict[int, Tensor] = {}
+        for m, own in enumerate(chosen):
+            if m in made:
+                continue
+            if not (isinstance(own, JointViews) and own.joint):
+                made[m] = self.augment(batch[m], m, generator, own, copies)
+                continue
+            joined = [k for k in range(m, len(batch)) if chosen[k] == own]
+            shapes = [tuple(batch[k].shape[1:]) for k in joined]
+            N, device = len(batch[0]), batch[0].device
+            drawn = own.draw_joint(copies * N, shapes, generator, device)
+            for k, parameters in zip(joined, drawn, strict=True):
+                made[k] = self._applied(own, batch[k], parameters, copies)
+        return [made[m] for m in range(len(batch))]
+
+    def _applied(self, views: Views, items: Tensor, parameters: Parameters, copies: int) -> Tensor:
+        """Views [k · n, *shape] of the items that this process encodes."""
         repeated = torch.cat([items] * copies) if copies > 1 else items
-        parameters = chosen.draw(len(repeated), tuple(items.shape[1:]), generator, items.device)
         # Parameters are drawn for all N samples, so that they do not depend on the processes.
         local = self._local_indices(len(items), copies)
         if local is not None:
             repeated, parameters = repeated[local], parameters[local]
-        return self.apply_views(chosen, repeated, parameters)
+        return self.apply_views(views, repeated, parameters)
 
     def _local_indices(self, samples: int, copies: int = 1) -> Tensor | None:
         """Indices into [copies · N] items of those that this process encodes; None for all."""
@@ -257,11 +305,13 @@ class Method(nn.Module, ABC):
     def light_views(self, batch: Batch, generator: torch.Generator) -> Tensors:
         """Draw one light view of each item: float [n, *shape] for each modality.
 
-        If all modalities have the same kind and shape, their parameters are drawn together, sample
-        by sample: the recorded results depend on this order of draws.
+        If all modalities have the same kind, shape and type, their parameters are drawn together,
+        sample by sample: the recorded results depend on this order of draws.
         """
         light, M = self.settings.light, len(batch)
-        if len({(m.kind, m.shape) for m in self.modalities}) > 1:
+        # Images may be uint8 up to 255 beside partial ones of their shape, floating up to 1.
+        alike = zip(self.modalities, batch, strict=True)
+        if len({(m.kind, m.shape, x.dtype) for m, x in alike}) > 1:
             return tuple(self.augment(x, m, generator, light) for m, x in enumerate(batch))
         chosen = self.views_of(0, light)
         together = torch.stack(batch, dim=1).flatten(0, 1)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trifeature.comm.encoders import latent_converter
+from trifeature.comm.encoders import encode_tokens, latent_converter
 from trifeature.comm.losses import combine, comm_terms, loss_names, terms_of
 from trifeature.comm.methods.base import Loss, Method, Tensors
 from trifeature.comm.networks import AttentionFusion, LinearFusion, ProjectionHead
@@ -64,12 +64,13 @@ class CoMM(Method):
         """Make an untrained fusion, as the option `fusion` says."""
         options = self.options
         if options.fusion == "attention":
-            return AttentionFusion(options.width, options.heads, options.masking)
+            partial = any(m.partial for m in self.modalities)
+            return AttentionFusion(options.width, options.heads, options.masking, partial=partial)
         return LinearFusion([options.vector] * len(self.modalities), options.width)
 
     def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
         """Two views of each modality, followed by the plain items if L_i uses them."""
-        made = [self.augment(x, m, generator, copies=2) for m, x in enumerate(batch)]
+        made = self.augment_all(batch, generator, copies=2)
         if self.options.unimodal == "plain" and self.alone:
             clean = [m.defaults.clean for m in self.modalities]
             made += [self.augment(x, m, generator, clean[m]) for m, x in enumerate(batch)]
@@ -134,9 +135,15 @@ class CoMM(Method):
         return projected.view(G, V, N, -1).expand(-1, 2, -1, -1)
 
     def encode(self, items: Tensor, modality: int) -> Tensor:
-        """Encode items of one modality to tokens [N, T, D], or to vectors for linear fusion."""
-        converted: Tensor = self.converter[modality](self.encoder[modality](items))
-        return converted
+        """Encode items of one modality to tokens [N, T, D], or to vectors for linear fusion.
+
+        Absent tokens are NaN.
+        """
+        encoder, converter = self.encoder[modality], self.converter[modality]
+        if self.options.fusion == "linear":
+            vectors: Tensor = encoder(items)
+            return vectors
+        return encode_tokens(encoder, converter, self.modalities[modality], items)
 
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         """The fused embeddings before the head, unnormalized: [N, D] for each subset."""

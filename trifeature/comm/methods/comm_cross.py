@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from trifeature.comm.methods.base import Loss, Tensors
 from trifeature.comm.methods.comm import CoMM
 from trifeature.comm.methods.cross import ClipLoss, Projector
+from trifeature.comm.networks import mean_token
 from trifeature.comm.options import CoMMCrossOptions
 from trifeature.comm.products import with_products
 from trifeature.comm.settings import RunSettings
@@ -60,9 +61,11 @@ class CoMMCross(CoMM):
         return Loss(comm.total + self.cross_weight * cross, {**comm.terms, "cross": cross})
 
     def aligned(self, codes: Sequence[Tensor], modality: int) -> Tensor:
-        """The projection [N, P] of the mean of a modality's tokens, or of its vector."""
+        """The projection [N, P] of the mean of a modality's present tokens, or of its vector."""
         code = codes[modality]
-        projected: Tensor = self.projector[modality](code.mean(1) if code.ndim > 2 else code)
+        if code.ndim > 2:
+            code = mean_token(code) if self.modalities[modality].partial else code.mean(1)
+        projected: Tensor = self.projector[modality](code)
         return projected
 
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:

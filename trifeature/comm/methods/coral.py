@@ -133,6 +133,8 @@ class COrAL(Method):
     and all heads of the unique paths start from the same weights, as in the authors' code.
     """
 
+    takes_absent = False
+
     def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
         super().__init__(settings, modalities)
         options = settings.options
@@ -168,7 +170,7 @@ class COrAL(Method):
 
     def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
         """Two views of each modality, then a uniform number for each of its tokens: [N, T]."""
-        made = [self.augment(x, m, generator, copies=2) for m, x in enumerate(batch)]
+        made = self.augment_all(batch, generator, copies=2)
         numbers = [self.uniform(len(batch[0]), (T,), generator) for T in self.tokens]
         return (*made, *numbers)
 

@@ -58,7 +58,7 @@ class CrossSelf(Method):
     def views(self, batch: Batch, generator: torch.Generator) -> Tensors:
         """A light view of each modality, then two views of each by the run's augmentations."""
         light = self.light_views(batch, generator)
-        strong = [self.augment(x, m, generator, copies=2) for m, x in enumerate(batch)]
+        strong = self.augment_all(batch, generator, copies=2)
         return (*light, *strong)
 
     def codes_of(self, views: Tensors) -> Tensors:

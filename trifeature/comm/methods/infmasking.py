@@ -96,6 +96,7 @@ class InfMasking(CoMM):
     each of CoMM's embeddings.
     """
 
+    takes_absent = False
     options: InfMaskingOptions
     fusion: MaskedFusion
 

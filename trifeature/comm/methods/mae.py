@@ -139,6 +139,8 @@ class Decoder(nn.Module):
 class MAE(Method):
     """Masked autoencoding: CoMM's encoders, latent converters and fusion, and a decoder of CLS."""
 
+    takes_absent = False
+
     def __init__(self, settings: RunSettings, modalities: Sequence[Modality]) -> None:
         super().__init__(settings, modalities)
         options, M = settings.options, len(modalities)

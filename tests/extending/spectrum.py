@@ -1,4 +1,4 @@
-"""A plugin: time series as a kind of modality, with augmentations and an encoder of their own."""
+"""A plugin: spectra as a kind of modality, with augmentations and an encoder of their own."""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -12,7 +12,7 @@ from trifeature.views import register_views
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """What was drawn for N series: noise [N, C, T] and which steps are kept [N, 1, T]."""
+    """What was drawn for N spectra: noise [N, C, B] and which bands are kept [N, 1, B]."""
 
     noise: torch.Tensor
     kept: torch.Tensor
@@ -25,10 +25,10 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class SeriesViews:
-    """Noise of a deviation, and a share of the steps set to zero."""
+class SpectrumViews:
+    """Noise of a deviation, and a share of the bands set to zero."""
 
-    kind = "series"
+    kind = "spectrum"
     noise: float = 0.1
     drop: float = 0.2
 
@@ -51,8 +51,8 @@ class SeriesViews:
         return cls(**content)
 
 
-class Steps(nn.Module):
-    """A strided convolution: series [N, C, T] to tokens [N, T / 4, 16]."""
+class Bands(nn.Module):
+    """A strided convolution: spectra [N, C, B] to tokens [N, B / 4, 16]."""
 
     def __init__(self, shape):
         super().__init__()
@@ -62,7 +62,8 @@ class Steps(nn.Module):
         return self.convolution(x).relu().transpose(1, 2)
 
 
-register_views(SeriesViews)
-register_encoder("steps", Steps, "series")
-clean = SeriesViews(noise=0.0, drop=0.0)
-register_kind(Kind("series", 2, SeriesViews(), replace(clean, noise=0.1), clean, encoder="steps"))
+register_views(SpectrumViews)
+register_encoder("bands", Bands, "spectrum")
+clean = SpectrumViews(noise=0.0, drop=0.0)
+strong, light = SpectrumViews(), replace(clean, noise=0.1)
+register_kind(Kind("spectrum", 2, strong, light, clean, encoder="bands"))
