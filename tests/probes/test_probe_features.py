@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from trifeature.errors import InputError
 from trifeature.probes import protocol
-from trifeature.probes.folds import Folds, group_folds
+from trifeature.probes.folds import Folds, best_of, group_folds
 from trifeature.probes.logistic import Design, LinearModels
 from trifeature.probes.protocol import (
     FittedProbe,
@@ -169,8 +169,8 @@ def test_a_fold_whose_fitted_pairs_hold_one_class_only_is_survived() -> None:
 
 
 def test_ties_go_to_fewer_bits_and_then_to_the_lower_cost() -> None:
-    assert protocol._best(np.array([0.5, 0.7, 0.7]), np.array([0.1, 0.9, 0.8])) == 2
-    assert protocol._best(np.array([0.7, 0.7, 0.5]), np.array([0.8, 0.8, 0.1])) == 0
+    assert best_of(np.array([0.5, 0.7, 0.7]), np.array([0.1, 0.9, 0.8])) == 2
+    assert best_of(np.array([0.7, 0.7, 0.5]), np.array([0.8, 0.8, 0.1])) == 0
 
 
 # ------------------------------------------------------------------ features of one's own
@@ -190,7 +190,7 @@ def test_labels_of_any_type_are_read_and_named() -> None:
     )
     assert by_word.tasks["animal"].names == ("bird", "cat", "dog")
     assert by_word.row() == {
-        ("animal" if key == "label" else key): (
+        key.replace("label", "animal"): (
             {"animal": value["label"]} if isinstance(value, dict) else value
         )
         for key, value in by_number.row().items()

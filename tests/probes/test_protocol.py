@@ -187,6 +187,7 @@ def test_any_tasks_are_reported_and_modalities_alone_by_their_name() -> None:
     row = reading.row()
     assert set(row) == {
         *("speaker", "loud", "loud_auc", "loud_balanced", "audio", "video"),
+        *("speaker_accuracy", "speaker_majority", "loud_accuracy", "loud_majority"),
         *("bits", "costs", "confusion", "information", "test_pairs"),
     }
     assert (row["speaker"], row["loud"], row["loud_auc"], row["loud_balanced"]) == (1, 1, 1, 1)

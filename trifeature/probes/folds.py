@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from trifeature.checks import as_array
 from trifeature.errors import InputError
-from trifeature.probes.inputs import IntArray
+from trifeature.probes.inputs import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -82,6 +82,42 @@ def group_folds(groups: npt.ArrayLike, *, folds: int, seed: int) -> Folds:
     >>> group_folds([[0, 0], [1, 1], [0, 1]], folds=2, seed=0).validate.sum(axis=1).tolist()
     [1, 1]
     """
+    count, places = _places_of(groups)
+    if not 2 <= folds <= count:
+        raise InputError(f"folds must be from 2 to the {count} groups, not {folds}")
+    order = np.random.default_rng(seed).permutation(count)
+    part_of = np.empty(count, dtype=np.int64)
+    part_of[order] = np.arange(count) % folds
+    inside = part_of[places] == np.arange(folds)[:, None, None]
+    return Folds(fit=~inside.any(axis=2), validate=inside.all(axis=2))
+
+
+def group_split(groups: npt.ArrayLike, *, share: float, seed: int) -> Folds:
+    """One fold, which fits on a share of the groups drawn at random and validates on the others.
+
+    Args:
+        groups: As `group_folds`.
+        share: Of the groups to fit on, above 0 and below 1.
+        seed: Decides the draw.
+
+    Raises:
+        InputError: `groups` are not such an array, or too few of them.
+
+    >>> group_split(["a", "a", "b", "c", "d", "e"], share=0.6, seed=1).fit.tolist()
+    [[True, True, True, False, False, True]]
+    """
+    count, places = _places_of(groups)
+    if count < 2:
+        raise InputError("one group is too few to split")
+    fitted = np.zeros(count, dtype=np.bool_)
+    drawn = np.random.default_rng(seed).permutation(count)
+    fitted[drawn[: min(max(1, round(share * count)), count - 1)]] = True
+    inside = fitted[places]
+    return Folds(fit=np.stack([inside.all(axis=1)]), validate=np.stack([~inside.any(axis=1)]))
+
+
+def _places_of(groups: npt.ArrayLike) -> tuple[int, IntArray]:
+    """How many groups there are, and the place of each entry among them, [N, 1] or [N, M]."""
     ids = as_array(groups)
     if ids.ndim not in (1, 2) or ids.size == 0 or ids.dtype.kind not in "iuUSO":
         raise InputError(
@@ -89,13 +125,7 @@ def group_folds(groups: npt.ArrayLike, *, folds: int, seed: int) -> Folds:
             f"{ids.dtype} {ids.shape}"
         )
     distinct, position = np.unique(ids, return_inverse=True)
-    if not 2 <= folds <= len(distinct):
-        raise InputError(f"folds must be from 2 to the {len(distinct)} groups, not {folds}")
-    order = np.random.default_rng(seed).permutation(len(distinct))
-    part_of = np.empty(len(distinct), dtype=np.int64)
-    part_of[order] = np.arange(len(distinct)) % folds
-    inside = part_of[position.reshape(len(ids), -1)] == np.arange(folds)[:, None, None]
-    return Folds(fit=~inside.any(axis=2), validate=inside.all(axis=2))
+    return len(distinct), position.reshape(len(ids), -1)
 
 
 def stratified_folds(labels: IntArray, *, folds: int, seed: int) -> Folds:
@@ -125,3 +155,8 @@ def stratified_folds(labels: IntArray, *, folds: int, seed: int) -> Folds:
     part[order] = np.arange(len(labels)) % folds
     validate = part == np.arange(folds)[:, None]
     return Folds(fit=~validate, validate=validate)
+
+
+def best_of(scores: FloatArray, bits: FloatArray) -> int:
+    """Place of the highest of held-out scores; ties go to fewer bits, then to the first."""
+    return min(range(len(scores)), key=lambda k: (-scores[k], bits[k], k))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from scipy.stats import entropy
 
 from trifeature.pid import fano_information
-from trifeature.probes.inputs import IntArray
+from trifeature.probes.inputs import FloatArray, IntArray
 
 
 def learned_information(
@@ -40,3 +41,19 @@ def learned_information(
         "fano": fano_information(float(confusion.trace() / count), labels),
         "cross_entropy": bits - cross_entropy,
     }
+
+
+def labels_information(shares: FloatArray, bits: float) -> dict[str, float]:
+    """What features tell about many labels, each by itself, beside what there is to tell, in bits.
+
+    - `entropy`: the sum of the labels' entropies; they may tell of one another, so that all of them
+      together may have less.
+    - `cross_entropy`: that sum less the probes' held-out cross-entropies, a lower bound of the sum
+      of what is told about each. Negative where the probes are overconfident.
+
+    Args:
+        shares: Share of the scored samples with each label [C].
+        bits: Cross-entropy, the sum over the labels, of probes that weight all samples equally.
+    """
+    total = float(np.sum(entropy(np.stack([shares, 1 - shares]), base=2, axis=0)))
+    return {"entropy": total, "cross_entropy": total - bits}

@@ -35,6 +35,7 @@ from trifeature.probes.inputs import (
     Labels,
     as_codes,
     as_features,
+    scale_of,
 )
 
 # --------------------------------------------------------------------------- fitted models
@@ -256,7 +257,7 @@ class Design:
         raw = features.double()
         mean = raw.mean(dim=0)
         centered = raw - mean
-        scale = _scale(centered, mean) if standardize else torch.ones_like(mean)
+        scale = scale_of(centered, mean) if standardize else torch.ones_like(mean)
         scaled = centered / scale
         spectrum, axes = torch.linalg.eigh(scaled.T @ scaled / len(raw))
         one = torch.ones_like(mean[:1])
@@ -273,15 +274,6 @@ class Design:
         inner = weights.double()
         outer = inner[..., :-1] @ self.rotation.T
         return outer, inner[..., -1] - outer @ self.mean
-
-
-def _scale(centered: Tensor, mean: Tensor) -> Tensor:
-    """Standard deviation of each feature, 1 for constant ones (the rule of scikit-learn)."""
-    N = len(centered)
-    epsilon = torch.finfo(centered.dtype).eps
-    variance = centered.square().mean(dim=0)
-    constant = variance <= N * epsilon * variance + (N * mean * epsilon).square()
-    return torch.where(constant, 1.0, variance.sqrt())
 
 
 class Problem(NamedTuple):

@@ -3,7 +3,8 @@
 Every argument is keyword-only: `labels` and `predictions` have the same type and shape, and
 swapping them silently turns recall into precision, a bug found in published code.
 
-N samples, C classes. Arrays, tensors on any device, series and lists are accepted.
+N samples, C classes, or labels, or outputs. Arrays, tensors on any device, series and lists are
+accepted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from scipy.stats import rankdata
 
 from trifeature.checks import as_array
 from trifeature.errors import InputError
-from trifeature.probes.inputs import IntArray
+from trifeature.probes.inputs import FloatArray, IntArray
 
 Values = npt.ArrayLike | torch.Tensor
 """Accepted by every metric: a tensor on any device, an array, a series, or nested lists."""
@@ -119,6 +120,153 @@ def cross_entropy(*, labels: Values, log_probabilities: Values) -> float:
     truth = _class_array("labels", labels, table.shape[1])
     _check_lengths(truth, "log_probabilities", table)
     return float(-table[np.arange(len(truth)), truth].mean() / math.log(2.0))
+
+
+# --------------------------------------------------------------------------- many labels
+
+
+def f1_of(right: IntArray, told: IntArray, known: IntArray) -> FloatArray:
+    """F1 = 2·right / (told + known) from counts of one shape; NaN where nothing is known.
+
+    Args:
+        right: Samples that were given a label, rightly.
+        told: Samples that were given it.
+        known: Samples that have it.
+    """
+    with np.errstate(invalid="ignore"):
+        scores: FloatArray = np.where(known > 0, 2 * right / (told + known), np.nan)
+    return scores
+
+
+def f1_scores(*, labels: Values, predictions: Values) -> FloatArray:
+    """F1 of each label, the harmonic mean of its precision and recall [C].
+
+    Args:
+        labels: 1 for a sample that has the label, 0 for one without [N, C].
+        predictions: 1 for a sample that was given the label, otherwise 0 [N, C].
+
+    Returns:
+        Numbers in [0, 1]; NaN for a label that no sample has, which has no recall.
+
+    Raises:
+        InputError: no samples, different shapes, or an entry other than 0 and 1.
+
+    >>> f1_scores(labels=[[1, 0], [1, 0]], predictions=[[1, 0], [0, 1]]).round(2).tolist()
+    [0.67, nan]
+    """
+    truth, guess = _flag_table("labels", labels), _flag_table("predictions", predictions)
+    if truth.shape != guess.shape:
+        raise InputError(f"labels are {truth.shape}, but predictions {guess.shape}")
+    return f1_of((truth & guess).sum(0), guess.sum(0), truth.sum(0))
+
+
+def average_precision(*, labels: Values, scores: Values) -> float:
+    """Mean, over the positives, of the precision at the score of each.
+
+    The precision at a score is the share of positives among the samples that score as high, or
+    higher. The expected value of random scores is about the share of positives.
+
+    Args:
+        labels: 1 for a positive, 0 for a negative [N].
+        scores: Larger means more likely positive [N]; minus and plus infinity are allowed.
+
+    Returns:
+        A number in [0, 1]; NaN where `labels` hold no positive.
+
+    Raises:
+        InputError: no samples, different lengths, a label other than 0 and 1, or a NaN score.
+
+    >>> average_precision(labels=[1, 0, 1], scores=[0.9, 0.5, 0.1]).__round__(3)
+    0.833
+    """
+    truth = _class_array("labels", labels, 2)
+    values = _float_array("scores", scores, 1)
+    _check_lengths(truth, "scores", values)
+    if not truth.any():
+        return math.nan
+    places = rankdata(-values, method="max")[truth == 1]  # how many score as high, or higher
+    return float((rankdata(places, method="max") / places).mean())
+
+
+# --------------------------------------------------------------------------- numbers
+
+
+def mean_squared_errors(*, numbers: Values, predictions: Values) -> FloatArray:
+    """Mean square of prediction − number for each output, in the square of its unit [K].
+
+    Args:
+        numbers: True values [N, K].
+        predictions: Predicted values [N, K].
+
+    Raises:
+        InputError: no samples, different shapes, or a NaN.
+    """
+    truth, guess = _number_tables(numbers, predictions)
+    errors: FloatArray = np.square(guess - truth).mean(0)
+    return errors
+
+
+def r_squared(*, numbers: Values, predictions: Values) -> FloatArray:
+    """1 − mean squared error / variance of each output [K], "coefficient of determination".
+
+    1 is exact, 0 as good as the mean of these very samples, negative worse.
+
+    Returns:
+        At most 1; NaN for an output that is constant among these samples.
+
+    Raises:
+        InputError: as `mean_squared_errors`.
+
+    >>> r_squared(numbers=[[0.0], [2.0]], predictions=[[0.0], [1.0]]).tolist()
+    [0.5]
+    """
+    truth, guess = _number_tables(numbers, predictions)
+    errors, variance = np.square(guess - truth).mean(0), truth.var(0)
+    known = np.ptp(truth, axis=0) > 0
+    return np.where(known, 1 - errors / np.where(known, variance, 1), np.nan)
+
+
+def pearson(*, numbers: Values, predictions: Values) -> FloatArray:
+    """Pearson's correlation of predictions with numbers, for each output [K].
+
+    Returns:
+        From −1 to 1; NaN where either is constant.
+
+    Raises:
+        InputError: as `mean_squared_errors`.
+    """
+    truth, guess = _number_tables(numbers, predictions)
+    known = (np.ptp(truth, axis=0) > 0) & (np.ptp(guess, axis=0) > 0)
+    a, b = truth - truth.mean(0), guess - guess.mean(0)
+    norms = np.sqrt(np.square(a).sum(0) * np.square(b).sum(0))
+    return np.where(known, (a * b).sum(0) / np.where(norms > 0, norms, 1), np.nan)
+
+
+def mean_known(values: FloatArray, weights: FloatArray | None = None) -> float:
+    """Mean of the values that are no NaN, weighted if weights are given; NaN where all are.
+
+    >>> mean_known(np.array([1.0, np.nan, 2.0]))
+    1.5
+    """
+    known = ~np.isnan(values)
+    own = None if weights is None else weights[known]
+    return float(np.average(values[known], weights=own)) if known.any() else math.nan
+
+
+def _number_tables(numbers: Values, predictions: Values) -> tuple[FloatArray, FloatArray]:
+    truth, guess = _float_array("numbers", numbers, 2), _float_array("predictions", predictions, 2)
+    if truth.shape != guess.shape or not truth.size:
+        raise InputError(f"numbers are {truth.shape}, and predictions {guess.shape}")
+    return truth, guess
+
+
+def _flag_table(name: str, values: Values) -> IntArray:
+    array = as_array(values)
+    if array.ndim != 2 or not array.size or array.dtype.kind not in "iub":
+        raise InputError(f"{name} must be integers [samples, labels], not {array.shape}")
+    if not np.isin(array, (0, 1)).all():
+        raise InputError(f"{name} must be 0 or 1")
+    return array.astype(np.int64)
 
 
 def _class_array(name: str, values: Values, classes: int) -> IntArray:

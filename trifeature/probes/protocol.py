@@ -4,14 +4,15 @@ A probe is fitted on the *probe* samples (of Trifeature: unbiased pairs of train
 scored on the *test* samples. Nothing is chosen on the test samples.
 
 `probe` measures a method on `Samples`; `probe_features` measures features of one's own. Both report
-any classification tasks. R, U1, U2 and S are the columns of Trifeature's tasks.
+tasks of any kind: classes, many labels (`many_labels`), numbers (`ridge`). R, U1, U2 and S are the
+columns of Trifeature's tasks.
 
-N samples, M modalities, D features, C classes.
+N samples, M modalities, D features, C classes, labels or outputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -23,11 +24,11 @@ from torch import Tensor
 from trifeature.checks import as_array
 from trifeature.comm.methods import Method
 from trifeature.comm.products import with_products
-from trifeature.comm.training import numerics
-from trifeature.errors import InputError
-from trifeature.probes.authors import SEED, fit_authors
+from trifeature.comm.training import method_for, numerics
+from trifeature.errors import InputError, check_name
+from trifeature.probes.authors import SEED, authors_fold, fit_authors, fit_authors_labels
 from trifeature.probes.classifiers import Classifier, FittedClassifier, find_classifier
-from trifeature.probes.folds import Folds, group_folds, stratified_folds
+from trifeature.probes.folds import Folds, best_of, group_folds, stratified_folds
 from trifeature.probes.inputs import (
     Features,
     FloatArray,
@@ -35,12 +36,24 @@ from trifeature.probes.inputs import (
     Labels,
     as_codes,
     as_features,
+    as_flags,
+    as_outputs,
+    kind_of,
+    names_in,
 )
 from trifeature.probes.logistic import Design, LinearModels, Problem, fit_problems
+from trifeature.probes.many_labels import (
+    SHARINGS,
+    LabelsResult,
+    Sharing,
+    fit_labels,
+    score_labels,
+)
 from trifeature.probes.metrics import confusion, cross_entropy, macro_accuracy, roc_auc
 from trifeature.probes.names import Probing, read_protocol
-from trifeature.probes.reading import ProbeResult, Reading
-from trifeature.samples import Batch, HasSamples, Samples, Task
+from trifeature.probes.reading import ProbeResult, Reading, Results
+from trifeature.probes.ridge import NumbersResult, fit_ridge, score_ridge
+from trifeature.samples import Array, Batch, HasSamples, Samples, Task, TaskKind
 from trifeature.views import Views
 
 FOLDS: Final = 3
@@ -61,6 +74,8 @@ def probe(
     probing: str = "ours",
     classifier: str | Classifier | None = None,
     alone: bool = False,
+    without: bool = False,
+    label_costs: str = "shared",
 ) -> Reading:
     """Measure how much of each task can be read from a method's features.
 
@@ -75,18 +90,25 @@ def probe(
         classifier: What reads the features in the first two protocols, in place of the logistic
             regression: an object with `fit` and `predict_log_proba`, or a name of
             `register_classifier`. It is copied, gets the features as extracted, and keeps its own
-            settings; cross-validation on the same folds only reports its held-out accuracy.
+            settings; cross-validation on the same folds only reports its held-out accuracy. It
+            reads classes alone.
         alone: Also probe each modality without the others.
+        without: Also probe all modalities but each, of three or more. (Of two this is `alone`.)
+        label_costs: Of a task of many labels, `shared`: one cost for all of them, or `own`: one for
+            each.
 
     Raises:
         InputError: unknown protocol or classifier, samples without a task, too few groups, or
             features that are not finite.
     """
-    how = _Protocol.of(probing, classifier)
+    how = _Protocol.of(probing, classifier, sharing=label_costs)
     data = samples.samples().to(next(method.parameters()).device)
     method.eval()
-    names = [m.name for m in data.modalities] if alone else []
-    subsets = [list(range(len(data.modalities))), *([m] for m in range(len(names)))]
+    names = [m.name for m in data.modalities]
+    every = range(len(names))
+    single = [[m] for m in every] if alone else []
+    others = [[o for o in every if o != m] for m in every] if without and len(names) > 2 else []
+    subsets = [list(every), *single, *others]
     fitted, scored = (
         [Labeled.of(data, name, x) for x in extract(method, data, name, subsets, how.probing)]
         for name in ("probe", "test")
@@ -97,7 +119,8 @@ def probe(
         results=results[0],
         tasks=data.tasks,
         samples=len(data.sets["test"]),
-        alone=dict(zip(names, results[1:], strict=True)),
+        alone=dict(zip(names, results[1 : len(single) + 1], strict=False)),
+        without=dict(zip(names, results[len(single) + 1 :], strict=False)),
         truth=data.truth(),
         classifier=how.name,
     )
@@ -115,13 +138,15 @@ def probe_features(
     costs: Sequence[float] = COSTS,
     folds: int = FOLDS,
     seed: int = FOLD_SEED,
+    kinds: Mapping[str, str] | None = None,
+    label_costs: str = "shared",
 ) -> Reading:
     """Measure how much of each label can be read from features of one's own.
 
     Args:
         train_features: What probes are fitted on [N, D].
-        train_labels: Labels [N] of any type that sorts, or such labels by name of their task; a
-            single one is the task `label`.
+        train_labels: Labels [N] of any type that sorts, or many labels [N, C] of 0 and 1; or such
+            labels by name of their task. A single one is the task `label`.
         test_features: What probes are scored on [N', D].
         test_labels: As `train_labels` [N'].
         groups: What cross-validation keeps apart among the samples fitted on: a person, a film, an
@@ -134,6 +159,9 @@ def probe_features(
         costs: Candidates for the logistic regression's cost.
         folds: Number of folds.
         seed: Decides the folds.
+        kinds: Kind of a task, where the shape of its labels does not tell: "numbers" [N] or
+            [N, C] for a ridge regression.
+        label_costs: See `probe`.
 
     Raises:
         InputError: shapes that disagree, features that are not finite, a label that is missing or
@@ -150,8 +178,9 @@ def probe_features(
             "features of one's own have no modalities to multiply: add the products to them "
             "(trifeature.comm.products), and use probing='ours'"
         )
-    how = _Protocol.of(probing, classifier, tuple(costs), folds, seed)
-    train, test, tasks = _labeled(train_features, train_labels, test_features, test_labels)
+    how = _Protocol.of(probing, classifier, tuple(costs), folds, seed, sharing=label_costs)
+    points = as_features(train_features), as_features(test_features)
+    train, test, tasks = _labeled(points, (train_labels, test_labels), kinds or {})
     return Reading(
         results=how.measure(train, test, None if groups is None else as_array(groups)),
         tasks=tasks,
@@ -163,54 +192,114 @@ def probe_features(
 
 @dataclass(frozen=True, eq=False)
 class Labeled:
-    """Features [N, D], the labels [N] of each task, from 0, and its number of classes."""
+    """Features with what is to be read from them.
+
+    Attributes:
+        features: [N, D].
+        labels: Of each task: classes from 0 [N], many labels 0 and 1 [N, C], or numbers [N, C].
+        classes: C of each task.
+        kinds: Kind of each task; "classes" where it is missing.
+    """
 
     features: Tensor
-    labels: Mapping[str, IntArray]
+    labels: Mapping[str, Array]
     classes: Mapping[str, int]
+    kinds: Mapping[str, TaskKind] = field(default_factory=dict)
 
     @classmethod
     def of(cls, samples: Samples, name: str, features: Tensor) -> Labeled:
         """The features of a set of samples with its labels."""
         if not samples.tasks:
             raise InputError("no task to probe: give the samples labels")
-        labels = {t: samples.sets[name].labels[t].astype(np.int64) for t in samples.tasks}
-        classes = {task: one.classes for task, one in samples.tasks.items()}
-        return cls(as_features(features), labels, classes)
+        labels, found = samples.sets[name].labels, samples.tasks
+        return cls(
+            as_features(features),
+            {
+                task: as_outputs(labels[task])
+                if one.kind == "numbers"
+                else labels[task].astype(np.int64)
+                for task, one in found.items()
+            },
+            {task: one.classes for task, one in found.items()},
+            {task: one.kind for task, one in found.items()},
+        )
+
+    def kind(self, task: str) -> TaskKind:
+        """The kind of a task."""
+        return self.kinds.get(task, "classes")
+
+    def only(self, tasks: Iterable[str]) -> Labeled:
+        """The same features with the labels of some tasks."""
+        return replace(self, labels={task: self.labels[task] for task in tasks})
 
 
 def _labeled(
-    train_features: Features, train_labels: Any, test_features: Features, test_labels: Any
+    points: tuple[Tensor, Tensor], labels: tuple[Any, Any], kinds: Mapping[str, str]
 ) -> tuple[Labeled, Labeled, dict[str, Task]]:
     """Samples to fit on and to score on, with labels as places among the sorted classes."""
-    points = [as_features(train_features), as_features(test_features)]
     if points[0].shape[1] != points[1].shape[1]:
         raise InputError(
             f"{points[0].shape[1]} train features, but {points[1].shape[1]} test features"
         )
-    given = [x if isinstance(x, Mapping) else {"label": x} for x in (train_labels, test_labels)]
+    given = [x if isinstance(x, Mapping) else {"label": x} for x in labels]
     if set(given[0]) != set(given[1]) or not given[0]:
         raise InputError(
             f"the tasks to fit on and to score must be the same: {sorted(given[0])} and "
             f"{sorted(given[1])}"
         )
+    for name, kind in kinds.items():
+        check_name("task", name, given[0])
+        check_name("kind of task", kind, _READERS)
     tasks, coded = {}, ({}, {})  # type: ignore[var-annotated]
-    for task, labels in given[0].items():
+    for task, fitted in given[0].items():
         try:
-            classes, fitted = as_codes(labels)
-            own, scored = as_codes(given[1][task])
+            read = _READERS[kinds.get(task) or kind_of(fitted)]
+            tasks[task], *both = read(fitted, given[1][task])
         except InputError as problem:
             raise InputError(f"task {task!r}: {problem}") from None
-        for codes, x in zip((fitted, scored), points, strict=True):
-            if len(codes) != len(x):
-                raise InputError(f"task {task!r}: {len(codes)} labels for {len(x)} samples")
-        if new := sorted(set(own.tolist()) - set(classes.tolist())):
-            raise InputError(f"task {task!r}: no sample to fit on has the test label {new[0]!r}")
-        places = np.searchsorted(classes, own)
-        coded[0][task], coded[1][task] = fitted, places[scored]
-        tasks[task] = Task(len(classes), names=tuple(map(str, classes.tolist())))
+        for own, values, x in zip(coded, both, points, strict=True):
+            if len(values) != len(x):
+                raise InputError(f"task {task!r}: {len(values)} labels for {len(x)} samples")
+            own[task] = values
     counts = {name: task.classes for name, task in tasks.items()}
-    return Labeled(points[0], coded[0], counts), Labeled(points[1], coded[1], counts), tasks
+    of_kind = {name: task.kind for name, task in tasks.items()}
+    train, test = (Labeled(x, own, counts, of_kind) for x, own in zip(points, coded, strict=True))
+    return train, test, tasks
+
+
+_Read = tuple[Task, Array, Array]
+"""A task, its labels to fit on, and those to score on."""
+
+
+def _read_classes(fitted: Labels, scored: Labels) -> _Read:
+    classes, codes = as_codes(fitted)
+    own, places = as_codes(scored)
+    if new := sorted(set(own.tolist()) - set(classes.tolist())):
+        raise InputError(f"no sample to fit on has the test label {new[0]!r}")
+    task = Task(len(classes), names=tuple(map(str, classes.tolist())))
+    return task, codes, np.searchsorted(classes, own)[places]
+
+
+def _read_flags(fitted: Labels, scored: Labels) -> _Read:
+    return _with_columns("labels", fitted, as_flags(fitted), as_flags(scored))
+
+
+def _read_numbers(fitted: Labels, scored: Labels) -> _Read:
+    return _with_columns("numbers", fitted, as_outputs(fitted), as_outputs(scored))
+
+
+def _with_columns(kind: TaskKind, given: Labels, fitted: Array, scored: Array) -> _Read:
+    C = fitted.shape[1]
+    if scored.shape[1] != C:
+        raise InputError(f"{C} columns to fit on, but {scored.shape[1]} to score")
+    return Task(C, names=names_in(given, C), kind=kind), fitted, scored
+
+
+_READERS: Final[dict[str, Callable[[Labels, Labels], _Read]]] = {
+    "classes": _read_classes,
+    "labels": _read_flags,
+    "numbers": _read_numbers,
+}
 
 
 # --------------------------------------------------------------------------- extracting features
@@ -238,6 +327,7 @@ def extract(
     Returns:
         float32 [N, D] for each subset.
     """
+    method = method_for(method, samples)
     codes_of = _codes_of_light_views if probing == "authors" else _codes_of_clean
     with numerics("float32", samples.device):
         parts = [
@@ -256,6 +346,7 @@ def extract_aligned(method: Method, samples: Samples, name: str) -> list[Tensor]
         samples: On the method's device.
         name: Of the set.
     """
+    method = method_for(method, samples)
     with numerics("float32", samples.device):
         parts = [
             [method.aligned(codes, m) for m in range(len(codes))]
@@ -313,7 +404,8 @@ def _codes_of_light_views(method: Method, samples: Samples, name: str) -> Iterat
 
 def _light_views(samples: Samples, batch: Batch, generator: torch.Generator) -> Iterable[Tensor]:
     """Light views of a batch, drawn sample by sample where all modalities are alike."""
-    kinds = {(m.kind, m.shape) for m in samples.modalities}
+    alike = zip(samples.modalities, batch, strict=True)
+    kinds = {(m.kind, m.shape, x.dtype) for m, x in alike}
     light = [m.defaults.light for m in samples.modalities]
     if len(kinds) > 1:
         return [_view(views, x, generator) for views, x in zip(light, batch, strict=True)]
@@ -362,6 +454,7 @@ class _Protocol:
     costs: tuple[float, ...]
     folds: int
     seed: int
+    sharing: Sharing
 
     @classmethod
     def of(
@@ -371,19 +464,63 @@ class _Protocol:
         costs: tuple[float, ...] | None = None,
         folds: int = FOLDS,
         seed: int = FOLD_SEED,
+        *,
+        sharing: str = "shared",
     ) -> _Protocol:
         kind = read_protocol(probing)
         name, chosen = find_classifier(classifier)
+        check_name("way to choose costs of labels", sharing, SHARINGS)
         if kind == "authors" and chosen is not None:
             raise InputError("the authors' protocol has its own classifier: use probing='ours'")
-        return cls(kind, name, chosen, COSTS if costs is None else costs, folds, seed)
+        each: Sharing = "own" if sharing == "own" else "shared"
+        return cls(kind, name, chosen, COSTS if costs is None else costs, folds, seed, each)
 
-    def measure(self, train: Labeled, test: Labeled, groups: Any | None) -> dict[str, ProbeResult]:
+    def measure(self, train: Labeled, test: Labeled, groups: Any | None) -> Results:
         """Fit a probe for each task and score it; `groups` as in `probe_features`."""
-        return score_probes(self.fit(train, groups), test)
+        if groups is not None:
+            _require_length(groups, train)
+        found: dict[str, Any] = {}
+        if classes := [task for task in train.labels if train.kind(task) == "classes"]:
+            fitted = self.fit(train.only(classes), groups)
+            found |= score_probes(fitted, test.only(classes))
+        if others := [task for task in train.labels if task not in found]:
+            folds = self._folds(train, groups)
+            for task in others:
+                try:
+                    found[task] = self._measure_columns(task, train, test, folds)
+                except InputError as problem:
+                    raise InputError(f"task {task!r}: {problem}") from None
+        return {task: found[task] for task in train.labels}
+
+    def _measure_columns(
+        self, task: str, train: Labeled, test: Labeled, folds: Folds
+    ) -> LabelsResult | NumbersResult:
+        """The scores of a task of many labels, or of numbers."""
+        if self.classifier is not None:
+            raise InputError("a classifier of one's own reads classes alone: use the default")
+        fitted, scored, known = train.features, test.features, train.labels[task]
+        authors = self.probing == "authors"
+        if train.kind(task) == "numbers":
+            ridge = fit_ridge(fitted, known, folds, standardize=not authors)
+            return score_ridge(ridge, scored, test.labels[task])
+        if authors:
+            labels = fit_authors_labels(fitted, known, folds)
+        else:
+            labels = fit_labels(fitted, known, folds, self.costs, self.sharing)
+        return score_labels(labels, scored, test.labels[task])
+
+    def _folds(self, train: Labeled, groups: Any | None) -> Folds:
+        """The folds of tasks without classes to stratify by."""
+        count = len(train.features)
+        if self.probing == "authors":
+            return authors_fold(count, groups)
+        if groups is None:
+            alike = np.zeros(count, dtype=np.int64)
+            return stratified_folds(alike, folds=self.folds, seed=self.seed)
+        return group_folds(groups, folds=self.folds, seed=self.seed)
 
     def fit(self, train: Labeled, groups: Any | None) -> dict[str, FittedProbe]:
-        """A probe for each task; the tasks share their folds if there are groups."""
+        """A probe for each task of classes; the tasks share their folds if there are groups."""
         if self.probing == "authors":
             return fit_authors_probes(train)
         if groups is not None:
@@ -395,13 +532,15 @@ class _Protocol:
         return probes
 
     def _fit_on(self, train: Labeled, folds: Folds) -> dict[str, FittedProbe]:
-        if folds.fit.shape[1] != len(train.features):
-            raise InputError(
-                f"groups of {folds.fit.shape[1]} samples, but {len(train.features)} to fit on"
-            )
         if self.classifier is None:
             return fit_logistic_probes(train, folds, self.costs)
         return fit_classifier_probes(train, folds, self.classifier)
+
+
+def _require_length(groups: Any, train: Labeled) -> None:
+    count = len(np.atleast_1d(groups))
+    if count != len(train.features):
+        raise InputError(f"groups of {count} samples, but {len(train.features)} to fit on")
 
 
 def fit_logistic_probes(
@@ -429,7 +568,7 @@ def fit_logistic_probes(
     variants = [(task, False) for task in train.labels]
     variants += [(task, True) for task in train.labels if train.classes[task] == 2]
     scores = _cross_validate(train, variants, grid, folds)
-    best = [_best(accuracy, bits) for accuracy, bits in scores]
+    best = [best_of(accuracy, bits) for accuracy, bits in scores]
     problems = [
         Problem.of(train.labels[task], grid[k], balanced=balanced, classes=train.classes[task])
         for (task, balanced), k in zip(variants, best, strict=True)
@@ -476,11 +615,6 @@ def _scores(labels: IntArray, log_probabilities: FloatArray) -> tuple[float, flo
         macro_accuracy(labels=labels, predictions=guess, classes=C),
         cross_entropy(labels=labels, log_probabilities=log_probabilities),
     )
-
-
-def _best(accuracy: FloatArray, bits: FloatArray) -> int:
-    """Position of the highest accuracy; ties go to fewer bits, then to the first."""
-    return min(range(len(accuracy)), key=lambda k: (-accuracy[k], bits[k], k))
 
 
 def fit_authors_probes(train: Labeled) -> dict[str, FittedProbe]:
