@@ -12,6 +12,7 @@ import atexit
 import functools
 import gc
 import os
+import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,24 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def garbage_is_looked_for_less_often() -> None:
+    """Figures and networks are made by the thousand, and memory is not short."""
+    gc.set_threshold(20_000, 20, 50)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def networks_made_at_less_cost() -> Iterator[None]:
+    """What every network does anew is most of the time of making a tiny one."""
+    import cheap_networks
+
+    with pytest.MonkeyPatch.context() as patch:
+        cheap_networks.seed_this_device(patch)
+        if encoders := sys.modules.get("trifeature.comm.encoders"):
+            cheap_networks.shape_once(patch, encoders)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,6 +1,6 @@
 """The training loop: the same bits whether or not it was stopped, and clear words when it cannot.
 
-A run of three epochs with three steps each; `REPORT_STEPS` is set to one where a test stops it in
+A run of three epochs with two steps each; `REPORT_STEPS` is set to one where a test stops it in
 the middle of an epoch.
 """
 
@@ -52,9 +52,9 @@ from trifeature.errors import InputError
 from trifeature.files import read_rows
 
 pytestmark = pytest.mark.usefixtures("fitted_once")
-DATA = replace(TINY_DATA, train_pairs=10)
+DATA = replace(TINY_DATA, train_pairs=6)
 RUN = tiny_run(batch_size=4)
-STEPS = 9
+STEPS = 6
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +224,7 @@ def test_looking_on_changes_nothing(
         report=seen.append,
     )
     assert modes == [(epoch, False) for epoch in range(4)]
-    assert [p.epoch for p in seen] == pytest.approx([k / 3 for k in range(1, STEPS + 1)])
+    assert [p.epoch for p in seen] == pytest.approx([k / 2 for k in range(1, STEPS + 1)])
     assert all(p.epochs == 3 for p in seen)
     assert all(set(p.terms) == {"loss", "L", "L_1", "L_2"} for p in seen)
     assert seen[-1].seconds_left == pytest.approx(0)
@@ -233,8 +233,10 @@ def test_looking_on_changes_nothing(
 
 def test_the_metrics_hold_a_line_an_epoch(whole: Path) -> None:
     rows = read_rows(whole / METRICS)
-    assert [(row["epoch"], row["step"]) for row in rows] == [(1, 3), (2, 6), (3, 9)]
-    assert [row["learning_rate"] for row in rows] == [learning_rate(RUN, k, 9) for k in (2, 5, 8)]
+    assert [(row["epoch"], row["step"]) for row in rows] == [(1, 2), (2, 4), (3, 6)]
+    assert [row["learning_rate"] for row in rows] == [
+        learning_rate(RUN, k, STEPS) for k in (1, 3, 5)
+    ]
     for row in rows:
         assert row["loss"] == pytest.approx((row["L"] + row["L_1"] + row["L_2"]) / 3, rel=1e-5)
     assert sorted(row["seconds"] for row in rows) == [row["seconds"] for row in rows]
@@ -303,8 +305,8 @@ def after(stop: Callable[..., None], action: Callable[..., None]) -> Callable[..
     ("callback", "count", "seconds"),
     [
         ("report", 1, 0.0),  # after the very first step
-        ("report", 5, 0.0),  # in the middle of an epoch, with a checkpoint behind it
-        ("report", 5, 1e9),  # the same with no checkpoint: from the beginning
+        ("report", 3, 0.0),  # in the middle of an epoch, with a checkpoint behind it
+        ("report", 3, 1e9),  # the same with no checkpoint: from the beginning
         ("report", STEPS, 1e9),
         ("evaluate", 1, 0.0),  # before the first step
         ("evaluate", 3, 0.0),
@@ -364,8 +366,8 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(
     monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
     for _ in range(2):  # each time one epoch is done, and one step of the next lost
         with pytest.raises(KeyboardInterrupt):
-            train(data, RUN, tmp_path, report=stop_at(4))
-    train(data, RUN, tmp_path, report=stop_at(4))
+            train(data, RUN, tmp_path, report=stop_at(3))
+    train(data, RUN, tmp_path, report=stop_at(3))
     assert_same_run(tmp_path, whole)
 
 
@@ -405,7 +407,8 @@ def test_every_method_and_variant_resumes_too(
     change: dict[str, Any], data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_folder, "CHECKPOINT_SECONDS", 0.0)
-    run = tiny_run(**{"epochs": 2, "batch_size": 5} | change)
+    # One step an epoch; the cosine schedule would end at a rate of nothing.
+    run = tiny_run(**{"epochs": 2, "batch_size": 6, "schedule": "constant"} | change)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
 
     def keep(_: Method, epoch: int) -> None:
@@ -433,7 +436,7 @@ run_folder.CHECKPOINT_SECONDS = 0.0
 config = read_json(Path(sys.argv[1]))
 data = build(DatasetSettings.from_json(config["data"]))
 def report(progress):
-    if progress.epoch > 1.5:
+    if progress.epoch > 1.4:
         os.kill(os.getpid(), signal.SIGKILL)
 training.train(data, RunSettings.from_json(config["run"]), Path(sys.argv[2]), report=report)
 """
@@ -465,11 +468,11 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
 
     def loss_of(self: CoMM, codes: Tensors) -> Loss:
         found = good(self, codes)
-        return found if next(steps) != 4 else Loss(found.total * math.nan, found.terms)
+        return found if next(steps) != 3 else Loss(found.total * math.nan, found.terms)
 
     with monkeypatch.context() as patch:
         patch.setattr(CoMM, "loss_of", loss_of)
-        with pytest.raises(TrainingError, match="not finite at step 4"):
+        with pytest.raises(TrainingError, match="not finite at step 3"):
             train(data, RUN, tmp_path)
     tensors, note = read_tensors(tmp_path / CHECKPOINT)
     assert note["epoch"] == 1

@@ -61,15 +61,15 @@ MINI = preset(
 
 def other_settings(tiny: Dataset) -> DatasetSettings:
     """Settings that differ in one number."""
-    return replace(tiny.settings, train_pairs=150)
+    return replace(tiny.settings, train_pairs=30)
 
 
 @pytest.fixture(scope="module")
 def tiny() -> Dataset:
     """One image of each combination: every copy of the folder takes as long as it has files."""
-    values = dict.fromkeys(("shapes", "textures", "colors"), 4)
-    pairs = dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 60)
-    return build(preset("tiny", copies=1, test_copies=1, held_out=16, **values, **pairs))
+    values = dict.fromkeys(("shapes", "textures", "colors"), 3)
+    pairs = dict.fromkeys(("train_pairs", "probe_pairs", "test_pairs"), 20)
+    return build(preset("tiny", copies=1, test_copies=1, held_out=9, **values, **pairs))
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def test_writing_reports_progress_up_to_the_number_of_images(tiny: Dataset, tmp_
     generate(
         tmp_path / "a", tiny.settings, progress=lambda done, total: calls.append((done, total))
     )
-    assert calls == [(done, 64) for done in range(1, 65)]
+    assert calls == [(done, 27) for done in range(1, 28)]
 
 
 # --------------------------------------------------------------------------- what is there
@@ -210,7 +210,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 def test_other_settings_are_refused_and_nothing_changes(tiny: Dataset, copied: Path) -> None:
     before = contents(copied)
     with pytest.raises(
-        InputError, match=r"settings \(train_pairs .*, not 150\): name another folder"
+        InputError, match=r"settings \(train_pairs .*, not 30\): name another folder"
     ):
         generate(copied, other_settings(tiny))
     assert contents(copied) == before
@@ -219,7 +219,7 @@ def test_other_settings_are_refused_and_nothing_changes(tiny: Dataset, copied: P
 def test_overwriting_replaces_other_settings(tiny: Dataset, copied: Path) -> None:
     done = generate(copied, other_settings(tiny), overwrite=True)
     assert not done.reused
-    assert len(load(copied).pairs["train"]) == 150
+    assert len(load(copied).pairs["train"]) == 30
     assert [path.name for path in copied.parent.iterdir() if path.suffix != ".lock"] == ["tiny"]
 
 
@@ -570,7 +570,7 @@ def test_pair_tables_name_two_images_and_the_label_of_every_task(pristine: Path,
     assert list(rows[0]) == ["image1", "image2", "share", "unique1", "unique2", "synergy"]
     settings = read_manifest(pristine)["settings"]
     partners = dict(entry.split("=") for entry in settings["synergy_map"].split(","))
-    assert len(rows) == 60
+    assert len(rows) == 20
     for row in rows:
         one, two = (row[image].removesuffix(".png").split("_") for image in ("image1", "image2"))
         assert (pristine / ("test" if name == "test" else "train") / row["image1"]).is_file()
@@ -609,7 +609,7 @@ def test_loading_uses_the_bytes_it_has_checked(
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
     load(copied)
     pngs = {path: count for path, count in times.items() if path.suffix == ".png"}
-    assert len(pngs) == 64
+    assert len(pngs) == 27
     assert set(pngs.values()) == {1}
 
 

@@ -69,7 +69,7 @@ def tiny_method(name: str, **changes: Any) -> Method:
 
 def images(name: str) -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(1)
-    shape = (N, METHODS[name].least_modalities, 3, CANVAS, CANVAS)
+    shape = (N, max(2, METHODS[name].least_modalities), 3, CANVAS, CANVAS)
     return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8).unbind(1)
 
 

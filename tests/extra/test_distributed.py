@@ -93,6 +93,8 @@ CASES: dict[str, dict[str, Any]] = {
     "hril": {"method": "hril", "synergy_target": 0.99},
     "hril, three modalities": {"method": "hril", "modalities": 3, "fused": True, "sizes": (5,)},
     "mae": {"method": "mae"},
+    "cmc": {"method": "cmc"},
+    "simclr": {"method": "simclr"},
 }
 SIZES = (7, 6, 3)
 """Pairs in three batches: shards of 4 + 3, 3 + 3 and 2 + 1."""

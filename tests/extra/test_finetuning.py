@@ -263,6 +263,19 @@ def test_the_same_seed_gives_the_same_result(data: Dataset) -> None:
     assert third.validation != one.validation
 
 
+class Dropping(Toy):
+    """The toy with dropout, whose randomness is that of the global generator."""
+
+    def encode(self, items: Tensor, modality: int) -> Tensor:
+        return F.dropout(super().encode(items, modality), 0.5, self.training)
+
+
+def test_dropout_repeats_with_the_seed(data: Dataset) -> None:
+    one, other = (finetune(Dropping(), data, "share", replace(FAST, epochs=1)) for _ in range(2))
+    assert one.losses == other.losses
+    assert same_weights(one.method, other.method)
+
+
 def test_the_method_given_is_left_as_it_was(data: Dataset) -> None:
     method = Toy()
     result = finetune(method, data, "share", replace(FAST, epochs=1))
@@ -364,6 +377,13 @@ def test_each_epoch_is_reported(data: Dataset) -> None:
     assert [p.terms["supcon"] for p in seen] == list(result.losses)
     assert [p.terms["validation"] for p in seen] == list(result.validation[1:])
     assert seen[-1].seconds_left == 0
+
+
+def test_a_task_without_classes_is_refused(data: Dataset) -> None:
+    samples = data.samples()
+    numbers = {"share": replace(samples.tasks["share"], kind="numbers")}
+    with pytest.raises(InputError, match="learns classes, but task 'share' is of kind numbers"):
+        finetune(Toy(), replace(samples, tasks=numbers), "share")
 
 
 def test_a_task_that_does_not_exist_is_refused(data: Dataset) -> None:

@@ -32,8 +32,8 @@ def image_pair(count: int = 2, side: int = 32) -> list[Modality]:
 
 
 def images_for(method: str) -> list[Modality]:
-    """As many images as a method needs at least, as modalities."""
-    return image_pair(METHODS[method].least_modalities)
+    """Two images, or as many as a method needs at least, as modalities."""
+    return image_pair(max(2, METHODS[method].least_modalities))
 
 
 def methods_of_pairs() -> list[str]:

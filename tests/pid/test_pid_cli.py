@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 from collections.abc import Sequence
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
 from trifeature.cli.pid import app
+from trifeature.pid import representations
 from trifeature.pid.estimation.calibration import calibrate
 from trifeature.pid.estimation.estimator import PID
+from trifeature.pid.representations import Training
 
 runner = CliRunner()
 
@@ -221,7 +224,7 @@ def test_predictions_of_three_models(tmp_path: Path) -> None:
     assert "assumes that" in run("predictions", path).stdout
 
 
-def test_features_of_two_modalities(tmp_path: Path) -> None:
+def test_features_of_two_modalities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = np.random.default_rng(0).integers(0, 2, (2, 160))
     noise = np.random.default_rng(1).normal(size=(2, 160, 2)) / 20
     x1, x2 = a[:, None] + noise[0], b[:, None] + noise[1]
@@ -233,6 +236,8 @@ def test_features_of_two_modalities(tmp_path: Path) -> None:
     shown = run("features", path).stdout
     assert "These are atoms of" in " ".join(shown.split())
     check_mistake(run("features", path, "--method", "gaussian"), "y looks like a label")
+    short = functools.partial(representations.dual_atoms, training=Training(steps=40))
+    monkeypatch.setattr(representations, "dual_atoms", short)  # of 400 steps
     dual = run("features", path, "--method", "dual").stdout
     assert "Not certified" in " ".join(dual.split())
 

@@ -6,7 +6,8 @@ samples is divided into W contiguous shards. Every process draws the parameters 
 `Method.codes_of` and `Method.loss_of` the shards are gathered (`Shard.gather`); from there on every
 process computes the loss of the whole batch with all its negatives. The result therefore depends on
 W by rounding only, and W is not a setting of a run. Methods need no code for this: `Distributed` is
-a backend of `trifeature.comm.training.train`.
+a backend of `trifeature.comm.training.train`. (An encoder with dropout is an exception: every
+process draws it for its own samples.)
 
 **Why the gradients are right.** Consider the W processes as one computation whose output is the sum
 of their objectives. Each minimizes ℓ/W, where ℓ is the loss of the whole batch, so the output is ℓ.

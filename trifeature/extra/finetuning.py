@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from trifeature.comm.methods import Method
 from trifeature.comm.networks import decayed
 from trifeature.comm.run_folder import TrainingError
-from trifeature.comm.training import Progress, Report, batches
+from trifeature.comm.training import Progress, Report, batches, dropout_of
 from trifeature.errors import InputError, check_name
 from trifeature.extra.settings import FineTuning as FineTuning  # noqa: PLC0414 - also found here
 from trifeature.probes.folds import group_folds
@@ -246,12 +246,13 @@ class _Learner:
         """Train for one epoch on the fitting pairs; returns the mean loss in nats."""
         self.method.train()
         losses = []
-        for batch, labels in _labelled_batches(task, self.settings, number):
-            loss = self._loss(batch, labels)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimizer.step()
-            losses.append(loss.detach())
+        with dropout_of(self.settings.seed, number, self.generator.device):
+            for batch, labels in _labelled_batches(task, self.settings, number):
+                loss = self._loss(batch, labels)
+                self.optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                self.optimizer.step()
+                losses.append(loss.detach())
         mean = float(torch.stack(losses).mean())
         if not math.isfinite(mean):
             raise TrainingError(
@@ -321,12 +322,14 @@ def finetune(
         report: Called after every epoch with the loss and the validation accuracy.
 
     Raises:
-        InputError: there is no such task, or there are too few pairs to split.
+        InputError: there is no such task, it has no classes, or there are too few pairs to split.
         TrainingError: the loss is no longer finite.
     """
     started = time.monotonic()
     samples = data.samples()
-    check_name("task", task, samples.tasks)
+    kind = samples.tasks[check_name("task", task, samples.tasks)].kind
+    if kind != "classes":
+        raise InputError(f"fine-tuning learns classes, but task {task!r} is of kind {kind}")
     settings = settings or FineTuning()
     samples = samples.to(next(method.parameters()).device)
     work = _Task(task, *split_samples(samples, folds=settings.folds, seed=settings.seed))
