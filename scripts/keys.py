@@ -82,6 +82,7 @@ def defaults() -> dict[str, Any]:
     from trifeature.comm.options import OPTIONS  # noqa: PLC0415
     from trifeature.comm.settings import RunSettings  # noqa: PLC0415
     from trifeature.data.dataset import DatasetSettings  # noqa: PLC0415
+    from trifeature.real.catalog import SOURCES  # noqa: PLC0415
     from trifeature.views import VIEW_KINDS  # noqa: PLC0415
 
     run = RunSettings().to_json()
@@ -92,6 +93,7 @@ def defaults() -> dict[str, Any]:
         "run": run,
         "options": {method: asdict(options()) for method, options in OPTIONS.items()},
         "views": {kind: views().to_json() for kind, views in VIEW_KINDS.items()},
+        "real": {name: asdict(source.options_of()) for name, source in SOURCES.items()},
     }
 
 

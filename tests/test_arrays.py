@@ -124,7 +124,11 @@ def samples(**more: Any) -> Samples:
     rng = np.random.default_rng(0)
     series = [rng.normal(3, 2, size=(length, 2)) for length in (3, 5, 1, 4, 2, 5, 3, 4)]
     splits = ["train"] * 6 + ["test"] * 2
-    given = {"modalities": {"s": series}, "labels": {"y": [0, 1] * 4}, "splits": splits} | more
+    given: dict[str, Any] = {
+        "modalities": {"s": series},
+        "labels": {"y": [0, 1] * 4},
+        "splits": splits,
+    } | more
     return Samples.from_arrays(**given)
 
 

@@ -36,6 +36,9 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "probes.classifiers": ("register_classifier",),
     "probes.logistic": ("LogisticProbe",),
     "probes.protocol": ("probe", "probe_features"),
+    "real.catalog": ("load_real", "register_source"),
+    "real.own_files": ("OwnFiles", "read_own_files"),
+    "studies.run": ("Study", "study"),
     "experiments.ablation": ("ablate", "demo"),
     "experiments.catalog": ("register_experiment",),
     "experiments.probing": ("probe_run",),
@@ -49,7 +52,18 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
 }
 """The public names by the module that each is defined in."""
 
-_PACKAGES: Final = ("comm", "data", "experiments", "extra", "pid", "plots", "probes", "views")
+_PACKAGES: Final = (
+    "comm",
+    "data",
+    "experiments",
+    "extra",
+    "pid",
+    "plots",
+    "probes",
+    "real",
+    "studies",
+    "views",
+)
 
 _PLACES: Final = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -104,8 +118,14 @@ if TYPE_CHECKING:
     from trifeature.probes.logistic import LogisticProbe as LogisticProbe
     from trifeature.probes.protocol import probe as probe
     from trifeature.probes.protocol import probe_features as probe_features
+    from trifeature.real.catalog import load_real as load_real
+    from trifeature.real.catalog import register_source as register_source
+    from trifeature.real.own_files import OwnFiles as OwnFiles
+    from trifeature.real.own_files import read_own_files as read_own_files
     from trifeature.samples import Samples as Samples
     from trifeature.samples import Task as Task
+    from trifeature.studies.run import Study as Study
+    from trifeature.studies.run import study as study
     from trifeature.views import register_views as register_views
 
 

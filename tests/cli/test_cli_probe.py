@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paper_files
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from trifeature import plots
 from trifeature.cli import comm_probe_main, runs
 from trifeature.cli.common import console, errors
+from trifeature.cli.experiments import REAL_NAMES
 from trifeature.comm import run_folder, training
 from trifeature.comm.methods import METHODS, Loss, Method, Tensors
 from trifeature.comm.options import OPTIONS, CoMMOptions, Options
@@ -32,7 +34,7 @@ from trifeature.comm.training import Progress
 from trifeature.data import storage
 from trifeature.data.dataset import preset
 from trifeature.experiments import execute as execution
-from trifeature.experiments.catalog import EXPERIMENTS
+from trifeature.experiments.catalog import EXPERIMENTS, REAL_EXPERIMENTS
 from trifeature.experiments.experiment import Setup
 from trifeature.experiments.plan import Plan, Row, control_of, missing
 from trifeature.extra import accelerate
@@ -737,6 +739,119 @@ def test_other_epochs_and_probing_are_other_runs(run: Command, carried: list[Car
     ]
 
 
+# --------------------------------------------------------------------------- real data
+
+
+@pytest.fixture
+def digits(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Miniature digits, and no other real data."""
+    home = tmp_path_factory.mktemp("home")
+    paper_files.write_digits(home / "digits")
+    paper_files.use(home, monkeypatch)
+    return home
+
+
+FEW = ("--data-option", "pairs=40", "--data-option", "probe_pairs=60", "--data-option")
+PAIRS = ("--data", "digit-pairs", *FEW, "test_pairs=60", "--seed", "2")
+
+
+@pytest.mark.usefixtures("digits")
+def test_real_data_are_trained_on_and_probed_by_name(run: Command) -> None:
+    views = ("--data-option", 'views=["fou", "pix"]')
+    said = run("train", "--data", "digits", *views, "--seed", "3")
+    assert (said.code, "data: digits, views ('fou', 'pix'), seed 3" in said.out) == (0, True)
+    assert "digit, macro plain majority n" in said.text
+    (folder,) = Path("runs").glob("digits-quick-comm-*")
+    rows = read_rows(Path("runs/rows.jsonl"))
+    assert [(row["data"], row["data_options"]["seed"], row["seed"]) for row in rows] == [
+        ("digits", 3, 3)
+    ] * 2
+    probed = run("probe", str(folder))
+    assert (probed.code, probed.err) == (0, "")
+    assert "task kind measure chance all fou alone pix alone" in probed.text
+    for title in ("trained", "untrained (control)"):
+        assert title in probed.out.splitlines()
+    one = json.loads(run("probe", str(folder), "--json").out)
+    assert one["trained"]["digit"] == rows[-1]["digit"]
+    assert f"{100 * rows[-1]['digit']:.1f}" in probed.text
+    refused = run("probe", str(folder), "--control", str(folder))
+    assert_refused(refused, "--control is for planted pairs: digits is as it is")
+
+
+@pytest.mark.usefixtures("digits")
+def test_planted_pairs_have_r_u_s_and_an_unbiased_twin(run: Command) -> None:
+    for pairs in ("--biased", "--unbiased"):
+        said = run("train", *PAIRS, pairs)
+        assert said.code == 0
+        assert "macro accuracy, % R U1 U2 S S_auc S_balanced n" in said.text
+    biased, unbiased = (
+        next(Path("runs").glob(f"digit-pairs-quick-comm-L_CoMM-{kind}-*"))
+        for kind in ("biased", "unbiased")
+    )
+    said = run("probe", str(biased), "--control", str(unbiased))
+    assert (said.code, said.err) == (0, "")
+    assert "unbiased pairs (control), kar alone" in said.out
+    assert "one modality at a time" in said.out
+    assert_refused(run("probe", str(biased), "--control", str(biased)), "is not the same run")
+
+
+@pytest.mark.usefixtures("digits")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data", "digts"], "did you mean 'digits'"),
+        (["--data", "mosi"], "`trifeature data how mosi` says how to get them"),
+        (["--data", "digits", "--unbiased"], "--unbiased is for planted pairs: digits is as it is"),
+        (["--data", "digits", "--data-option", "vews=1"], "did you mean 'views'"),
+        (["--data", "digits", "--data-option", "views"], "--data-option needs KEY=VALUE"),
+        (["--data-option", "seed=1"], "--data-option goes with a set of real data by name"),
+        (["--folder", "."], "--folder goes with a set of real data by name"),
+        (["--data", "digits", "--method", "factorcl"], "factorcl is defined for two modalities"),
+        (["--data", "digits", "--loss", "L_7"], "unknown loss 'L_7'"),
+    ],
+)
+def test_real_data_that_cannot_be_are_refused(words: list[str], message: str, run: Command) -> None:
+    assert_refused(run("train", *words), message)
+    assert list(Path().iterdir()) == []
+
+
+def test_the_help_names_every_experiment_on_real_data() -> None:
+    assert REAL_NAMES.split(", ") == list(REAL_EXPERIMENTS)
+
+
+@pytest.mark.usefixtures("digits")
+@pytest.mark.parametrize("name", REAL_EXPERIMENTS)
+def test_a_dry_run_names_what_is_missing(name: str, run: Command) -> None:
+    said = run("reproduce", name, "--seeds", "1", "--dry-run")
+    here = name.startswith("digit")
+    assert (said.code, said.err) == (0, "")
+    lines = said.out.splitlines()
+    assert lines[-1].startswith("14 of 14 runs" if here else "0 of 0 runs")
+    assert ("left out, needs " in said.out) != here
+    if name == "table1":
+        assert lines[2].startswith("left out, needs mosi_data.pkl: trifeature data how mosi: CoMM")
+
+
+def test_a_table_of_the_paper_without_its_files_shows_published_values(run: Command) -> None:
+    said = run("reproduce", "table3", "--seeds", "1")
+    assert said.code == 0
+    assert "88.1" in said.out
+    assert "nothing was measured: no picture and no files are written" in said.out
+    assert not Path("figures").exists()
+
+
+@pytest.mark.usefixtures("digits")
+def test_digits_are_reproduced_and_drawn_from_rows(run: Command, undrawn: None) -> None:
+    del undrawn
+    words = ("digits", "--seeds", "1", "--epochs", "1")
+    assert run("reproduce", *words, "--only", "untrained, six or nine").code == 0
+    files = {path.name for path in Path("figures").iterdir()}
+    assert files >= {"real.jsonl", "digits-quick.md", "digits-quick.png"}
+    said = run("figure", *words)
+    assert (said.code, said.err) == (0, "")
+    assert "untrained, six or nine" in said.out
+
+
 # --------------------------------------------------------------------------- figure
 
 
@@ -1024,7 +1139,7 @@ def test_a_damaged_checkpoint_is_named(
         (["ablate", "--probing", "author"], "did you mean 'authors'?"),
         (["ablate", "--device", "cuda"], "no GPU for 'cuda' on this machine"),
         (["ablate", "--data", "nowhere"], "nowhere is not a Trifeature data set"),
-        (["reproduce", "fig6"], "unknown experiment 'fig6': did you mean"),
+        (["reproduce", "fig8"], "unknown experiment 'fig8': did you mean"),
         (["reproduce", "fig4", "--preset", "quik"], "did you mean 'quick'?"),
         (["reproduce", "fig4", "--device", "cuda"], "no GPU for 'cuda' on this machine"),
         (["reproduce", "fig4", "--time-budget", "-5"], "--time-budget must be 0 seconds or more"),

@@ -27,8 +27,8 @@ for line in {lines!r}:
 """
 
 COMMANDS = {
-    "trifeature": "generate verify info gallery export attributes bench pid playground",
-    "comm-probe": "train ablate probe demo reproduce figure leaderboard finetune complexity bench",
+    "trifeature": "generate verify info gallery export attributes bench pid playground data",
+    "comm-probe": "train ablate probe demo reproduce figure leaderboard finetune complexity bench study",
 }
 PID = "gallery show measures atoms bounds bench"
 

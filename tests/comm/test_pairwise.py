@@ -54,7 +54,7 @@ def test_simclr_is_nt_xent_of_two_views_of_each(modalities: int) -> None:
         loss = method.loss_of(codes)
         heads = method.get_submodule("head").children()
         z = [head(x.transpose(0, 1)) for head, x in zip(heads, codes, strict=True)]
-    each = [nt_xent(*both, 0.3) for both in z]
+    each = [nt_xent(both[0], both[1], 0.3) for both in z]
     assert float(loss.total) == pytest.approx(sum(each) / len(each), rel=1e-5)
     assert len(loss.terms) == modalities
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from planned_runs import drawn
 
 from trifeature.comm.methods import METHODS, make_method
 from trifeature.comm.settings import RunSettings, run_preset
@@ -61,7 +62,7 @@ def test_every_arm_is_trained_on_biased_and_on_unbiased_pairs_with_every_seed(
     assert len({plan.key for plan in plans}) == len(plans)
     for biased, unbiased in zip(plans[::2], plans[1::2], strict=True):
         assert biased.run == unbiased.run
-        assert biased.data.partners == unbiased.data.partners
+        assert drawn(biased).partners == drawn(unbiased).partners
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
@@ -90,7 +91,7 @@ def test_epochs_and_probing_can_be_others_for_every_arm(experiment: Experiment) 
 def test_every_arm_of_the_quick_preset_fits_its_images() -> None:
     plans = [p for e in EXPERIMENTS.values() for p in e.plans(Setup("tiny", seeds=1)) if p.biased]
     for plan in {plan.key: plan for plan in plans}.values():
-        method = make_method(plan.run, modalities_of(plan.data))
+        method = make_method(plan.run, modalities_of(drawn(plan)))
         assert isinstance(method, METHODS[plan.run.method])
 
 

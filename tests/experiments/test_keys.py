@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from planned_runs import drawn
 from tiny_runs import tiny_run
 
 from trifeature.comm.options import OPTIONS
@@ -74,8 +75,8 @@ def test_an_earlier_key_stands_for_one_plan() -> None:
 
 def old(plan: Plan) -> Plan:
     """The same plan with old drawings."""
-    render = replace(plan.data.render, drawings="old")
-    return replace(plan, data=replace(plan.data, render=render))
+    render = replace(drawn(plan).render, drawings="old")
+    return replace(plan, data=replace(drawn(plan), render=render))
 
 
 def test_rows_of_the_published_drawings_have_a_format_and_keys_of_their_own() -> None:
@@ -135,7 +136,7 @@ class Future:
 
     def of(self, plan: Plan, **added: float) -> Plan:
         """The same plan in that package."""
-        return replace(plan, data=self.of_data(plan.data), run=self.of_run(plan.run, **added))
+        return replace(plan, data=self.of_data(drawn(plan)), run=self.of_run(plan.run, **added))
 
     def of_data(self, data: DatasetSettings) -> Any:
         nested = {

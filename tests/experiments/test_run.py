@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import torch
+from planned_runs import drawn
 from tiny_runs import tiny_run
 
 import trifeature
@@ -173,7 +174,7 @@ def test_the_control_is_the_same_run_without_the_map() -> None:
     control = control_of(plan)
     assert not control.biased
     assert replace(control, data=plan.data) == plan
-    assert control.data.partners == plan.data.partners
+    assert drawn(control).partners == drawn(plan).partners
 
 
 # --------------------------------------------------------------------------- rows
@@ -492,7 +493,7 @@ def test_a_run_of_before_there_were_other_drawings_is_of_the_old_ones(finished: 
     config.write_text(json.dumps(content), encoding="utf-8")
     run, data = runs.read_settings(finished)
     plan = Plan("quick-old", data, run, ())
-    assert data.render.drawings == "old"
+    assert drawn(plan).render.drawings == "old"
     assert plan.format == 1
     assert make().format == 2
 

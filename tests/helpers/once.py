@@ -22,9 +22,9 @@ def plan_once(patch: pytest.MonkeyPatch) -> None:
 
     Of use while no preset changes: a file of tests undoes it when it ends.
     """
-    pair, known = Experiment.pair, dict[tuple[int, str], tuple[Experiment, tuple[Plan, Plan]]]()
+    pair, known = Experiment.pair, dict[tuple[int, str], tuple[Experiment, tuple[Plan, ...]]]()
 
-    def once(self: Experiment, setup: Setup, arm: Arm, seed: int) -> tuple[Plan, Plan]:
+    def once(self: Experiment, setup: Setup, arm: Arm, seed: int) -> tuple[Plan, ...]:
         key = id(self), repr((replace(setup, seeds=None), arm, seed))
         if key not in known:  # with the experiment itself, so that no other gets its id
             known[key] = self, pair(self, setup, arm, seed)

@@ -11,7 +11,7 @@ from tiny_runs import tiny_run
 
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Backend
-from trifeature.data.dataset import preset
+from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.experiments.plan import Plan, Row
 from trifeature.files import read_rows
 
@@ -54,3 +54,9 @@ def deadly_backend(settings: RunSettings, device: torch.device) -> Backend:  # n
     if settings.seed == 13:
         os._exit(9)
     return Backend()
+
+
+def drawn(plan: Plan) -> DatasetSettings:
+    """The settings of a plan's data, which are Trifeature's."""
+    assert isinstance(plan.data, DatasetSettings)
+    return plan.data

@@ -54,6 +54,16 @@ def test_objective_is_as_low_as_scikit_learns(cost: float) -> None:
     assert objective(probe.coef_, probe.intercept_, X, y, cost) <= best * (1 + 1e-6)
 
 
+def test_more_features_than_samples_agree_with_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    x, new = rng.normal(size=(30, 90)), rng.normal(size=(20, 90))
+    x[:, 3] = new[:, 3] = 1.0  # the same for every sample
+    y = rng.integers(3, size=30)
+    ours = fit_many(x, y[None], [0.5], tolerance=1e-10).log_probabilities(new)[0].exp().numpy()
+    theirs = make_pipeline(StandardScaler(), oracle(0.5)).fit(x, y).predict_proba(new)
+    np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
 def test_float32_predicts_what_scikit_learn_predicts() -> None:
     X, y = problem(5, samples=1000, seed=5)
     reference = make_pipeline(StandardScaler(), oracle(1.0)).fit(X, y)

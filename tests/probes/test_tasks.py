@@ -138,6 +138,7 @@ def test_absent_items_pass_through_every_protocol_and_features_are_finite(probin
             return codes[modality].nan_to_num(0)[:, :2]
 
     watched = Watched(lambda attributes, _: attributes, 3).eval()
+    watched.modalities = modalities
     (features,) = extract(
         watched,
         partial,

@@ -30,6 +30,7 @@ from trifeature.cli.options import RowsOption, options_of, pick, refuse_unused, 
 from trifeature.cli.pid import app as pid_app
 from trifeature.cli.playground import playground
 from trifeature.cli.program import App
+from trifeature.cli.real import app as real_app
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.gates import SCENARIOS, Gate
 from trifeature.data.rule import PairRule
@@ -44,6 +45,7 @@ from trifeature.errors import InputError, check_name
 
 app = App("Trifeature pairs with known redundancy, uniqueness and synergy.")
 app.add_typer(pid_app, name="pid")
+app.add_typer(real_app, name="data")
 app.command()(playground)
 app.command()(export)
 app.callback()(show_version_option)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -20,7 +20,6 @@ from trifeature.cli.common import (
     say,
 )
 from trifeature.cli.options import (
-    FIGURES,
     ROWS,
     RUNS,
     EpochsOption,
@@ -41,11 +40,16 @@ if TYPE_CHECKING:
 
 EXECUTORS: Final = ("local", "ray")
 NAMES: Final = "fig4, fig5, fig7, table4, table5, table7, leaderboard, three-modalities, front"
-"""The experiments of the package, for the help; plugins add others."""
+"""The experiments of the package on Trifeature, for the help; plugins add others."""
+REAL_NAMES: Final = "digit-pairs, digits, table1, table2, table3, fig6"
+"""The experiments on real data."""
 
 
 def reproduce(
-    name: Annotated[str, typer.Argument(help=f"{NAMES} or all.")],
+    name: Annotated[
+        str,
+        typer.Argument(help=f"{NAMES} or all; on real data, which all leaves out: {REAL_NAMES}."),
+    ],
     preset_name: PresetOption = "quick",
     seeds: Annotated[int | None, typer.Option(help="The paper has 5.", min=1)] = None,
     epochs: EpochsOption = None,
@@ -54,7 +58,10 @@ def reproduce(
     probing: ProbingOption = "ours",
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Label of an arm, as the table prints it; repeat for several."),
+        typer.Option(
+            help="Label of an arm, as the table prints it; of real data also a method or a set; "
+            "repeat for several."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would run and how long.")] = False,
     verbose: Annotated[bool, typer.Option(help="With --dry-run: name every run.")] = False,
@@ -67,7 +74,10 @@ def reproduce(
     keep_weights: Annotated[bool, typer.Option(help="Keep the trained weights.")] = False,
     rows: Annotated[
         Path | None,
-        typer.Option(help="JSON lines; figures/PRESET.jsonl by default.", dir_okay=False),
+        typer.Option(
+            help="JSON lines; figures/PRESET.jsonl by default, figures/real.jsonl of real data.",
+            dir_okay=False,
+        ),
     ] = None,
     out: OutOption = RUNS,
     device: DeviceOption = None,
@@ -85,13 +95,16 @@ def reproduce(
         float | None, typer.Option(help="GPUs to ask Ray for; .5: two runs on each. [1]", min=0)
     ] = None,
 ) -> None:
-    """Run what a figure or table needs and has no rows yet: the paper's, and the leaderboards."""
+    """Run what a figure or table needs and has no rows yet: the paper's, and the leaderboards.
+
+    Arms whose data are not here are named with how to get them, and left out.
+    """
     from trifeature.cli.runs import read_probing, run_plans
     from trifeature.comm.training import pick_device
     from trifeature.experiments.catalog import find_experiments
     from trifeature.experiments.experiment import Setup
     from trifeature.experiments.plan import result_rows
-    from trifeature.experiments.reproduction import plans_for
+    from trifeature.experiments.reproduction import lacking, plans_for, rows_file
     from trifeature.extra.pool import default_jobs
     from trifeature.extra.ray_executor import RayExecutor
 
@@ -99,12 +112,13 @@ def reproduce(
     refuse_unused({"--verbose": verbose and not dry_run}, "needs --dry-run")
     read_execution(execution)
     cluster = _cluster(executor, ray_address, cpus_per_run, gpus_per_run, jobs)
-    file = rows or FIGURES / f"{preset_name}.jsonl"
+    file = rows or rows_file(preset_name, name)
     if time_budget is not None and not time_budget >= 0:
         raise InputError(f"--time-budget must be 0 seconds or more, not {time_budget:g}")
     exact = read_precision(precision)
     setup = Setup(preset_name, seeds, epochs, exact, read_probing(probing))
     plans = plans_for(name, setup, only or ())
+    _name_lacking(lacking(name, setup, only or ()))
     if dry_run:
         side_by_side = jobs or default_jobs(pick_device(device), len(plans))
         _print_plans(plans, result_rows(file), side_by_side, verbose)
@@ -126,7 +140,17 @@ def reproduce(
     if not outcome.left:
         known = result_rows(file)
         for experiment in find_experiments(name):
-            _show(experiment.results(setup, known), file.parent)
+            _show(experiment.results(experiment.settled(setup), known), file.parent)
+
+
+def _name_lacking(lacking: Mapping[str, str]) -> None:
+    """Say which arms are left out because their data are not here, a line for each thing needed."""
+    arms: dict[str, list[str]] = {}
+    for label, words in lacking.items():
+        arms.setdefault(words, []).append(label)
+    for words, labels in arms.items():
+        shown = labels if len(labels) <= 8 else [*labels[:8], f"{len(labels) - 8} more"]
+        say(f"left out, {escape(words)}: {escape('; '.join(shown))}")
 
 
 def _cluster(
@@ -199,6 +223,9 @@ def _show(found: Results, out: Path) -> None:
         echo(as_text(lines))  # wider than most terminals: wrapped lines beat squeezed columns
     kind = "" if found.setup.probing == "ours" else f"-{found.setup.probing}"
     stem = out / f"{found.experiment.name}-{preset_name}{kind}"
+    if not found.measured and not found.experiment.draws_unmeasured:
+        say("nothing was measured: no picture and no files are written")
+        return
     name_files(save(found.draw(), stem.with_suffix(".png")))
     markdown = "\n".join(f"## {title}\n\n{as_markdown(t)}" for title, t in tables.items())
     latex = "\n".join(as_latex(lines) for lines in tables.values())
@@ -207,7 +234,7 @@ def _show(found: Results, out: Path) -> None:
 
 
 def figure(
-    name: Annotated[str, typer.Argument(help=f"{NAMES}, all or curves.")] = "curves",
+    name: Annotated[str, typer.Argument(help=f"{NAMES}, {REAL_NAMES}, all or curves.")] = "curves",
     preset_name: Annotated[
         str | None, typer.Option("--preset", help="Of the runs. [quick]")
     ] = None,
@@ -233,13 +260,13 @@ def figure(
     others are the paper's figures and tables (by default from figures/PRESET.jsonl).
     """
     from trifeature.cli.runs import name_files, read_probing
-    from trifeature.experiments.catalog import ALL, CURVES, EXPERIMENTS
+    from trifeature.experiments.catalog import ALL, CURVES, EXPERIMENTS, REAL_EXPERIMENTS
     from trifeature.experiments.experiment import Setup
     from trifeature.experiments.plan import result_rows
-    from trifeature.experiments.reproduction import draw_figure, recorded_results
+    from trifeature.experiments.reproduction import draw_figure, recorded_results, rows_file
     from trifeature.plots import save
 
-    check_name("experiment", name, [*EXPERIMENTS, ALL, CURVES])
+    check_name("experiment", name, [*EXPERIMENTS, ALL, CURVES, *REAL_EXPERIMENTS])
     if name == CURVES:
         given = {
             "--preset": preset_name,
@@ -251,7 +278,7 @@ def figure(
         used = {option: value is not None for option, value in given.items()}
         refuse_unused(used, "choose rows of one figure: curves show all rows of a file")
     preset_name = get_preset(preset_name or "quick").name
-    default = RUNS / "ablate" / ROWS if name == CURVES else FIGURES / f"{preset_name}.jsonl"
+    default = RUNS / "ablate" / ROWS if name == CURVES else rows_file(preset_name, name)
     file = rows or default
     if not file.exists():
         writes = "ablate" if name == CURVES else f"reproduce {name} --preset {preset_name}"

@@ -25,8 +25,8 @@ from trifeature.presets import get_preset
 if TYPE_CHECKING:
     from trifeature.comm.methods import Method
     from trifeature.comm.training import Progress
-    from trifeature.data.dataset import Dataset
     from trifeature.extra.finetuning import FineTuned
+    from trifeature.samples import HasSamples
 
 
 @with_options(*options_of(FineTuning, help={"loss": " or ".join(SUPERVISED_LOSSES)}, defaults=True))
@@ -77,7 +77,7 @@ def finetune(
 
 def _open_run(
     run: Path, data: Path | None, device: str | None
-) -> tuple[Method, Dataset, dict[str, Any]]:
+) -> tuple[Method, HasSamples, dict[str, Any]]:
     """A finished run's method and data set, and what its rows say of where they come from."""
     from trifeature.comm.training import load_run, pick_device
     from trifeature.experiments.plan import Plan
@@ -100,7 +100,7 @@ def _open_run(
 
 
 def _finetune_each(
-    method: Method, dataset: Dataset, tasks: list[str], settings: FineTuning
+    method: Method, dataset: HasSamples, tasks: list[str], settings: FineTuning
 ) -> Iterator[FineTuned]:
     """Fine-tune a copy for each task, with a bar that counts epochs."""
     from trifeature.extra.finetuning import finetune as finetune_method

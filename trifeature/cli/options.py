@@ -154,6 +154,27 @@ DataOption = Annotated[
         file_okay=False,
     ),
 ]
+TrainDataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="NAME_OR_FOLDER",
+        help="A set of real data by name (`trifeature data list`), or a data set's folder; the "
+        "preset is generated if none is named.",
+    ),
+]
+DataOptionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data-option",
+        metavar="KEY=VALUE",
+        help="Of a set of real data: an option of its reader; several times.",
+    ),
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("--folder", help="Of a set of real data: where its files are.", file_okay=False),
+]
 RunDataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Its data set; rendered again if not named.", file_okay=False),

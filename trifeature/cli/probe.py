@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from rich.markup import escape
 
 from trifeature.cli.benchmark import bench
 from trifeature.cli.common import (
@@ -31,12 +32,15 @@ from trifeature.cli.extra import complexity, finetune
 from trifeature.cli.options import (
     RUNS,
     DataOption,
+    DataOptionOption,
     EpochsOption,
+    FolderOption,
     JobsOption,
     OutOption,
     PresetOption,
     ProbeAtOption,
     ProbingOption,
+    TrainDataOption,
     method_options,
     options_of,
     read_epochs,
@@ -44,10 +48,11 @@ from trifeature.cli.options import (
     with_options,
 )
 from trifeature.cli.program import App
+from trifeature.cli.study import read_data_options, study
 from trifeature.comm.options import OPTIONS
 from trifeature.comm.settings import ENCODER_NAMES, RunSettings, run_preset
 from trifeature.data.settings import preset
-from trifeature.errors import InputError, check_name
+from trifeature.errors import check_name
 from trifeature.presets import get_preset
 from trifeature.report import columns_for
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
@@ -88,7 +93,9 @@ def start(
     *method_options(),
 )
 def train(
-    data: DataOption = None,
+    data: TrainDataOption = None,
+    data_option: DataOptionOption = None,
+    folder: FolderOption = None,
     preset_name: PresetOption = "quick",
     method: Annotated[str, typer.Option(help=", ".join(OPTIONS))] = "comm",
     epochs: EpochsOption = None,
@@ -114,26 +121,25 @@ def train(
     device: DeviceOption = None,
     **changes: Any,
 ) -> None:
-    """Train one method on a data set's training pairs and probe it.
+    """Train one method on a data set's training pairs, or on real data, and probe it.
 
     Several processes train one network together: torchrun --standalone
     --nproc-per-node 2 .venv/bin/comm-probe train …. The result differs by rounding only.
     """
     from trifeature.cli.runs import (
         check_losses,
+        modalities_of_data,
         open_data,
         print_groups,
         read_probing,
         run_plans,
-        settings_of_data,
+        settings_of_named,
     )
     from trifeature.comm.training import pick_device, require_fit
-    from trifeature.data.dataset import modalities_of
     from trifeature.experiments.plan import Plan
     from trifeature.extra.distributed import process_group
+    from trifeature.real.settings import RealSettings
 
-    if data is not None and not biased:
-        raise InputError("--unbiased is for the preset's data: the pairs of --data are as they are")
     given = {"epochs": epochs, "views": _view_sets(views)}
     changes |= {name: value for name, value in given.items() if value is not None}
     run = run_preset(preset_name, method=method, **changes)
@@ -141,13 +147,27 @@ def train(
     at, kind = read_epochs(probe_at, run.epochs), read_probing(probing)
     pick_device(device)
     read_execution(execution)
-    data_settings = settings_of_data(data, preset_name, biased=biased, seed=run.seed)
+    asked = settings_of_named(
+        data,
+        preset_name,
+        biased=biased,
+        seed=run.seed,
+        options=read_data_options(data_option or ()),
+        folder=folder,
+    )
+    modalities = modalities_of_data(asked)
     if "loss" in changes:
-        check_losses([run.option("loss")], data_settings)
-    require_fit(run, modalities_of(data_settings))
+        check_losses([run.option("loss")], len(modalities))
+    require_fit(run, modalities)
     with process_group():
-        source, dataset = open_data(data, preset_name, biased=biased, seed=run.seed)
-        plan = Plan(preset_name, dataset.settings, run, at, kind)
+        if isinstance(asked, RealSettings):
+            source = asked.folder
+            say(f"data: {escape(asked.describe())}")
+        else:
+            place = None if data is None else Path(data)
+            source, dataset = open_data(place, preset_name, biased=biased, seed=run.seed)
+            asked = dataset.settings
+        plan = Plan(preset_name, asked, run, at, kind)
         rows, _ = run_plans(
             [plan],
             out,
@@ -220,7 +240,8 @@ def ablate(
     from trifeature.extra.pool import Pool
 
     losses = list(dict.fromkeys(loss or ablation.DEMO_LOSSES))
-    check_losses(losses, settings_of_data(data, preset_name, biased=True, seed=seed))
+    named = settings_of_data(data, preset_name, biased=True, seed=seed)
+    check_losses(losses, named.rule.modalities)
     last = epochs or run_preset(preset_name).epochs
     at, kind = read_epochs(probe_at, last), read_probing(probing)
     pick_device(device)
@@ -270,10 +291,14 @@ def probe_run(
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Probe a finished run: R, U and S, from each image alone too, beside both controls."""
-    from trifeature.cli.runs import print_groups, read_probing
+    """Probe a finished run: R, U and S, or the tasks of real data, beside its controls.
+
+    Each is read from every image, or modality, alone too.
+    """
+    from trifeature.cli.runs import print_groups, print_readings, read_probing
     from trifeature.experiments import probing as runs
     from trifeature.probes.classifiers import find_classifier
+    from trifeature.real.settings import RealSettings
 
     kind = read_probing(probing)
     refuse_unused(
@@ -288,14 +313,21 @@ def probe_run(
     if as_json:
         print_json(measured)
         return
+    real = isinstance(found.data, RealSettings)
+    if isinstance(found.data, RealSettings) and not found.planted:
+        say(f"[bold]{escape(str(run))}[/bold]: {escape(found.data.describe())}")
+        print_readings(found.readings)
+        return
     print_groups(str(run), {name: [row] for name, row in measured.items()}, found.data)
-    letters = columns_for(found.data.rule.modalities)[:-2]
+    names = list(found.readings[runs.TRAINED].alone)
+    letters = columns_for(len(names))[:-2]
     alone = [
         [f"{name}, {image} alone", *(f"{100 * row[image][letter]:.1f}" for letter in letters)]
         for name, row in measured.items()
-        for image in sorted(key for key in row if key.startswith("image"))
+        for image in (names if real else sorted(names))
     ]
-    print_table("one image at a time", ["macro accuracy, %", *letters], alone)
+    what = "modality" if real else "image"
+    print_table(f"one {what} at a time", ["macro accuracy, %", *letters], alone)
     if control is None and found.data.match_rate is not None:
         say(
             "S has a second control, the same model on unbiased pairs: `comm-probe train "
@@ -347,5 +379,5 @@ def demo(
     name_files(files)
 
 
-for command in (reproduce, figure, leaderboard, finetune, complexity, bench):
+for command in (reproduce, figure, leaderboard, finetune, complexity, bench, study):
     app.command()(command)

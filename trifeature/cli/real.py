@@ -29,19 +29,12 @@ def list_(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(rows)
         return
-    columns = ["set", "here", "modalities", "tasks", "samples", "license"]
+    columns = ["set", "here", "what", "samples"]
     cells = [
-        [
-            row["name"],
-            "yes" if row["folder"] else "no",
-            *(", ".join(row[name]) for name in ("modalities", "tasks")),
-            row["count"],
-            row["license"],
-        ]
-        for row in rows
+        [row["name"], "yes" if row["folder"] else "no", row["title"], row["count"]] for row in rows
     ]
     print_table("sets of real data", columns, cells, text=columns[1:])
-    say("`trifeature data how NAME` says how to get one that is not here")
+    say("`trifeature data how NAME`: what is in one, its license, and how to get it")
 
 
 @app.command()
@@ -55,6 +48,9 @@ def how(name: NameArgument, as_json: JsonOption = False) -> None:
         print_json(row)
         return
     say(f"[bold]{escape(name)}[/bold]: {escape(source.title)}")
+    say(f"modalities: {escape('; '.join(source.modalities))}")
+    say(f"tasks: {escape('; '.join(source.tasks))}")
+    say("how to get it:")
     for step in source.how:
         say(f"  {escape(step)}")
     say(f"files, together in one folder or in ${HOME}/{escape(source.stored_as or name)}:")

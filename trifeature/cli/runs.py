@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.markup import escape
 
 from trifeature.cli.common import bold, print_table, read_execution, say
 from trifeature.cli.datasets import default_folder, make
-from trifeature.cli.options import ROWS
+from trifeature.cli.options import ROWS, refuse_unused
 from trifeature.cli.progress import several_bars
 from trifeature.comm.losses import loss_names
 from trifeature.comm.training import Progress, pick_device
 from trifeature.data import storage
-from trifeature.data.dataset import Dataset, DatasetSettings, preset
+from trifeature.data.dataset import Dataset, modalities_of
+from trifeature.data.settings import DatasetSettings, preset
 from trifeature.errors import InputError, check_name
 from trifeature.experiments.ablation import Ablation
 from trifeature.experiments.execute import (
@@ -29,14 +32,31 @@ from trifeature.experiments.execute import (
     Outcome,
     execute,
 )
-from trifeature.experiments.plan import Plan, Row, result_rows
+from trifeature.experiments.plan import Data, Plan, Row, result_rows
 from trifeature.extra.accelerate import ChooseBackend
 from trifeature.extra.distributed import Distributed, current_group, own_device
 from trifeature.extra.pool import Pool
 from trifeature.plots import save
 from trifeature.presets import get_preset
 from trifeature.probes.names import Probing, read_protocol
-from trifeature.report import columns_for, table_row, with_converged
+from trifeature.real.catalog import SOURCES
+from trifeature.real.settings import CHECK, RealSettings
+from trifeature.report import Summary, columns_for, summarize, table_row, with_converged
+
+if TYPE_CHECKING:
+    from trifeature.modality import Modality
+    from trifeature.probes.reading import Reading
+
+SECOND: Final = {
+    "accuracy": "plain",
+    "majority": "majority",
+    "weighted_f1": "weighted F1",
+    "mse": "MSE",
+}
+"""What rows hold of a task besides its main number, in words; all but MSE in percent."""
+
+FIRST: Final = {"classes": "macro", "labels": "macro F1", "numbers": "R²"}
+"""The main number of a task of each kind, in words; all but R² in percent."""
 
 
 def open_data(folder: Path | None, name: str, *, biased: bool, seed: int) -> tuple[Path, Dataset]:
@@ -59,10 +79,73 @@ def settings_of_data(folder: Path | None, name: str, *, biased: bool, seed: int)
     return DatasetSettings.from_json(storage.read_manifest(folder)["settings"])
 
 
-def check_losses(names: Sequence[str], settings: DatasetSettings) -> None:
-    """Refuse losses that a data set's modalities do not have."""
+def settings_of_named(
+    data: str | None,
+    name: str,
+    *,
+    biased: bool,
+    seed: int,
+    options: Mapping[str, Any],
+    folder: Path | None,
+) -> Data:
+    """The settings of the data that `train` names: real data, a data set's folder, or none.
+
+    Args:
+        data: What is named.
+        name: The preset.
+        biased: Whether planted pairs keep their map.
+        seed: Of the preset's data, and of real data unless the options have one.
+        options: Of the reader of real data.
+        folder: Where the files of real data are.
+
+    Raises:
+        InputError: there is no such data, or what is given does not go with it.
+    """
+    if data is None or not names_real(data):
+        own = {"--data-option": bool(options), "--folder": folder is not None}
+        refuse_unused(own, "goes with a set of real data by name")
+        if data is not None and not biased:
+            raise InputError(
+                "--unbiased is for the preset's data: the pairs of --data are as they are"
+            )
+        _require_data(data)
+        return settings_of_data(
+            None if data is None else Path(data), name, biased=biased, seed=seed
+        )
+    get_preset(name)
+    given = dict(options)
+    check = given.pop(CHECK, True)
+    found = RealSettings(data, {"seed": seed, **given}, folder, check)
+    if not found.planted:
+        refuse_unused({"--unbiased": not biased}, f"is for planted pairs: {data} is as it is")
+        return found
+    return found.change(**{"match_rate": 1.0 if biased else None, **given})
+
+
+def names_real(data: str) -> bool:
+    """Whether a set of real data is named; a data set's folder of that name comes first."""
+    return data in SOURCES and not (Path(data) / storage.MANIFEST).exists()
+
+
+def _require_data(data: str | None) -> None:
+    """Refuse a name that is near to that of real data, where there is no such folder."""
+    if data is None or Path(data).exists():
+        return
+    if get_close_matches(data.casefold(), SOURCES, n=1):
+        check_name("data set or set of real data", data, SOURCES)
+
+
+def modalities_of_data(settings: Data, *, device: str | None = None) -> Sequence[Modality]:
+    """The modalities of a run's data; real data are read for it."""
+    if isinstance(settings, RealSettings):
+        return current_group().on_all(settings.build, device or "cpu").modalities
+    return modalities_of(settings)
+
+
+def check_losses(names: Sequence[str], modalities: int) -> None:
+    """Refuse losses that so many modalities do not have."""
     for loss in names:
-        check_name("loss", loss, loss_names(settings.rule.modalities))
+        check_name("loss", loss, loss_names(modalities))
 
 
 def read_probing(name: str) -> Probing:
@@ -135,15 +218,62 @@ def following() -> Iterator[Callback]:
 
 def measured(rows: Sequence[Row]) -> str:
     """The last epoch's scores, for a progress display."""
-    return " ".join(f"{name} {100 * rows[-1][name]:.1f}" for name in ("R", "U", "S"))
+    last = rows[-1]
+    names = [name for name in ("R", "U", "S") if name in last] or list(last.get("costs", ()))[:3]
+    return " ".join(f"{name} {_task_cell([last], name)}" for name in names)
 
 
-def print_groups(title: str, groups: Mapping[str, Sequence[Row]], data: DatasetSettings) -> None:
+def print_groups(title: str, groups: Mapping[str, Sequence[Row]], data: Data) -> None:
     """A table with a line for each group of rows."""
-    every = (row for rows in groups.values() for row in rows)
-    columns = with_converged(columns_for(data.rule.modalities), every)
+    every = [row for rows in groups.values() for row in rows]
+    if isinstance(data, RealSettings) and not all("R" in row for row in every):
+        _print_tasks(title, groups)
+        return
+    modalities = 2 if isinstance(data, RealSettings) else data.rule.modalities
+    columns = with_converged(columns_for(modalities), every)
     lines = [table_row(label, rows, columns) for label, rows in groups.items()]
     print_table(title, ["macro accuracy, %", *columns, "n"], lines)
+
+
+def _print_tasks(title: str, groups: Mapping[str, Sequence[Row]]) -> None:
+    """A line for each group of rows, a column for each number of each task."""
+    every = [row for rows in groups.values() for row in rows]
+    heads = dict(head for row in every for head in task_heads(row))
+    lines = [
+        [label, *(_task_cell(rows, column) for column in heads), str(len(rows))]
+        for label, rows in groups.items()
+    ]
+    print_table(title, ["%, but of R² and MSE", *heads.values(), "n"], lines)
+
+
+def task_heads(row: Row) -> list[tuple[str, str]]:
+    """The columns of a row's tasks, each with its heading.
+
+    >>> task_heads({"costs": {"side": 1.0}, "side": 0.5, "side_accuracy": 0.6})
+    [('side', 'side, macro'), ('side_accuracy', 'plain')]
+    """
+    heads = []
+    for task in row.get("costs", {}):
+        heads.append((task, f"{task}, {FIRST[row.get('kinds', {}).get(task, 'classes')]}"))
+        further = ((f"{task}_{name}", words) for name, words in SECOND.items())
+        heads += [(column, words) for column, words in further if column in row]
+    return heads
+
+
+def _task_cell(rows: Sequence[Row], column: str) -> str:
+    """Mean and spread of a column: percent, but of R² and MSE."""
+    kinds = {kind for row in rows for task, kind in row.get("kinds", {}).items() if task == column}
+    if column.endswith("_mse") or "numbers" in kinds:
+        found = Summary.of([row[column] / 100 for row in rows if row.get(column) is not None])
+        return "–" if found is None else f"{found.mean:.4g}"
+    return str(summarize(rows, column) or "–")
+
+
+def print_readings(readings: Mapping[str, Reading]) -> None:
+    """The table of each reading: what is read of each task from all modalities and from each."""
+    for title, reading in readings.items():
+        heading, *lines = reading.table()
+        print_table(title, heading, lines, text=("task", "kind", "measure"))
 
 
 def name_files(files: Sequence[Path]) -> None:

@@ -501,7 +501,7 @@ def method_for(method: Method, data: HasSamples) -> Method:
         return method
     known = [replace(own, partial=own.partial or given.partial) for own, given in pairs]
     with torch.random.fork_rng(devices=[]):
-        made = make_method(method.settings, known)
+        made = type(method)(method.settings, known)
     made.load_state_dict(method.state_dict())
     made.progress.copy_(method.progress)
     return made.to(method.progress.device).train(method.training)

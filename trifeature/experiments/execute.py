@@ -220,7 +220,17 @@ def execute(
 
 def _similar(plan: Plan) -> tuple[str, ...]:
     """The settings that runs of equal length share."""
-    return (plan.preset, plan.run.method, str(plan.run.encoder), str(plan.run.epochs))
+    return _kind(plan.columns())
+
+
+def _kind(row: Row) -> tuple[str, ...]:
+    return (
+        row["preset"],
+        row.get("data", ""),
+        row["method"],
+        str(row["encoder"]),
+        str(row["epochs"]),
+    )
 
 
 def _duration(rows: Iterable[Row]) -> float:
@@ -234,10 +244,7 @@ def _durations(rows: Iterable[Row]) -> dict[tuple[str, ...], float]:
     by_key: dict[str, list[Row]] = {}
     for row in rows:
         by_key.setdefault(row["key"], []).append(row)
-    return {
-        (r[0]["preset"], r[0]["method"], str(r[0]["encoder"]), str(r[0]["epochs"])): _duration(r)
-        for r in by_key.values()
-    }
+    return {_kind(own[0]): _duration(own) for own in by_key.values()}
 
 
 def expected_seconds(plans: Iterable[Plan], rows: Iterable[Row], jobs: int) -> float | None:

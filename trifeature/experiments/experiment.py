@@ -1,9 +1,10 @@
 """An experiment: which runs a figure or table needs, and how their rows become results.
 
-Every arm is trained twice for each seed: on unbiased pairs, from which R and U are measured and
-which is the control for S, and on biased pairs, from which S is measured. Both belong to one
-result. A figure or table is one `Experiment`, in a file with its arms, drawing and table;
+On Trifeature every arm is trained twice for each seed: on unbiased pairs, from which R and U are
+measured and which is the control for S, and on biased pairs, from which S is measured. Both belong
+to one result. A figure or table is one `Experiment`, in a file with its arms, drawing and table;
 `trifeature.experiments.catalog.register_experiment` adds one from outside the package.
+`trifeature.experiments.real` has those on real data.
 """
 
 from __future__ import annotations
@@ -85,6 +86,11 @@ class Arm:
     protocol: str = ""
     curve: bool = True
     added: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What `--only` may call it."""
+        return (self.label,)
 
     def from_biased(self, column: str) -> bool:
         """True if a column is taken from the biased trainings."""
@@ -170,6 +176,8 @@ class Experiment:
         products: Read the last epoch in other ways too, see `trifeature.experiments.plan.Plan`.
         data: Settings of the data sets other than the preset's, see
             `trifeature.data.settings.DatasetSettings`.
+        unit: Unit of the first table, behind its title.
+        draws_unmeasured: Whether it is drawn where nothing of it was measured.
     """
 
     name: str
@@ -187,6 +195,8 @@ class Experiment:
     authors_probe: bool = True
     products: bool = True
     data: Mapping[str, Any] = field(default_factory=dict)
+    unit: str = ", %"
+    draws_unmeasured: bool = True
 
     def data_of(self, setup: Setup, seed: int) -> DatasetSettings:
         """The biased data set of a seed on a setup."""
@@ -194,12 +204,34 @@ class Experiment:
         # The map is made anew from the seed, as a change of the values would need.
         return replace(chosen, **{"synergy_map": "auto", **self.data}) if self.data else chosen
 
+    def settled(self, setup: Setup) -> Setup:
+        """The setup that is run in place of one that is asked for."""
+        return setup
+
+    def file(self, preset: str) -> str:
+        """Name of the file of its rows, without its ending."""
+        return preset
+
+    def lacking(self, setup: Setup) -> Mapping[str, str]:  # noqa: ARG002 - Trifeature lacks nothing
+        """What the arms need that is not here, by their labels."""
+        return {}
+
+    def chance(self, setup: Setup) -> dict[str, float]:
+        """Accuracy of guessing on the test pairs, by column."""
+        seeds = self.seeds_of(setup)
+        return chance_of(tasks_of(self.data_of(setup, seeds[0] if seeds else 0)))
+
+    def counts(self, result: Result) -> tuple[int, ...]:
+        """The number of trainings that a result's numbers are from, of each kind."""
+        unbiased = (len(result.unbiased),) if result.arm.control else ()
+        return (len(result.biased), *unbiased)
+
     def seeds_of(self, setup: Setup) -> Sequence[int]:
         """The seeds to run on a setup."""
         seeds = self.seeds if setup.seeds is None else setup.seeds
         return range(seeds) if isinstance(seeds, int) else seeds
 
-    def pair(self, setup: Setup, arm: Arm, seed: int) -> tuple[Plan, Plan]:
+    def pair(self, setup: Setup, arm: Arm, seed: int) -> tuple[Plan, ...]:
         """The biased and the unbiased training of an arm."""
         preset = get_preset(setup.preset)
         run = run_preset(setup.preset, **{**arm.changes, **setup.changes, "seed": seed})
@@ -357,17 +389,14 @@ class Results:
     @cached_property
     def chance(self) -> dict[str, float]:
         """Accuracy of guessing on the test pairs, by column."""
-        seeds = self.experiment.seeds_of(self.setup)
-        data = self.experiment.data_of(self.setup, seeds[0] if seeds else 0)
-        return chance_of(tasks_of(data))
+        return self.experiment.chance(self.setup)
 
     @property
     def counts(self) -> str:
         """The number of measured seeds, in words."""
-        numbers = {len(r.biased) for r in self.arms}
-        numbers |= {len(r.unbiased) for r in self.arms if r.arm.control}
-        if len(numbers) == 1:
-            return f"n = {numbers.pop()}"
+        numbers = {number for r in self.arms for number in self.experiment.counts(r)}
+        if len(numbers) <= 1:
+            return f"n = {max(numbers, default=0)}"
         fewest = f"{min(numbers)} to " if min(numbers) else "up to "
         return f"n = {fewest}{max(numbers)}" + ("" if min(numbers) else ", some not measured")
 
@@ -387,7 +416,10 @@ class Results:
 
     def tables(self) -> dict[str, Lines]:
         """All its tables by their title; the first is `table`, titled by the caption."""
-        return {f"{self.caption}, %": self.table(), **self.experiment.more_tables(self)}
+        return {
+            f"{self.caption}{self.experiment.unit}": self.table(),
+            **self.experiment.more_tables(self),
+        }
 
 
 def chance_of(tasks: Mapping[str, Task]) -> dict[str, float]:

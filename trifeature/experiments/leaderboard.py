@@ -109,6 +109,9 @@ KNOWN: Final[tuple[Arm, ...]] = (
 )
 """The arms for two modalities whose changes are alike on every preset."""
 
+OF_REAL_DATA: Final = frozenset({"cmc", "simclr"})
+"""Methods of the tables of real data, on no board: a line more would change what is established."""
+
 OF_THREE: Final = "three modalities"
 """The setting of all arms for three modalities, whose rows stand in the file of those for two."""
 
@@ -146,6 +149,7 @@ def arms(preset: Preset) -> Sequence[Arm]:
 def _registered(*, of_three: bool) -> list[Arm]:
     """An arm for each method on no board yet, of those that need three modalities or the others."""
     known = {arm.changes.get("method", "comm") for arm in (*KNOWN, *KNOWN_OF_THREE)}
+    known |= OF_REAL_DATA
     labels = {arm.label for arm in (*KNOWN, *KNOWN_OF_THREE)}
     return [
         Arm(

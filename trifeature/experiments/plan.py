@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,8 @@ from trifeature.errors import InputError
 from trifeature.experiments.rows import OLD_FORMAT, check_row, preset_of
 from trifeature.files import append_row, locked, read_json, read_rows
 from trifeature.probes.names import Probing, read_protocol
+from trifeature.real.catalog import source_of
+from trifeature.real.settings import RealSettings
 from trifeature.views import Views
 
 ROW_FORMAT: Final = 2
@@ -31,6 +33,8 @@ KEYS: Final = Path(__file__).with_name("keys.json")
 RECORDED_PROBING: Final = {"ours": "fixed", "products": "products", "authors": "paper"}
 """Names of the protocols in keys, which do not change when a name does."""
 Row = dict[str, Any]
+Data = DatasetSettings | RealSettings
+"""What a run is about: a Trifeature data set, or a set of real data."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Plan:
 
     Attributes:
         preset: The preset that data and settings started from, for people to read.
-        data: The data set; `match_rate` None makes it the unbiased control.
+        data: The data set, of Trifeature or real; `match_rate` None makes it the unbiased control.
         run: Method, loss, network, views, optimization.
         probe_epochs: Epochs to probe at, 0 for the untrained network; the last one is always
             among them.
@@ -52,7 +56,7 @@ class Plan:
     """
 
     preset: str
-    data: DatasetSettings
+    data: Data
     run: RunSettings
     probe_epochs: tuple[int, ...]
     probing: Probing = "ours"
@@ -75,7 +79,16 @@ class Plan:
     @property
     def format(self) -> int:
         """Format of its rows, which tells apart rows of the old and of the published drawings."""
+        if isinstance(self.data, RealSettings):
+            return ROW_FORMAT
         return OLD_FORMAT if self.data.render.drawings == "old" else ROW_FORMAT
+
+    @property
+    def pairs(self) -> str:
+        """How the training pairs were made, in a word; empty for data that come as they are."""
+        if isinstance(self.data, RealSettings) and not self.data.planted:
+            return ""
+        return "biased" if self.biased else "unbiased"
 
     @cached_property
     def key(self) -> str:
@@ -94,22 +107,28 @@ class Plan:
     @property
     def name(self) -> str:
         """A readable name, unique through its key: the run's folder."""
-        kind = "biased" if self.biased else "unbiased"
         parts = [
+            self._source,
             self.preset,
             self.run.method,
             self.run.option("loss", "L_CoMM"),
             self.setting,
-            kind,
+            self.pairs,
         ]
         text = "-".join(p.replace(" ", "_") for p in parts if p)
         return f"{text}-seed{self.run.seed}-{self.key[:8]}"
+
+    @property
+    def _source(self) -> str:
+        """The name of a set of real data; empty for Trifeature."""
+        return self.data.source if isinstance(self.data, RealSettings) else ""
 
     def columns(self) -> Row:
         """Fields of a row that say which run it belongs to."""
         return {
             "key": self.key,
             "preset": self.preset,
+            **({"data": self._source} if self._source else {}),
             "method": self.run.method,
             "loss": self.run.option("loss", "L_CoMM"),
             "encoder": self.run.encoder,
@@ -123,13 +142,13 @@ class Plan:
 
     def describe(self) -> str:
         """One line for a progress display."""
-        kind = "biased" if self.biased else "unbiased"
         loss, what = self.run.option("loss", ""), self.run.method
         if what == "comm":
             what = loss
         elif loss not in ("", "L_CoMM"):
             what += f" {loss}"
-        return " ".join(p for p in (what, self.setting, kind, f"seed {self.run.seed}") if p)
+        parts = (self._source, what, self.setting, self.pairs, f"seed {self.run.seed}")
+        return " ".join(part for part in parts if part)
 
 
 def make_plan(
@@ -165,14 +184,18 @@ def make_plan(
 # --------------------------------------------------------------------------- keys
 
 
-def differences(data: DatasetSettings, run: RunSettings) -> dict[str, Any]:
+def differences(data: Data, run: RunSettings) -> dict[str, Any]:
     """The settings that are not at their reference value, by dotted name.
+
+    Of real data these are the name of the set and its reader's options.
 
     The reference of a setting is the default that it had when it was written to keys.json. If a
     default changes later, keys stay the same, and rows of the old and the new default do not mix.
     A setting that is not in the file has its present default as reference.
     """
     reference = _reference(run)
+    if isinstance(data, RealSettings):
+        reference = reference | _reference_of_real(data.source)
     given = flat({"data": data.to_json(), "run": run.to_json()})
     return {name: value for name, value in given.items() if value != reference.get(name)}
 
@@ -229,6 +252,12 @@ def _reference_of(
         now["light"] = then["light"] = of(light)
     earlier = flat({"data": kept["data"], "run": then})
     return flat({"data": DatasetSettings().to_json(), "run": now}) | earlier | {"run.views": 1}
+
+
+def _reference_of_real(source: str) -> dict[str, Any]:
+    """The reference value of every option of a reader of real data."""
+    kept = _keys()["reference"].get("real", {}).get(source, {})
+    return flat({"data": {"options": {**asdict(source_of(source).options_of()), **kept}}})
 
 
 @functools.cache
@@ -311,4 +340,11 @@ def record(path: Path, rows: Sequence[Row]) -> None:
 
 def control_of(plan: Plan) -> Plan:
     """The same run on unbiased pairs, where the map is not there to learn."""
-    return replace(plan, data=replace(plan.data, match_rate=None))
+    return replace(plan, data=with_match_rate(plan.data, None))
+
+
+def with_match_rate(data: Data, rate: float | None) -> Data:
+    """The same data with another share of training pairs that keep the map."""
+    if isinstance(data, RealSettings):
+        return data.change(match_rate=rate)
+    return replace(data, match_rate=rate)

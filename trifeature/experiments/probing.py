@@ -12,13 +12,13 @@ import torch
 from trifeature.comm.methods import Method
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import load_run, new_method, pick_device
-from trifeature.data.settings import DatasetSettings
 from trifeature.errors import InputError
-from trifeature.experiments.plan import Plan, Row, control_of
+from trifeature.experiments.plan import Data, Plan, Row, control_of
 from trifeature.experiments.run import obtain, read_settings
 from trifeature.probes.names import Probing
 from trifeature.probes.protocol import probe
 from trifeature.probes.reading import Reading
+from trifeature.real.settings import RealSettings
 
 TRAINED: Final = "trained"
 UNBIASED: Final = "unbiased pairs (control)"
@@ -38,8 +38,13 @@ class ProbedRun:
 
     folder: Path
     settings: RunSettings
-    data: DatasetSettings
+    data: Data
     readings: Mapping[str, Reading]
+
+    @property
+    def planted(self) -> bool:
+        """Whether R, U and S of its pairs were set: always of Trifeature, seldom of real data."""
+        return not isinstance(self.data, RealSettings) or self.data.planted
 
     def rows(self) -> dict[str, Row]:
         """The numbers of each reading, as rows hold them."""
@@ -61,7 +66,8 @@ def probe_run(
     Args:
         folder: The run's folder.
         control: Folder of the same run on unbiased pairs, to stand beside it.
-        data: Folder of its data set; rendered again when not given.
+        data: Folder of its data set, or of the files of real data; rendered again, or looked for,
+            when not given.
         probing: See `trifeature.probes.protocol.probe`.
         alone: Probe each modality without the others too.
         device: Where to probe; see `trifeature.device.pick_device`.
@@ -87,8 +93,10 @@ def probe_run(
     return ProbedRun(place, settings, data_settings, readings)
 
 
-def _require_twin(control: Path, settings: RunSettings, data: DatasetSettings) -> None:
+def _require_twin(control: Path, settings: RunSettings, data: Data) -> None:
     """Refuse a control that is not the same run on unbiased pairs."""
+    if isinstance(data, RealSettings) and not data.planted:
+        raise InputError(f"--control is for planted pairs: {data.source} is as it is")
     twin = control_of(Plan("", data, settings, ()))
     if read_settings(control) != (twin.run, twin.data):
         raise InputError(f"{control} is not the same run on unbiased pairs (key {twin.key})")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ from trifeature.experiments.catalog import (
     ALL,
     CURVES,
     EXPERIMENTS,
+    REAL_EXPERIMENTS,
     find_experiments,
     most_valuable_first,
 )
@@ -47,39 +48,67 @@ class Reproduction:
         results: The results of each experiment.
         outcome: What was trained now, what was found, and what was left for want of time.
         file: The file of the rows.
+        lacking: What arms need that is not here, by their labels; they were not run.
     """
 
     results: tuple[Results, ...]
     outcome: Outcome
     file: Path
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 def plans_for(name: str, setup: Setup, only: str | Sequence[str] = ()) -> list[Plan]:
     """The runs of an experiment, or of all by their priority.
 
+    Arms whose data are not here are left out, see `lacking`.
+
     Args:
-        name: A name in `trifeature.experiments.catalog.EXPERIMENTS`, or `all`.
+        name: A name in `trifeature.experiments.catalog`, or `all`.
         setup: What they are run on.
-        only: Label or labels of the arms to run, as the tables print them; all arms where none is
-            given.
+        only: Labels of the arms to run, as the tables print them, or of real data the name of a
+            method or of a set; all arms where none is given.
 
     Raises:
         InputError: there is no such experiment, preset or arm.
     """
-    experiments = find_experiments(name)
-    preset = get_preset(setup.preset)
-    labels = dict.fromkeys(arm.label for one in experiments for arm in one.arms(preset))
-    wanted = (only,) if isinstance(only, str) else only
-    chosen = {check_name("arm", label, labels) for label in wanted} or labels
-    runs = [run for one in experiments for run in one.runs(setup) if run[0].label in chosen]
+    chosen = _chosen(name, setup, only)
+    runs = [
+        run
+        for one in find_experiments(name)
+        for lacking in [one.lacking(one.settled(setup))]
+        for run in one.runs(one.settled(setup))
+        if run[0].label in chosen and run[0].label not in lacking
+    ]
     if name == ALL:
         runs = most_valuable_first(runs)
     return [plan for _, plan in runs]
 
 
-def rows_file(preset: str) -> Path:
-    """The file in which the rows of a preset are recorded."""
-    return FIGURES / f"{preset}.jsonl"
+def lacking(name: str, setup: Setup, only: str | Sequence[str] = ()) -> dict[str, str]:
+    """What the arms of an experiment need that is not here, by their labels; see `plans_for`."""
+    chosen = _chosen(name, setup, only)
+    every = [one.lacking(one.settled(setup)) for one in find_experiments(name)]
+    return {arm: words for own in every for arm, words in own.items() if arm in chosen}
+
+
+def _chosen(name: str, setup: Setup, only: str | Sequence[str]) -> set[str]:
+    """The labels of the arms that are asked for."""
+    get_preset(setup.preset)
+    arms = [
+        arm
+        for one in find_experiments(name)
+        for arm in one.arms(get_preset(one.settled(setup).preset))
+    ]
+    known = dict.fromkeys(each for arm in arms for each in arm.names)
+    wanted = (only,) if isinstance(only, str) else only
+    named = {check_name("arm", each, known) for each in wanted}
+    return {arm.label for arm in arms if not named or named & set(arm.names)}
+
+
+def rows_file(preset: str, name: str = "") -> Path:
+    """The file in which the rows of a preset are recorded, or those of an experiment on it."""
+    on_real = REAL_EXPERIMENTS.get(name)
+    return FIGURES / f"{preset if on_real is None else on_real.file(preset)}.jsonl"
 
 
 def reproduce(
@@ -103,7 +132,7 @@ def reproduce(
     """Run what a figure or table of the paper needs and has no rows yet.
 
     Args:
-        name: A name in `trifeature.experiments.catalog.EXPERIMENTS`, or `all`.
+        name: A name in `trifeature.experiments.catalog`, or `all` for those on Trifeature.
         preset: The preset of data and training.
         seeds: How many, from 0 on, or which; the paper has 5.
         epochs: Other than the preset's.
@@ -124,7 +153,7 @@ def reproduce(
     """
     setup = Setup(preset, seeds, epochs, precision, probing)
     plans = plans_for(name, setup, only)
-    file = rows_file(preset) if rows is None else Path(rows)
+    file = rows_file(preset, name) if rows is None else Path(rows)
     outcome = execute(
         plans,
         runs=Path(out),
@@ -137,8 +166,9 @@ def reproduce(
         callback=callback,
     )
     known = result_rows(file)
-    results = tuple(one.results(setup, known) for one in find_experiments(name))
-    return Reproduction(results, outcome, file)
+    every = find_experiments(name)
+    results = tuple(one.results(one.settled(setup), known) for one in every)
+    return Reproduction(results, outcome, file, lacking(name, setup, only))
 
 
 def recorded_results(
@@ -147,7 +177,7 @@ def recorded_results(
     """The results of an experiment from recorded rows alone.
 
     Args:
-        name: A name in `trifeature.experiments.catalog.EXPERIMENTS`.
+        name: A name in `trifeature.experiments.catalog`, but not `all`.
         setup: What it was run on.
         rows: Rows, or their file; the preset's by default.
 
@@ -155,10 +185,11 @@ def recorded_results(
         InputError: there is no such experiment, or no row of the file, or of rows that are not
             empty, belongs to it.
     """
-    experiment = EXPERIMENTS[check_name("experiment", name, EXPERIMENTS)]
-    file = rows_file(setup.preset) if rows is None else rows
+    check_name("experiment", name, [*EXPERIMENTS, *REAL_EXPERIMENTS])
+    (experiment,) = find_experiments(name)
+    file = rows_file(setup.preset, name) if rows is None else rows
     known = _read(file)
-    found = experiment.results(setup, known)
+    found = experiment.results(experiment.settled(setup), known)
     is_file = isinstance(file, Path | str)
     if not found.measured and (known or is_file):
         where = f"of {file} " if is_file else ""
@@ -189,7 +220,7 @@ def draw_figure(
     Example:
         >>> draw_figure("fig4", preset="quick-old").savefig("fig4.png")  # doctest: +SKIP
     """
-    check_name("experiment", name, [*EXPERIMENTS, CURVES])
+    check_name("experiment", name, [*EXPERIMENTS, CURVES, *REAL_EXPERIMENTS])
     chosen = Setup(**setup)
     if name != CURVES:
         return recorded_results(name, chosen, rows).draw()

@@ -16,6 +16,9 @@ _NUMBER = ("a number", int | float)
 KINDS: Final[Mapping[str, tuple[str, Any]]] = {
     "key": _WORD,
     "preset": _WORD,
+    "data": _WORD,
+    "data_options": ("an object", dict),
+    "data_files": ("an object", dict),
     "epoch": _COUNT,
     "method": _WORD,
     "loss": _WORD,
@@ -33,6 +36,7 @@ KINDS: Final[Mapping[str, tuple[str, Any]]] = {
     "other_maps": ("an object", dict),
     "confusion": ("an object", dict),
     "information": ("an object", dict),
+    "kinds": ("an object", dict),
 }
 """Types of a row's values; all others are measurements: numbers, null, or any other JSON."""
 
@@ -123,6 +127,8 @@ def _check_parts(row: Mapping[str, Any], place: str) -> None:
     if lacking := [name for name in READ_OF_OTHER_MAPS if name not in others]:
         raise InputError(f"{place}: 'other_maps' lacks {', '.join(map(repr, lacking))}")
     for column, part in row.get("information", {}).items():
-        fine = isinstance(part, dict) and {"cross_entropy", "fano"} <= part.keys()
+        # Of many labels there is no bound by Fano's inequality.
+        needed = {"cross_entropy"} if column in row.get("kinds", {}) else {"cross_entropy", "fano"}
+        fine = isinstance(part, dict) and needed <= part.keys()
         if not fine or any(v is not None and not _is_number(v) for v in part.values()):
             raise InputError(f"{place}: the information of {column!r} must be numbers by name")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,27 +19,40 @@ from trifeature.comm.products import UnequalLengthsError
 from trifeature.comm.run_folder import METRICS, PROBES, RunFolder, TrainingError
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Backend, Report, new_method, train
-from trifeature.data.dataset import Dataset, DatasetSettings, build, with_match_rate
+from trifeature.data.dataset import Dataset, build, with_match_rate
+from trifeature.data.settings import DatasetSettings
 from trifeature.data.storage import load
 from trifeature.errors import InputError, NotFiniteError
 from trifeature.experiments.other_maps import has_other_maps, other_maps
-from trifeature.experiments.plan import Plan, Row
+from trifeature.experiments.plan import Data, Plan, Row
 from trifeature.files import append_row, read_rows
 from trifeature.probes.i_nce import i_nce
 from trifeature.probes.protocol import probe
 from trifeature.provenance import provenance
+from trifeature.real.catalog import SOURCES
+from trifeature.real.settings import RealSettings
+from trifeature.samples import Samples
 
 Notice = Callable[[str], None]
 
 
 def obtain(
-    settings: DatasetSettings, source: Path | None, device: torch.device | str = "cpu"
-) -> Dataset:
-    """The data set of a plan: from a folder, whatever its match rate, or rendered now.
+    settings: Data, source: Path | None, device: torch.device | str = "cpu"
+) -> Dataset | Samples:
+    """The data set of a plan: from a folder, whatever its match rate, or rendered or read now.
+
+    Args:
+        settings: Of the data.
+        source: Folder of the data set, or of the files of real data; None for the folder that
+            settings of real data name, and to render.
+        device: Where to put the items.
 
     Raises:
-        InputError: the folder's data set differs in more than its match rate.
+        InputError: the folder's data set differs in more than its match rate, or the files of real
+            data are missing or differ.
     """
+    if isinstance(settings, RealSettings):
+        return replace(settings, folder=source or settings.folder).build(device)
     if source is None:
         return build(settings, device)
     dataset = with_match_rate(load(source, device), settings.match_rate)
@@ -64,7 +78,7 @@ def carry_out(
     Args:
         plan: What to do.
         folder: The run's folder.
-        source: Folder of the plan's data set; rendered when not given.
+        source: Folder of the plan's data set, or of its files; see `obtain`.
         device: Where to train and probe.
         backend: How steps are taken, see `trifeature.comm.training.Backend`.
         report: Called with the training's progress.
@@ -99,7 +113,7 @@ def carry_out(
                 evaluate=work.evaluate,
                 report=report,
             )
-        origin = _provenance(plan, target, how.processes)
+        origin = _provenance(plan, data, target, how.processes)
         rows = how.on_rank_zero(work.conclude, keep_weights=keep_weights)
     return [origin | row for row in rows]
 
@@ -108,7 +122,12 @@ class _Work:
     """Training and probing of one plan in its run folder."""
 
     def __init__(
-        self, plan: Plan, run: RunFolder, data: Dataset, device: torch.device, keep: bool
+        self,
+        plan: Plan,
+        run: RunFolder,
+        data: Dataset | Samples,
+        device: torch.device,
+        keep: bool,
     ) -> None:
         self.plan, self.run, self.data, self.device, self.keep = plan, run, data, device, keep
 
@@ -141,7 +160,7 @@ class _Work:
 
     def _kept(self, epoch: int) -> bool:
         """True if the epoch can be probed without training."""
-        if epoch == self.plan.run.epochs:
+        if epoch == self.plan.run.epochs and epoch > 0:
             return self.run.finished
         return epoch == 0 or self.run.weights_of(epoch).exists()
 
@@ -189,11 +208,14 @@ class _Work:
         return [{"seconds": seconds} | probed[epoch] for epoch in self.plan.probe_epochs]
 
 
-def _provenance(plan: Plan, device: torch.device, processes: int) -> Row:
+def _provenance(plan: Plan, data: Dataset | Samples, device: torch.device, processes: int) -> Row:
     """The fields that a row needs for its numbers to be understood and repeated."""
     origin = provenance(device)
     if processes > 1:
         origin["device"] = f"{processes} × {origin['device']}"
+    if isinstance(plan.data, RealSettings):
+        origin |= {"data_options": plan.data.to_json()["options"]}
+        origin |= {"data_files": dict(data.samples().origin.get("files", {}))}
     return {
         "format": plan.format,
         **plan.columns(),
@@ -203,7 +225,7 @@ def _provenance(plan: Plan, device: torch.device, processes: int) -> Row:
     }
 
 
-def read_settings(folder: Path) -> tuple[RunSettings, DatasetSettings]:
+def read_settings(folder: Path) -> tuple[RunSettings, Data]:
     """The settings that a run's folder was made with: of the run, and of its data set.
 
     Raises:
@@ -211,6 +233,8 @@ def read_settings(folder: Path) -> tuple[RunSettings, DatasetSettings]:
     """
     run = RunFolder(folder)
     origin = run.origin()
+    if isinstance(origin, dict) and origin.get("source") in SOURCES:
+        return run.settings(), RealSettings.from_json(origin)
     if isinstance(origin, dict) and origin.get("source") == "arrays":
         raise InputError(
             f"{folder} was trained on arrays, which it does not hold: in Python, give them to "
@@ -219,7 +243,7 @@ def read_settings(folder: Path) -> tuple[RunSettings, DatasetSettings]:
     return run.settings(), DatasetSettings.from_json(origin)
 
 
-def _by_products(method: Method, data: Dataset) -> Row:
+def _by_products(method: Method, data: Dataset | Samples) -> Row:
     """The scores of probes with products, and those of other maps, as `products` and `other_maps`.
 
     Nothing where the features of the modalities differ in length, so that they have no products;
@@ -231,4 +255,6 @@ def _by_products(method: Method, data: Dataset) -> Row:
         return {}
     scores = {column: row[column] for column in row if isinstance(row[column], float)}
     found: Row = {"products": scores}
-    return found | ({"other_maps": other_maps(method, data)} if has_other_maps(data) else {})
+    if not isinstance(data, Dataset) or not has_other_maps(data):
+        return found
+    return found | {"other_maps": other_maps(method, data)}

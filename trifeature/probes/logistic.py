@@ -242,7 +242,7 @@ class Design:
     Attributes:
         points: Centered, scaled and rotated features, then a column of ones [N, E].
         spectrum: Mean square of each column [E].
-        rotation: Raw features to coordinates [D, D], float64.
+        rotation: Raw features to coordinates [D, E − 1], float64.
         mean: Of the raw features [D], float64.
     """
 
@@ -259,7 +259,7 @@ class Design:
         centered = raw - mean
         scale = scale_of(centered, mean) if standardize else torch.ones_like(mean)
         scaled = centered / scale
-        spectrum, axes = torch.linalg.eigh(scaled.T @ scaled / len(raw))
+        spectrum, axes = _principal_axes(scaled)
         one = torch.ones_like(mean[:1])
         points = torch.cat([scaled @ axes, one.expand(len(raw), 1)], dim=1)
         return cls(
@@ -269,11 +269,51 @@ class Design:
             mean=mean,
         )
 
+    def widened(self, axes: int) -> Design:
+        """The same with axes of zeros added, so that designs of fewer samples than features match.
+
+        Args:
+            axes: E, the column of ones included.
+        """
+        lacking = axes - self.points.shape[1]
+        if not lacking:
+            return self
+        return Design(
+            points=_with_zeros(self.points, lacking),
+            spectrum=_with_zeros(self.spectrum[None], lacking)[0],
+            rotation=torch.nn.functional.pad(self.rotation, (0, lacking)),
+            mean=self.mean,
+        )
+
     def raw(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Weights along the axes [B, C, E] to weights and biases of the raw features."""
         inner = weights.double()
         outer = inner[..., :-1] @ self.rotation.T
         return outer, inner[..., -1] - outer @ self.mean
+
+
+def _with_zeros(columns: Tensor, count: int) -> Tensor:
+    """Zero columns before the last one of [N, E], the column of ones: [N, E + count]."""
+    zeros = columns.new_zeros(len(columns), count)
+    return torch.cat([columns[:, :-1], zeros, columns[:, -1:]], dim=1)
+
+
+def _principal_axes(points: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean squares along the principal axes of centered points [N, D], and the axes [D, E].
+
+    E is D, or at most N where there are more features than points: weights that are orthogonal to
+    every point only add to the penalty. Of X = U S V', the axes V are X' U / S, so that a matrix
+    [N, N] is decomposed in place of one [D, D].
+    """
+    N, D = points.shape
+    if D <= N:
+        spectrum, axes = torch.linalg.eigh(points.T @ points / N)
+        return spectrum, axes
+    spectrum, sides = torch.linalg.eigh(points @ points.T / N)
+    kept = spectrum > spectrum.amax() * N * torch.finfo(points.dtype).eps
+    kept[-1] = True  # features that are all constant keep one axis
+    spectrum = spectrum[kept].clamp(min=torch.finfo(points.dtype).tiny)
+    return spectrum, points.T @ sides[:, kept] / (N * spectrum).sqrt()
 
 
 class Problem(NamedTuple):
@@ -342,6 +382,8 @@ def fit_problems(
         The models in the order of the problems.
     """
     C, D = max(problem.classes for problem in problems), len(designs[0].mean)
+    E = max(design.points.shape[1] for design in designs)
+    designs = [design.widened(E) for design in designs]
     device = designs[0].points.device
     weights = torch.zeros(len(problems), C, D, dtype=torch.float64, device=device)
     biases = torch.full((len(problems), C), -math.inf, dtype=torch.float64, device=device)
@@ -357,7 +399,7 @@ def fit_problems(
         for g, design in enumerate(designs):
             own = (batch.design == g).nonzero().flatten()
             places = torch.tensor(members, device=device)[own]
-            outer, bias = design.raw(solution[own].reshape(-1, count, D + 1))
+            outer, bias = design.raw(solution[own].reshape(-1, count, E))
             weights[places, :count] = outer
             biases[places, :count] = bias + batch.absent[own]
             gradients[places] = gradient[own].double()

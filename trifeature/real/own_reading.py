@@ -181,7 +181,7 @@ def _of_vectors(one: Stack, numbers: Array) -> Features:
 def _of_series(one: Stack, numbers: Array) -> Features:
     """Series; a step that is NaN throughout is absent."""
     empty = np.isnan(numbers)
-    there = ~empty.all(2)
+    there = np.asarray(~empty.all(2))
     if one.present is not None:
         there &= one.present.reshape(len(one), -1)
     torn = (empty.any(2) & there).any(1)

@@ -156,7 +156,7 @@ for n in (40, 200, 1000, 4000):
     found_few = dual_atoms(*few.split(0.5, torch.Generator().manual_seed(0)))
     R, U1, U2, S = found_few.atoms.values
     error = found_few.standard_errors["synergy"]
-    print(f"{n:4} pairs: R {R:+.2f}, U1 {U1:+.2f}, U2 {U2:+.2f}, S {S:+.2f} ± {error:.2f}; ", end="")
+    print(f"{n:4}: R {R:+.2f}, U1 {U1:+.2f}, U2 {U2:+.2f}, S {S:+.2f} ± {error:.2f}; ", end="")
     print(f"total {found_few.atoms.total:+.2f} bits")
 
 # %% [markdown]

@@ -12,12 +12,19 @@ of redundancy that needs nothing else gives the atoms:
 BROJA cannot be had from such predictions: its union needs experts that are feasible on every pair
 of inputs. Each atom inherits the shortfall of the models, in either direction.
 
-Shape legend: n items, K classes.
+Items of one group (a person, a film) resemble each other, so they say less than as many of
+different groups. With groups every standard error is one between groups. Items may have several
+groups, as the pairs of two images have: the variances of the groupings are then added, less what
+they count twice (Cameron, Gelbach & Miller 2011).
+
+Shape legend: n items, K classes, G groupings.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -47,6 +54,89 @@ Shift: TypeAlias = tuple[float, float]
 NONE: Final[Shift] = (0.0, 0.0)
 
 
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """How far means over items may lie from what other items, or other groups, would give.
+
+    Attributes:
+        level: Confidence level.
+        codes: [n] group numbers of each grouping; empty if every item is a group of its own.
+        freedom: The fewest groups of a grouping less 1, the degrees of freedom of Student's t; None
+            for the normal distribution, without groups.
+    """
+
+    level: float
+    codes: tuple[NDArray[np.intp], ...] = field(default=(), repr=False)
+    freedom: int | None = None
+
+    @classmethod
+    def of(cls, n: int, groups: Any, level: float) -> Spread:
+        """The spread of means over n items.
+
+        Args:
+            n: Number of items.
+            groups: As in `atoms_of_predictions`.
+            level: Confidence level.
+
+        Raises:
+            InputError: Groups of another shape, or a grouping with a single group.
+        """
+        if groups is None:
+            return cls(level)
+        codes = _group_codes(groups, n)
+        fewest = min(int(code.max()) + 1 for code in codes)
+        if fewest < 2:
+            raise InputError("all items are of one group: no interval can be given")
+        if len(codes) == 1 and fewest == n:
+            return cls(level)
+        return cls(level, codes, fewest - 1)
+
+    def error(self, score: Array) -> float:
+        """Standard error of the mean of a score [n].
+
+        With r_g the sum of a group's deviations from the mean, the variance of one grouping of C
+        groups is C / (C - 1) sum_g r_g^2 / n^2.
+
+        >>> groups = np.array([0, 0, 1, 1])
+        >>> Spread.of(4, groups, 0.95).error(np.array([0.0, 0.0, 1.0, 1.0]))
+        0.5
+        """
+        n, apart = len(score), score - score.mean()
+        each = float(apart @ apart) / (n - 1) / n
+        if not self.codes:
+            return math.sqrt(each)
+        variances = []
+        for code in self.codes:
+            sums = np.bincount(code, apart)
+            variances.append(len(sums) / (len(sums) - 1) * float(sums @ sums) / n**2)
+        both = sum(variances) - (len(variances) - 1) * each
+        return math.sqrt(max(*variances, both))
+
+    @property
+    def quantile(self) -> float:
+        """Standard errors on each side of a mean."""
+        from scipy.special import ndtri, stdtrit  # noqa: PLC0415 - slow to load
+
+        share = 0.5 + self.level / 2
+        return float(ndtri(share) if self.freedom is None else stdtrit(self.freedom, share))
+
+    def tail(self, ratio: float) -> float:
+        """Chance of a mean above so many standard errors where the truth is 0."""
+        from scipy.special import ndtr, stdtr  # noqa: PLC0415 - slow to load
+
+        return float(ndtr(-ratio) if self.freedom is None else stdtr(self.freedom, -ratio))
+
+
+def _group_codes(groups: Any, n: int) -> tuple[NDArray[np.intp], ...]:
+    """Group numbers from 0 of every different grouping, [n] each."""
+    values = as_array(groups)
+    if values.shape[:1] != (n,) or values.ndim > 2 or not values.size:
+        raise InputError(f"groups must be [{n}] or [{n}, G], got shape {list(values.shape)}")
+    columns: Sequence[NDArray[Any]] = [values] if values.ndim == 1 else list(values.T)
+    codes = [discrete("groups", column, bins="categories").codes for column in columns]
+    return tuple({code.tobytes(): code for code in codes}.values())
+
+
 @dataclass(frozen=True)
 class PredictedAtoms:
     """Atoms of predictions, in bits.
@@ -74,6 +164,7 @@ def atoms_of_predictions(
     *,
     sources: tuple[str, str] = ("X1", "X2"),
     target: str = "Y",
+    groups: Any = None,
 ) -> PredictedAtoms:
     """Estimate the atoms from class probabilities on items that no model was fitted on.
 
@@ -82,13 +173,16 @@ def atoms_of_predictions(
         p2: Probabilities by the model of modality 2, [n, K].
         p12: Probabilities by the model of both, [n, K].
         y: [n] the classes: numbers 0 … K - 1, or K different values in sorted order.
-        level: Confidence level of the intervals over items.
+        level: Confidence level of the intervals over items, or over groups.
         sources: Names of the modalities.
         target: Name of the target.
+        groups: [n] group of each item, or [n, G] of each of its G parts; None: every item is a
+            group of its own.
 
     Raises:
         InputError: Not probabilities, shapes that do not fit, a class that a model ruled out, fewer
-            than twenty items, or a model that predicts worse than the class frequencies do.
+            than twenty items, a single group, or a model that predicts worse than the class
+            frequencies do.
 
     >>> sure = [[0.9, 0.1], [0.1, 0.9]] * 50
     >>> found = atoms_of_predictions(sure, [[0.5, 0.5]] * 100, sure, [0, 1] * 50)
@@ -113,8 +207,9 @@ def atoms_of_predictions(
     # beyond that is part of their intervals, see `second_order`.
     short = float(miller_madow(counts[None])[0] + counts @ prior / n)
     slack = float(second_order(int((counts > 0).sum()), np.array([n]), level)[0])
-    means, errors = scores.mean(1) + short, _standard_errors(scores)
-    z = _quantile(level)
+    spread = Spread.of(n, groups, level)
+    means, errors = scores.mean(1) + short, [spread.error(score) for score in scores]
+    z = spread.quantile
     for name, mean, error in zip(names, means, errors, strict=True):
         if mean + z * error + slack < 0:
             raise InputError(
@@ -123,18 +218,18 @@ def atoms_of_predictions(
             )
     bounds = {
         name: Interval(max(0.0, (m - z * e - slack) / LN2), max(0.0, (m + z * e + slack) / LN2))
-        for name, m, e in zip(INFORMATIONS, means.tolist(), errors.tolist(), strict=True)
+        for name, m, e in zip(INFORMATIONS, means.tolist(), errors, strict=True)
     }
     common: Any = {"means": means, "level": level, "n": n, "sources": sources, "target": target}
     return PredictedAtoms(
-        _estimate("MMI", _minimum(scores, (short, slack), z), **common),
-        _estimate("pointwise minimum", _pointwise(scores, (short, slack), z), **common),
+        _estimate("MMI", _minimum(scores, (short, slack), spread), **common),
+        _estimate("pointwise minimum", _pointwise(scores, (short, slack), spread), **common),
         bounds,
         dict(ASSUMES),
     )
 
 
-def _minimum(scores: Array, entropy: Shift, z: float) -> Array:
+def _minimum(scores: Array, entropy: Shift, spread: Spread) -> Array:
     """Point, low, high and p-value of each atom, [4, 4] in nats, with R = min(I1, I2).
 
     Each atom is the lesser of two means (0 is one of them for U1 and U2), so its interval runs from
@@ -151,41 +246,29 @@ def _minimum(scores: Array, entropy: Shift, z: float) -> Array:
     rows = []
     for place, (one, other, shift) in enumerate(pairs):
         choose = np.max if place in (1, 2) else np.min
-        parts = [_mean(x, shift, z) for x in (one, other)]
+        parts = [_mean(x, shift, spread) for x in (one, other)]
         point, low, high = choose([part[:3] for part in parts], axis=0)
         p_value = parts[1][3] if place in (1, 2) else max(part[3] for part in parts)
         rows.append([point, low, high, p_value])
     return np.array(rows)
 
 
-def _pointwise(scores: Array, entropy: Shift, z: float) -> Array:
+def _pointwise(scores: Array, entropy: Shift, spread: Spread) -> Array:
     """Point, low, high and p-value of each atom, [4, 4] in nats, with R = E[min(i1, i2)]."""
     i1, i2, i12 = scores
     r = np.minimum(i1, i2)
     parts = ((r, entropy), (i1 - r, NONE), (i2 - r, NONE), (i12 - i1 - i2 + r, NONE))
-    return np.array([_mean(x, shift, z) for x, shift in parts])
+    return np.array([_mean(x, shift, spread) for x, shift in parts])
 
 
-def _mean(score: Array, shift: Shift, z: float) -> tuple[float, float, float, float]:
+def _mean(score: Array, shift: Shift, spread: Spread) -> tuple[float, float, float, float]:
     """Mean of a score with its ends, and the p-value of a mean that is 0."""
-    from scipy.special import ndtr  # noqa: PLC0415 - slow to load
-
     short, slack = shift
-    mean, error = float(score.mean()) + short, float(_standard_errors(score))
+    mean, error = float(score.mean()) + short, spread.error(score)
     above = mean - slack
-    p_value = 1.0 if above <= 0 else 0.0 if error == 0 else 2 * float(ndtr(-above / error))
-    half = z * error + slack
+    p_value = 1.0 if above <= 0 else 0.0 if error == 0 else 2 * spread.tail(above / error)
+    half = spread.quantile * error + slack
     return mean, mean - half, mean + half, p_value
-
-
-def _standard_errors(scores: Array) -> Array:
-    return np.asarray(scores.std(-1, ddof=1) / np.sqrt(scores.shape[-1]))
-
-
-def _quantile(level: float) -> float:
-    from scipy.special import ndtri  # noqa: PLC0415 - slow to load
-
-    return float(ndtri(0.5 + level / 2))
 
 
 def _estimate(
