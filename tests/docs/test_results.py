@@ -8,7 +8,7 @@ from guide_tools import REPOSITORY
 
 from trifeature.experiments.drawing import as_markdown
 from trifeature.experiments.experiment import Setup
-from trifeature.experiments.reproduction import recorded_results
+from trifeature.experiments.reproduction import recorded_results, rows_file
 
 RESULTS = runpy.run_path(str(REPOSITORY / "scripts/results.py"))
 FIGURES = REPOSITORY / "figures"
@@ -28,7 +28,8 @@ def test_a_table_of_figures_is_what_the_rows_give(board: Path) -> None:
     experiment, preset = board.stem.rsplit("-quick-old", 1)[0], "quick-old"
     if not board.stem.endswith(preset):
         experiment, preset = board.stem.rsplit("-", 1)
-    found = recorded_results(experiment, Setup(preset), FIGURES / f"{preset}.jsonl")
+    rows = FIGURES / rows_file(preset, experiment).name
+    found = recorded_results(experiment, Setup(preset), rows)
     for lines in found.tables().values():
         assert as_markdown(lines) in board.read_text(encoding="utf-8"), "comm-probe figure"
 
