@@ -28,7 +28,9 @@ for line in {lines!r}:
 
 COMMANDS = {
     "trifeature": "generate verify info gallery export attributes bench pid playground data",
-    "comm-probe": "train ablate probe demo reproduce figure leaderboard finetune complexity bench study",
+    "comm-probe": (
+        "train ablate probe demo reproduce figure leaderboard finetune complexity bench study"
+    ),
 }
 PID = "gallery show measures atoms bounds bench"
 

@@ -161,7 +161,7 @@ def test_the_other_two_are_filed_alike(folder: Path, name: str) -> None:
     assert data.tasks[name].names == ("no", "yes")
     scores = np.delete(content()["test"]["labels"].ravel(), DROPPED)
     assert data.sets["test"].labels[name].tolist() == (scores > 0).astype(int).tolist()
-    assert data.origin["options"]["modalities"] == ("text", "vision")
+    assert data.origin["options"]["modalities"] == ["text", "vision"]
     assert data.modalities[0].encoder is None
 
 

@@ -206,14 +206,20 @@ def test_the_truth_is_of_one_atom_each(folder: Path) -> None:
 # --------------------------------------------------------------------------- what is wrong
 
 
+def test_the_order_of_digits_makes_no_other_data() -> None:
+    assert DigitsOptions(only=(9, 6)) == DigitsOptions(only=(6, 9))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"views": ()}, "views must be different ones of fou"),
         ({"views": ("fou", "fou")}, "views must be different"),
         ({"views": ("foo",)}, "unknown views 'foo': did you mean 'fou'"),
+        ({"views": 3}, r'views must be a list such as \["fou", "fac"\], not 3'),
+        ({"only": 6}, r"only must be a list such as \[1, 2\], not 6"),
         ({"only": (6,)}, "only must be two or more different digits"),
-        ({"only": (6, 12)}, "each digit of only must be a whole number from 0 to 9"),
+        ({"only": (6, 12)}, "each of only must be a whole number from 0 to 9"),
         ({"pixels": "picture"}, "unknown pixels"),
         ({"test_fraction": 1}, "test_fraction must be above 0 and below 1"),
         ({"seed": -1}, "seed must be a whole number"),

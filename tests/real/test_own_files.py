@@ -99,6 +99,19 @@ def test_rows_are_joined_by_an_identifier_in_any_order() -> None:
     assert note.endswith("5 of 60 in one.csv, 5 of 60 in labels.csv")
 
 
+def test_copies_on_both_sides_of_the_split_are_said() -> None:
+    twice = np.arange(P) // 2 * 2
+    write("one.csv", {"u": A[twice, 0], "v": A[twice, 1]})
+    write("two.csv", {"s": B[twice, 0], "t": B[twice, 1]})
+    labels(pair=twice.tolist())
+    found = read("one.csv", "two.csv", label=("y",))
+    train = set((found.sets["train"].rows[:, 0] // 2).tolist())
+    copied = sum(row // 2 in train for row in found.sets["test"].rows[:, 0].tolist())
+    assert copied
+    assert found.origin["notes"][-1].startswith(f"{copied} of 15 test rows have the same features")
+    assert not read("one.csv", "two.csv", label=("y",), group="pair").origin["notes"]
+
+
 def test_labels_and_groups_may_stand_among_the_features_and_are_none() -> None:
     people = [row // 4 for row in range(P)]
     path = one(y=Y.tolist(), person=people)

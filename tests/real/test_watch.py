@@ -82,10 +82,16 @@ def test_people_are_groups_and_are_never_cut(tmp_path: Path) -> None:
     assert len(drawn) > 1
 
 
+def test_the_order_of_people_makes_no_other_data() -> None:
+    assert WatchOptions(test_people=(10, 8, 9)) == WatchOptions()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"window": 0}, "window must be a whole number of at least 1"),
+        ({"test_people": 3}, r"test_people must be a list such as \[1, 2\], not 3"),
+        ({"test_people": "1,2"}, r"test_people must be a list such as \[1, 2\], not '1,2'"),
         ({"window": 41, "test_people": (1,)}, "at most the length of a recording, not 41"),
         ({"window": 8, "test_people": (1, 7)}, "test_people must be some of 1, 2, 3, 4, not 7"),
         ({"window": 8, "test_people": (1, 2, 3, 4)}, "leave none to train on"),

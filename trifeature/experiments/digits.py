@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from trifeature.experiments.drawing import comparison, draw_bars
+from trifeature.experiments.drawing import NOT_MEASURED, comparison, draw_bars
 from trifeature.experiments.experiment import SYNERGY, Lines, Priority, Results
 from trifeature.experiments.real import (
     RealArm,
@@ -131,11 +131,24 @@ DIGIT_SCORES: Final[Mapping[str, Score]] = {
 
 
 def pair_table(results: Results) -> Lines:
-    """The usual table without the columns of published values, of which there are none."""
+    """The usual table without published values, and with both controls of AUC."""
     lines = comparison(results)
     kept = [k for k, name in enumerate(lines[0]) if not name.endswith(" paper")]
     lines[0] = [name.removesuffix(" ours") for name in lines[0]]
-    return [[line[k] for k in kept] for line in lines]
+    controls = [["S AUC unbiased", "S AUC untrained"]]
+    for result in results:
+        unbiased, untrained = result.control("S_auc"), result.mean_untrained("S_auc")
+        controls.append(
+            [
+                NOT_MEASURED if unbiased is None else str(unbiased),
+                NOT_MEASURED if untrained is None else f"{untrained:.1f}",
+            ]
+        )
+    # Before the last column, n.
+    return [
+        [*(line[k] for k in kept[:-1]), *own, line[-1]]
+        for line, own in zip(lines, controls, strict=True)
+    ]
 
 
 def _changes(label: str, training: Mapping[str, Any]) -> dict[str, Any]:

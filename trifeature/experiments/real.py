@@ -267,11 +267,22 @@ def _letters(arms: Sequence[RealArm]) -> dict[str, str]:
 
 
 def _published(arm: RealArm, head: str) -> str:
-    """A published value as the paper prints it."""
+    """A published value with the paper's digits, zeros at their end left out."""
     if head not in arm.published:
         return ""
     mean, spread = arm.published[head]
-    return number(mean, spread, arm.scores[head].digits if head in arm.scores else 1)
+    least = arm.scores[head].digits if head in arm.scores else 1
+    parts = [mean] if spread is None else [mean, spread]
+    return " ± ".join(f"{x:.{max(least, _decimals(x))}f}" for x in parts)
+
+
+def _decimals(value: float) -> int:
+    """The digits behind the point with which a number was written.
+
+    >>> _decimals(65.49), _decimals(66.0)
+    (2, 1)
+    """
+    return len(str(value).partition(".")[2])
 
 
 def _cell(arm: RealArm, rows: Sequence[Row]) -> str:

@@ -25,7 +25,13 @@ import numpy.typing as npt
 from trifeature.checks import require_choice, require_flag, require_number, require_whole
 from trifeature.errors import InputError
 from trifeature.real.source import find_file
-from trifeature.real.tables import equal_rows, read_numbers, require_names, split_by_class
+from trifeature.real.tables import (
+    equal_rows,
+    read_numbers,
+    require_names,
+    require_wholes,
+    split_by_class,
+)
 from trifeature.samples import Samples
 
 Array = npt.NDArray[Any]
@@ -51,7 +57,7 @@ class DigitsOptions:
 
     Attributes:
         views: The measurements that become modalities, of `VIEWS`.
-        only: The digits that are read.
+        only: The digits that are read, in any order.
         others: Train on all ten digits; `only` says which are left to probe and test on.
         pixels: Whether `pix` is a vector of 240 numbers or an image [1, 16, 15].
         test_fraction: Fraction of the digits of each class to test on.
@@ -71,7 +77,7 @@ class DigitsOptions:
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         set_(self, "views", require_names("views", self.views, VIEWS))
-        set_(self, "only", tuple(require_whole("each digit of only", x, 0, 9) for x in self.only))
+        set_(self, "only", require_wholes("only", self.only, 0, 9))
         if len(set(self.only)) < max(2, len(self.only)):
             raise InputError(f"only must be two or more different digits, not {self.only}")
         require_flag("others", self.others)
@@ -112,9 +118,9 @@ def _of_digits(samples: Samples, only: tuple[int, ...]) -> Samples:
     for name in ("probe", "test"):
         one = samples.sets[name]
         some = one.select(np.isin(one.labels[TASK], only))
-        codes = np.searchsorted(np.sort(only), some.labels[TASK])
+        codes = np.searchsorted(only, some.labels[TASK])
         sets[name] = replace(some, labels={TASK: codes.astype(np.int64)})
-    task = replace(samples.tasks[TASK], classes=len(only), names=tuple(map(str, sorted(only))))
+    task = replace(samples.tasks[TASK], classes=len(only), names=tuple(map(str, only)))
     return replace(samples, sets=sets, tasks={TASK: task})
 
 

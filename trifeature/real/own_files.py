@@ -9,6 +9,7 @@ P rows, F features, T steps.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
@@ -164,6 +165,7 @@ def read_own_files(paths: Sequence[Path | str], options: OwnFiles) -> Samples:
         raise InputError(f"{len(keep)} rows are too few to learn from: {FEWEST_ROWS} at the least")
     chosen = {name: _select(part, keep) for name, part in features.items()}
     samples = _samples(chosen, question.select(keep), options)
+    _note_twins(samples, notes.append)
     read = [*map(str, paths), *([options.labels] if options.labels else [])]
     files = {path: digest_of(path) for path in dict.fromkeys(read)}
     known = {"source": "files", "files": files, "options": asdict(options), "notes": notes}
@@ -421,6 +423,27 @@ def _samples(features: Mapping[str, Features], question: _Question, options: Own
         present={n: part.present for n, part in features.items() if part.present is not None},
         seed=options.seed,
     )
+
+
+def _note_twins(samples: Samples, note: Callable[[str], None]) -> None:
+    """Say how many test samples have the items of a training sample: a reader may know them."""
+    train, test = (_digests(samples, name) for name in ("train", "test"))
+    known = set(train)
+    if count := sum(own in known for own in test):
+        note(
+            f"{count} of {len(test)} test rows have the same features as a training row: if they "
+            "are copies, leave them out, or keep them together with --group"
+        )
+
+
+def _digests(samples: Samples, name: str) -> list[bytes]:
+    """A digest of all items of each sample of a set."""
+    one = samples.sets[name]
+    items = [item.numpy() for item in samples.items[one.table]]
+    return [
+        hashlib.sha256(b"".join(x[k].tobytes() for x, k in zip(items, row, strict=True))).digest()
+        for row in one.rows.tolist()
+    ]
 
 
 def _filled(name: str, part: Features, train: Array, options: OwnFiles) -> Any:

@@ -131,11 +131,16 @@ class RealSettings:
         """The set and the options that are not at their defaults, in words."""
         usual = source_of(self.source).options_of()
         own = [
-            f"{one.name.replace('_', ' ')} {getattr(self.options, one.name)}"
+            f"{one.name.replace('_', ' ')} {_in_words(getattr(self.options, one.name))}"
             for one in fields(self.options)
             if getattr(self.options, one.name) != getattr(usual, one.name)
         ]
         return ", ".join([self.source, *own])
+
+
+def _in_words(value: Any) -> str:
+    """A value; of several, all of them."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _state(path: Path) -> tuple[int, int]:

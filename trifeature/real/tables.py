@@ -5,15 +5,16 @@ P samples, K classes.
 
 from __future__ import annotations
 
+import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from trifeature.checks import require_choice
+from trifeature.checks import require_choice, require_whole
 from trifeature.errors import InputError
 
 Array = npt.NDArray[Any]
@@ -45,14 +46,31 @@ def require_names(name: str, values: Any, known: Sequence[str]) -> tuple[str, ..
     """Several different words, each one of those that are known.
 
     Raises:
-        InputError: no word, one twice, or one that is not known.
+        InputError: no list of words, no word, one twice, or one that is not known.
     """
-    words = (values,) if isinstance(values, str) else tuple(values)
+    words = (values,) if isinstance(values, str) else _listed(name, values, known[:2])
     for word in words:
         require_choice(name, word, known)
     if not words or len(set(words)) < len(words):
         raise InputError(f"{name} must be different ones of {', '.join(known)}, not {values!r}")
     return words
+
+
+def require_wholes(name: str, values: Any, low: int, high: int | None = None) -> tuple[int, ...]:
+    """Whole numbers of a range, from the lowest: their order says nothing.
+
+    Raises:
+        InputError: no list of numbers, or a value that is none of them.
+    """
+    listed = _listed(name, values, (low + 1, low + 2))
+    return tuple(sorted(require_whole(f"each of {name}", one, low, high) for one in listed))
+
+
+def _listed(name: str, values: Any, example: Sequence[Any]) -> tuple[Any, ...]:
+    """The values of a list, tuple or array."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InputError(f"{name} must be a list such as {json.dumps(example)}, not {values!r}")
+    return tuple(values)
 
 
 def split_by_class(

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from trifeature.checks import require_whole
 from trifeature.errors import InputError
 from trifeature.real.source import find_file
-from trifeature.real.tables import SPLIT_STREAM
+from trifeature.real.tables import SPLIT_STREAM, require_wholes
 from trifeature.real.unpickle import load_pickle
 from trifeature.samples import Samples
 
@@ -45,7 +45,8 @@ class WatchOptions:
     Attributes:
         window: Steps of a window, at 50 a second.
         stride: Steps from the start of a window to the start of the next.
-        test_people: Numbers of the people to test on; empty for `tested` people drawn by `seed`.
+        test_people: Numbers of the people to test on, in any order; empty for `tested` people drawn
+            by `seed`.
         tested: How many people are drawn.
         seed: Seed of the draw.
 
@@ -62,7 +63,7 @@ class WatchOptions:
     def __post_init__(self) -> None:
         for name, least in (("window", 1), ("stride", 1), ("tested", 1), ("seed", 0)):
             require_whole(name, getattr(self, name), least)
-        people = tuple(require_whole("each of test_people", x, 0) for x in self.test_people)
+        people = require_wholes("test_people", self.test_people, 0)
         object.__setattr__(self, "test_people", people)
 
 
