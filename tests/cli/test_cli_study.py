@@ -250,6 +250,16 @@ def test_a_report_is_replaced_by_the_next_one_and_other_files_never(
     assert len(asked) == 3
 
 
+def test_ctrl_c_says_that_nothing_is_kept(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: Any, **__: Any) -> Study:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "study", stopped)
+    said = typed("seen.csv blind.csv --labels labels.csv --label mood --group who")
+    assert (said.code, said.err.strip()) == (130, "stopped: no report was written")
+    assert not Path("report").exists()
+
+
 def test_options_of_a_reader_are_json_or_words() -> None:
     assert read_data_options(["a=1", "b=two=2", "c=[1, null]", "d="]) == {
         "a": 1,

@@ -328,6 +328,29 @@ def test_synergy_needs_every_evidence(synergy: Any, dual: float, lost: Any, want
     assert ("evidence that adds up" in found["text"]) == (lost[0] < 0.05)
 
 
+@pytest.mark.parametrize(("probe", "wanted"), [(1600, "no"), (1599, "open")])
+def test_synergy_is_denied_with_samples_enough_only(probe: int, wanted: str) -> None:
+    row = row_of("minimum", GIVEN, (SOME, NONE, NONE, NONE), probe=probe, columns=40)
+    (found,) = conclusions([row])
+    assert found["synergy"] == wanted
+    assert ("too few to see" in found["text"]) == (wanted == "open")
+
+
+def test_synergy_is_denied_where_one_modality_leaves_nothing_to_tell() -> None:
+    row = row_of("minimum", GIVEN, (SOME, NONE, NONE, NONE), probe=100, columns=40, entropy=0.41)
+    assert verdict("synergy", {("minimum", GIVEN): row}) == "no"
+
+
+def test_nothing_is_denied_where_a_reader_was_short_of_samples() -> None:
+    """Two of 20 columns tell all by an exclusive or; 75 samples do not show it."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 100, 10))
+    data = Samples.from_arrays({"a": a, "b": b}, {"y": ((a[:, 0] > 0) ^ (b[:, 0] > 0)).astype(int)})
+    (found,) = study(data, methods=(), controls=False).of("conclusion")
+    assert "no" not in [found[atom] for atom in ("redundancy", "unique1", "unique2", "synergy")]
+    assert "No synergy" not in found["text"]
+
+
 def test_a_refusal_is_open_and_said() -> None:
     refused = row_of("minimum", GIVEN, (NONE,) * 4) | {"atoms": None, "refused": "too few items"}
     assert verdict("synergy", {("minimum", GIVEN): refused}) == "open"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Iterator
@@ -221,6 +222,20 @@ def test_a_report_is_the_page_and_the_rows_and_can_be_written_again(tmp_path: Pa
     assert page(read_rows(target / ROWS)) == PAGE_BY_HAND
     write_report(ROWS_BY_HAND[:1], target)
     assert len(read_rows(target / ROWS)) == 1
+
+
+def test_a_full_disk_is_named_and_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    target = tmp_path / "new" / "report"
+    monkeypatch.setattr(folders, "write_rows", full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        write_report(ROWS_BY_HAND, target)
+    assert raised.value.filename == str(target)
+    assert not list(tmp_path.iterdir())
 
 
 def test_rows_that_a_kill_left_without_a_page_are_replaced(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.markup import escape
 
-from trifeature.cli.common import bold, echo, print_table, say
+from trifeature.cli.common import INTERRUPTED, bold, echo, errors, print_table, say
 from trifeature.cli.options import (
     DataOptionOption,
     EpochsOption,
@@ -144,7 +145,7 @@ def study(
     from trifeature.studies.run import study as run_study
 
     asked = None if named == "files" else label
-    with counting("percent of the study") as count:
+    with _stopped_without_report(), counting("percent of the study") as count:
         found = run_study(
             samples,
             asked,
@@ -159,6 +160,16 @@ def study(
     page = found.save(out, overwrite=overwrite)
     print_study(found.rows)
     say(f"report: {bold(page)}")
+
+
+@contextmanager
+def _stopped_without_report() -> Iterator[None]:
+    """Say on Ctrl-C that nothing is kept: a study is written when it is whole."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        errors.print("\nstopped: no report was written", style="yellow")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _methods(names: Sequence[str] | None) -> tuple[str, ...]:

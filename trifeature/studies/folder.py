@@ -71,9 +71,7 @@ def _require_writable(folder: Path, shown: str) -> None:
     finally:
         with suppress(OSError):
             trial.unlink(missing_ok=True)
-        for one in made:
-            with suppress(OSError):
-                one.rmdir()
+        _remove_empty(made)
 
 
 def write_report(rows: Iterable[Row], folder: Path, *, overwrite: bool = False) -> Path:
@@ -91,12 +89,25 @@ def write_report(rows: Iterable[Row], folder: Path, *, overwrite: bool = False) 
 
     Raises:
         InputError: what `require_place` raises.
-        OSError: the disk is full, or the folder has become unwritable.
+        OSError: the disk is full, or the folder has become unwritable. It names the folder, and an
+            empty folder is taken away again.
     """
     study = list(rows)
     require_place(folder, overwrite=overwrite)
     content = page(study).encode()
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    write_rows(folder / ROWS, study)
-    write_atomically(folder / PAGE, content)
+    try:
+        write_rows(folder / ROWS, study)
+        write_atomically(folder / PAGE, content)
+    except OSError as problem:
+        _remove_empty(made)
+        raise OSError(problem.errno, problem.strerror, problem.filename or str(folder)) from None
     return folder / PAGE
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Take away the folders that are empty, the innermost first."""
+    for one in folders:
+        with suppress(OSError):
+            one.rmdir()

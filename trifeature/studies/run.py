@@ -150,7 +150,7 @@ def study(
         if len(samples.sets[name]) < FEWEST:
             raise InputError(
                 f"the set {name!r} has {len(samples.sets[name])} samples: a study needs at least "
-                f"{FEWEST}"
+                f"{FEWEST} (some {4 * FEWEST} rows, where a quarter of them is tested)"
             )
     runs = {name: plan.settings(samples, name) for name in plan.methods}
     first = next(iter(runs.values()), None)
@@ -387,6 +387,8 @@ class _Engine:
             "partners": GIVEN,
             "entropy": question.entropy(),
             "held_out": held_out_bits(found[2].label(question.place), question),
+            "probe": len(question.values["probe"]),
+            "columns": found[2].columns,
         }
         rows = self._estimates(question, tables, pair, self._groups("test", pair))
         if whole:
