@@ -104,7 +104,10 @@ def test_files_are_looked_for_at_home_then_in_the_package_then_in_the_system(
 ) -> None:
     home, package, system = (tmp_path / name for name in ("home", "site", "system"))
     monkeypatch.setitem(SOURCES, "toy", replace(toy, system=str(system)))
-    with pytest.raises(InputError, match="files of toy are not here: `trifeature data how toy`"):
+    with pytest.raises(
+        InputError,
+        match="files of toy are not here: name their folder, or see `trifeature data how toy`",
+    ):
         find_source_folder("toy")
     put(system)
     assert find_source_folder("toy") == system

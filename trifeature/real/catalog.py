@@ -70,7 +70,8 @@ def find_source_folder(name: str, path: str | Path | None = None) -> Path:
         return _given_folder(source, Path(path).expanduser())
     if (folder := source.found()) is None:
         raise InputError(
-            f"the files of {name} are not here: `trifeature data how {name}` says how to get them"
+            f"the files of {name} are not here: name their folder, or see `trifeature data how "
+            f"{name}`"
         )
     return folder
 
