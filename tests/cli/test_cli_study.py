@@ -13,7 +13,7 @@ import pytest
 from study_rows import study_rows
 
 from trifeature.cli import comm_probe_main
-from trifeature.cli.study import read_data_options
+from trifeature.cli.study import print_study, read_data_options
 from trifeature.data import storage
 from trifeature.errors import InputError
 from trifeature.files import read_rows
@@ -270,3 +270,19 @@ def test_options_of_a_reader_are_json_or_words() -> None:
     for words in (["a"], ["=1"], ["a=1", "a=2"]):
         with pytest.raises(InputError):
             read_data_options(words)
+
+
+def test_of_many_conclusions_the_terminal_shows_the_verdicts_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {
+        **dict.fromkeys(("redundancy", "unique1", "unique2", "synergy"), "open"),
+        "kind": "conclusion",
+        "sources": ["a", "b"],
+        "text": "A paragraph.",
+    }
+    for count, told in ((4, 4), (5, 0)):
+        print_study([row | {"label": f"label {number}"} for number in range(count)])
+        said = capsys.readouterr().out
+        assert said.count("synergy open") == count
+        assert said.count("A paragraph.") == told

@@ -263,16 +263,20 @@ def _of_one(
 
 
 def print_study(rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table of what is read about each label, and each conclusion."""
+    """A table of what is read about each label, and conclusions; of many, the verdicts alone."""
     readings = [row for row in rows if row["kind"] == "reading"]
     for label in dict.fromkeys(row["label"] for row in readings):
         _print_readings(label, [row for row in readings if row["label"] == label])
-    for row in rows:
-        if row["kind"] == "conclusion":
-            verdicts = (f"{name} {row[name]}" for name in ATOMS)
-            echo(f"{row['label']}, {' and '.join(row['sources'])}: {', '.join(verdicts)}")
+    concluded = [row for row in rows if row["kind"] == "conclusion"]
+    for row in concluded:
+        verdicts = (f"{name} {row[name]}" for name in ATOMS)
+        echo(f"{row['label']}, {' and '.join(row['sources'])}: {', '.join(verdicts)}")
+        if len(concluded) <= SPELLED:
             echo(f"{row['text']}\n")
 
+
+SPELLED: Final = 4
+"""Most conclusions whose paragraphs are printed; the report has all."""
 
 ATOMS: Final = ("redundancy", "unique1", "unique2", "synergy")
 
