@@ -502,6 +502,18 @@ def test_probe_stands_a_run_beside_both_its_controls_and_each_image_alone(there:
         assert {"image1", "image2"} <= found[name].keys()
 
 
+def test_probe_reads_a_run_without_a_modality(there: Command) -> None:
+    whole = ("probe", str(folder_of("biased")), "--json")
+    full, hidden = (json.loads(there(*whole, *more).out) for more in ((), ("--hide", "image2")))
+    # The texture of a hidden image cannot be told: its macro accuracy is chance of ten.
+    chance = 1 / len(hidden["trained"]["confusion"]["U2"])
+    assert hidden["trained"]["U2"] == pytest.approx(chance, abs=0.05)
+    assert full["trained"]["image1"] == hidden["trained"]["image1"]
+    said = there(*whole, "--hide", "image3")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "image3" in said.err
+
+
 def test_probe_takes_a_classifier_that_a_plugin_registers(
     there: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -288,6 +288,10 @@ def probe_run(
         str | None,
         typer.Option(help="In place of the logistic regression: one that a plugin registers."),
     ] = None,
+    hide: Annotated[
+        list[str] | None,
+        typer.Option(help="A modality that the test samples lack; give it several times."),
+    ] = None,
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -307,7 +311,13 @@ def probe_run(
     )
     find_classifier(classifier)
     found = runs.probe_run(
-        run, control, data=data, probing=kind, classifier=classifier, device=device
+        run,
+        control,
+        data=data,
+        probing=kind,
+        classifier=classifier,
+        hide=hide or (),
+        device=device,
     )
     measured = found.rows()
     if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -58,6 +58,7 @@ def probe_run(
     data: Path | str | None = None,
     probing: Probing = "ours",
     alone: bool = True,
+    hide: Sequence[str] = (),
     device: str | torch.device | None = None,
     **options: Any,
 ) -> ProbedRun:
@@ -70,6 +71,8 @@ def probe_run(
             when not given.
         probing: See `trifeature.probes.protocol.probe`.
         alone: Probe each modality without the others too.
+        hide: Modalities that the test samples lack, see `Samples.hide`. The probes are fitted on
+            samples that have them.
         device: Where to probe; see `trifeature.device.pick_device`.
         options: Others of `trifeature.probes.protocol.probe`.
 
@@ -86,8 +89,11 @@ def probe_run(
     if control is not None:
         methods[UNBIASED] = load_run(Path(control), dataset, target)
     methods[UNTRAINED] = new_method(settings, dataset, target)
+    samples = dataset.samples()
+    for modality in dict.fromkeys(hide):
+        samples = samples.hide(modality)
     readings = {
-        name: probe(method, dataset, probing=probing, alone=alone, **options)
+        name: probe(method, samples, probing=probing, alone=alone, **options)
         for name, method in methods.items()
     }
     return ProbedRun(place, settings, data_settings, readings)
