@@ -771,7 +771,7 @@ PAIRS = ("--data", "digit-pairs", *FEW, "test_pairs=60", "--seed", "2")
 def test_real_data_are_trained_on_and_probed_by_name(run: Command) -> None:
     views = ("--data-option", 'views=["fou", "pix"]')
     said = run("train", "--data", "digits", *views, "--seed", "3")
-    assert (said.code, "data: digits, views ('fou', 'pix'), seed 3" in said.out) == (0, True)
+    assert (said.code, "data: digits, views fou pix, seed 3" in said.out) == (0, True)
     assert "digit, macro plain majority n" in said.text
     (folder,) = Path("runs").glob("digits-quick-comm-*")
     rows = read_rows(Path("runs/rows.jsonl"))
@@ -812,7 +812,7 @@ def test_planted_pairs_have_r_u_s_and_an_unbiased_twin(run: Command) -> None:
     ("words", "message"),
     [
         (["--data", "digts"], "did you mean 'digits'"),
-        (["--data", "mosi"], "`trifeature data how mosi` says how to get them"),
+        (["--data", "mosi"], "or see `trifeature data how mosi`"),
         (["--data", "digits", "--unbiased"], "--unbiased is for planted pairs: digits is as it is"),
         (["--data", "digits", "--data-option", "vews=1"], "did you mean 'views'"),
         (["--data", "digits", "--data-option", "views"], "--data-option needs KEY=VALUE"),
