@@ -182,13 +182,9 @@ def output_shape(encoder: nn.Module, modality: Modality) -> Shape:
             f"an encoder must return maps [N, C, h, w], tokens [N, T, F] or vectors [N, F], not "
             f"{list(out.shape)}"
         )
-    if _has_steps(modality) and modality.partial and out.ndim > 2:
+    if modality.defaults.steps and modality.partial and out.ndim > 2:
         _require_presence(encoder, modality)
     return tuple(out.shape[1:])
-
-
-def _has_steps(modality: Modality) -> bool:
-    return modality.defaults.steps
 
 
 def _require_presence(encoder: nn.Module, modality: Modality) -> None:
@@ -215,7 +211,7 @@ def encoded(encoder: nn.Module, modality: Modality, items: Tensor) -> tuple[Tens
     if not modality.partial:
         return encoder(items), None
     known = modality.present(items)
-    if not _has_steps(modality):
+    if not modality.defaults.steps:
         absent = ~known.view(-1, *[1] * (items.ndim - 1))
         return encoder(items.masked_fill(absent, 0.0)), known
     out: Tensor = encoder(items)
@@ -260,7 +256,7 @@ class PresentVectors(nn.Sequential):
 
     def __init__(self, encoder: nn.Module, modality: Modality, length: int) -> None:
         shape = output_shape(encoder, modality)
-        averaged = _has_steps(modality) and len(shape) == 2
+        averaged = modality.defaults.steps and len(shape) == 2
         features = shape[1] if averaged else torch.Size(shape).numel()
         super().__init__(encoder, nn.Flatten(), nn.Linear(features, length))
         self.averaged, self.modality = averaged, modality
@@ -284,7 +280,7 @@ def vector_encoder(encoder: nn.Module, modality: Modality, length: int) -> nn.Mo
     The layer is given the mean over the present tokens of a kind with steps, and the flattened
     output of another.
     """
-    if _has_steps(modality) or modality.partial:
+    if modality.defaults.steps or modality.partial:
         return PresentVectors(encoder, modality, length)
     features = torch.Size(output_shape(encoder, modality)).numel()
     return nn.Sequential(encoder, nn.Flatten(), nn.Linear(features, length))

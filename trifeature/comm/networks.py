@@ -29,11 +29,18 @@ def sine_cosine_positions(rows: int, columns: int, width: int) -> Tensor:
     """
     if width % 4:
         raise InputError(f"the fusion width must be a multiple of 4, not {width}")
-    quarter = width // 4
-    frequencies = 10_000.0 ** -(torch.arange(quarter, dtype=torch.float64) / quarter)
     row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-    angles = [index.reshape(-1, 1) * frequencies for index in (column, row)]
-    return torch.cat([wave for a in angles for wave in (a.sin(), a.cos())], dim=1).float()
+    return torch.cat([waves(index, width // 4) for index in (column, row)], dim=1).float()
+
+
+def waves(places: Tensor, count: int) -> Tensor:
+    """sin(ω_k · place), then cos(ω_k · place): float64 [number of places, 2 · count].
+
+    ω_k = 10,000^(−k / count) are `count` frequencies.
+    """
+    frequencies = 10_000.0 ** -(torch.arange(count, dtype=torch.float64) / count)
+    angles = places.reshape(-1, 1) * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 class PatchEmbedding(nn.Module):

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trifeature.comm.networks import waves
 from trifeature.errors import InputError
 from trifeature.modality import Modality
 
@@ -36,10 +37,7 @@ def sine_positions(length: int, width: int) -> Tensor:
     """
     if width % 2:
         raise InputError(f"the width of position codes must be even, not {width}")
-    half = width // 2
-    frequencies = 10_000.0 ** -(torch.arange(half, dtype=torch.float64) / half)
-    angles = torch.arange(length, dtype=torch.float64)[:, None] * frequencies
-    return torch.cat([angles.sin(), angles.cos()], dim=1).float()
+    return waves(torch.arange(length), width // 2).float()
 
 
 class StepEncoder(nn.Module):

@@ -8,6 +8,7 @@ indexed, replayed and tested. Settings are read, written and compared without to
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, runtime_checkable
 
 from trifeature.errors import InputError, check_name
@@ -25,6 +26,21 @@ class Parameters(Protocol):
 
     def __getitem__(self, index: Any) -> Parameters:
         """The parameters of some samples, by a slice or an index tensor."""
+
+
+@dataclass(frozen=True, eq=False)
+class TensorParameters:
+    """Base class of parameters all of whose fields are tensors with N entries, one a sample."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def __getitem__(self, index: Any) -> Self:
+        return type(self)(*(getattr(self, one.name)[index] for one in fields(self)))
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same parameters on another device."""
+        return type(self)(*(getattr(self, one.name).to(device) for one in fields(self)))
 
 
 class Views(Protocol):

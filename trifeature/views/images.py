@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn.functional import threshold
 
 from trifeature.errors import InputError
+from trifeature.views import TensorParameters
 from trifeature.views.sets import (  # noqa: F401 - the sets can be imported from here too
     ALL,
     ALL_WITHOUT_CROP,
@@ -53,7 +54,7 @@ Size = int | tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class ViewParameters:
+class ViewParameters(TensorParameters):
     """Parameters drawn for N samples; a slice or an index tensor selects some of them.
 
     Attributes:
@@ -88,20 +89,6 @@ class ViewParameters:
     grayscale: Tensor
     blur: Tensor
     blur_sigma: Tensor
-
-    def __len__(self) -> int:
-        return len(self.top)
-
-    def __getitem__(self, index: slice | Tensor) -> ViewParameters:
-        return ViewParameters(
-            **{field.name: getattr(self, field.name)[index] for field in fields(self)}
-        )
-
-    def to(self, device: torch.device | str) -> ViewParameters:
-        """The same parameters on another device."""
-        return ViewParameters(
-            **{field.name: getattr(self, field.name).to(device) for field in fields(self)}
-        )
 
 
 def draw(

@@ -15,7 +15,7 @@ N samples, T steps, F features, L cells, W transforms.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from trifeature.checks import (
@@ -27,7 +27,7 @@ from trifeature.checks import (
     settings_from,
 )
 from trifeature.errors import InputError, check_name
-from trifeature.views import register_views
+from trifeature.views import TensorParameters, register_views
 
 if TYPE_CHECKING:
     import torch
@@ -238,7 +238,7 @@ register_views(SeriesViews)
 
 
 @dataclass(frozen=True, eq=False)
-class SeriesParameters:
+class SeriesParameters(TensorParameters):
     """Parameters drawn for N series; a slice or an index tensor selects some of them.
 
     Attributes:
@@ -257,16 +257,6 @@ class SeriesParameters:
     start: Tensor
     priority: Tensor
     joint_priority: Tensor
-
-    def __len__(self) -> int:
-        return len(self.noise)
-
-    def __getitem__(self, index: Any) -> SeriesParameters:
-        return SeriesParameters(*(getattr(self, field.name)[index] for field in fields(self)))
-
-    def to(self, device: torch.device | str) -> SeriesParameters:
-        """The same parameters on another device."""
-        return SeriesParameters(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def _require_order(order: Any) -> tuple[str, ...]:

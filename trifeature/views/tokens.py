@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from trifeature.checks import require_interval, require_number, require_whole, settings_from
 from trifeature.errors import InputError
-from trifeature.views import register_views
+from trifeature.views import TensorParameters, register_views
 
 if TYPE_CHECKING:
     import torch
@@ -134,7 +134,7 @@ register_views(TokenViews)
 
 
 @dataclass(frozen=True, eq=False)
-class TokenParameters:
+class TokenParameters(TensorParameters):
     """Parameters drawn for N items of tokens; a slice or an index tensor selects some of them.
 
     Attributes:
@@ -146,17 +146,6 @@ class TokenParameters:
     masked: Tensor
     share: Tensor
     priority: Tensor
-
-    def __len__(self) -> int:
-        return len(self.masked)
-
-    def __getitem__(self, index: Any) -> TokenParameters:
-        return TokenParameters(self.masked[index], self.share[index], self.priority[index])
-
-    def to(self, device: torch.device | str) -> TokenParameters:
-        """The same parameters on another device."""
-        parts = (self.masked, self.share, self.priority)
-        return TokenParameters(*(part.to(device) for part in parts))
 
 
 STRONG_TOKENS: Final = TokenViews()

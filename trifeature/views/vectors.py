@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from trifeature.checks import require_interval, require_number, require_whole, settings_from
 from trifeature.errors import InputError
-from trifeature.views import register_views
+from trifeature.views import TensorParameters, register_views
 
 if TYPE_CHECKING:
     import torch
@@ -121,7 +121,7 @@ register_views(VectorViews)
 
 
 @dataclass(frozen=True, eq=False)
-class VectorParameters:
+class VectorParameters(TensorParameters):
     """Parameters drawn for N vectors; a slice or an index tensor selects some of them.
 
     Attributes:
@@ -131,16 +131,6 @@ class VectorParameters:
 
     noise: Tensor
     dropped: Tensor
-
-    def __len__(self) -> int:
-        return len(self.noise)
-
-    def __getitem__(self, index: Any) -> VectorParameters:
-        return VectorParameters(self.noise[index], self.dropped[index])
-
-    def to(self, device: torch.device | str) -> VectorParameters:
-        """The same parameters on another device."""
-        return VectorParameters(self.noise.to(device), self.dropped.to(device))
 
 
 STRONG_VECTOR: Final = VectorViews()

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from trifeature.comm.losses import info_nce
 from trifeature.comm.methods.base import Loss, Method, Tensors
 from trifeature.comm.methods.cross import ClipLoss, Projector, concatenated
+from trifeature.comm.methods.simclr import self_terms
 from trifeature.comm.networks import ProjectionHead
 from trifeature.comm.options import CrossSelfOptions
 from trifeature.comm.settings import RunSettings
@@ -72,12 +73,9 @@ class CrossSelf(Method):
         """The cross term plus the mean of the self terms."""
         M = len(self.modalities)
         cross = self._cross(codes[:M])
-        unimodal = []
-        for head, both in zip(self.head, codes[M:], strict=True):
-            z = head(both.transpose(0, 1))
-            unimodal.append(info_nce(z[0], z[1], self.temperature))
-        terms = {"cross": cross} | {f"self_{m + 1}": term for m, term in enumerate(unimodal)}
-        return Loss(cross + torch.stack(unimodal).mean(), terms)
+        unimodal = self_terms(self.head, codes[M:], self.temperature)
+        total = cross + torch.stack(list(unimodal.values())).mean()
+        return Loss(total, {"cross": cross} | unimodal)
 
     def _cross(self, vectors: Sequence[Tensor]) -> Tensor:
         """The cross term of the modalities' vectors [N, d], in the variant of the options."""

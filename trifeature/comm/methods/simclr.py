@@ -9,7 +9,7 @@ N samples, M modalities, d length of the encoders' vectors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -56,10 +56,7 @@ class SimCLR(Method):
 
     def loss_of(self, codes: Tensors) -> Loss:
         """The mean of NT-Xent over the modalities."""
-        terms = {}
-        for m, (head, both) in enumerate(zip(self.head, codes, strict=True)):
-            z = head(both.transpose(0, 1))
-            terms[f"self_{m + 1}"] = info_nce(z[0], z[1], self.temperature)
+        terms = self_terms(self.head, codes, self.temperature)
         return Loss(torch.stack(list(terms.values())).mean(), terms)
 
     def encode(self, items: Tensor, modality: int) -> Tensor:
@@ -70,3 +67,20 @@ class SimCLR(Method):
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         """The concatenated vectors of the encoders: [N, d · modalities]."""
         return concatenated(codes, subsets)
+
+
+def self_terms(
+    heads: Iterable[nn.Module], codes: Iterable[Tensor], temperature: float
+) -> dict[str, Tensor]:
+    """NT-Xent of the two views of each modality: `self_1`, `self_2`, …, in nats.
+
+    Args:
+        heads: The head of each modality.
+        codes: The vectors of both views of each modality, [N, 2, d].
+        temperature: τ.
+    """
+    terms = {}
+    for number, (head, both) in enumerate(zip(heads, codes, strict=True), start=1):
+        z = head(both.transpose(0, 1))
+        terms[f"self_{number}"] = info_nce(z[0], z[1], temperature)
+    return terms
