@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, r2_score
 
 from trifeature.errors import InputError
 from trifeature.modality import Modality
@@ -25,7 +25,7 @@ from trifeature.studies.controls import exchanged
 from trifeature.studies.features import item_columns
 from trifeature.studies.questions import Question, subjects
 from trifeature.studies.readers import PENALTIES, Parts, ReaderSettings, _ridge, read, reduced
-from trifeature.studies.readings import f1
+from trifeature.studies.readings import f1, number_reading
 from trifeature.studies.run import Study, study
 from trifeature.studies.words import GIVEN, SHUFFLED, conclusions, verdict
 
@@ -377,3 +377,18 @@ def test_many_labels_and_numbers_become_questions_of_two_classes() -> None:
     found = study(data, ["size"], methods=(), controls=False)
     best = max(row["r2"] for row in found.of("reading"))
     assert best > 0.95
+
+
+def test_r2_leaves_out_numbers_that_are_constant_among_the_test_samples() -> None:
+    told = np.column_stack([np.arange(12.0), np.arange(12.0) % 6])
+    told[8:, 1] = 2.0
+    samples = Samples.from_arrays(
+        {"a": np.arange(12.0)[:, None]},
+        {"y": told},
+        splits=["train"] * 8 + ["test"] * 4,
+        task_kinds={"y": "numbers"},
+    )
+    off = told[8:] + [0.5, 3.0]
+    found = number_reading(samples, "y", off)
+    assert found["r2"] == pytest.approx(r2_score(told[8:, 0], off[:, 0]))
+    assert found["mse"] == pytest.approx((0.25 + 9.0) / 2)

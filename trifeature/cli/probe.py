@@ -323,7 +323,6 @@ def probe_run(
     if as_json:
         print_json(measured)
         return
-    real = isinstance(found.data, RealSettings)
     if isinstance(found.data, RealSettings) and not found.planted:
         say(f"[bold]{escape(str(run))}[/bold]: {escape(found.data.describe())}")
         print_readings(found.readings)
@@ -334,9 +333,9 @@ def probe_run(
     alone = [
         [f"{name}, {image} alone", *(f"{100 * row[image][letter]:.1f}" for letter in letters)]
         for name, row in measured.items()
-        for image in (names if real else sorted(names))
+        for image in names
     ]
-    what = "modality" if real else "image"
+    what = "modality" if isinstance(found.data, RealSettings) else "image"
     print_table(f"one {what} at a time", ["macro accuracy, %", *letters], alone)
     if control is None and found.data.match_rate is not None:
         say(

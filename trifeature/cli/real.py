@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,9 +102,7 @@ def _described(source: Source) -> dict[str, Any]:
     words = ("name", "title", "modalities", "tasks", "count", "license", "citation", "how")
     return {
         **{key: getattr(source, key) for key in (*words, "requirement")},
-        "files": [
-            {"name": file.name, "size": file.size, "sha256": file.sha256} for file in source.files
-        ],
+        "files": [asdict(file) for file in source.files],
         "folder": None if folder is None else str(folder),
     }
 

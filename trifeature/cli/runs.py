@@ -135,10 +135,10 @@ def _require_data(data: str | None) -> None:
         check_name("data set or set of real data", data, SOURCES)
 
 
-def modalities_of_data(settings: Data, *, device: str | None = None) -> Sequence[Modality]:
+def modalities_of_data(settings: Data) -> Sequence[Modality]:
     """The modalities of a run's data; real data are read for it."""
     if isinstance(settings, RealSettings):
-        return current_group().on_all(settings.build, device or "cpu").modalities
+        return current_group().on_all(settings.build).modalities
     return modalities_of(settings)
 
 

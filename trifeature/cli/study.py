@@ -22,6 +22,7 @@ from trifeature.cli.options import (
 from trifeature.cli.progress import counting
 from trifeature.comm.options import OPTIONS
 from trifeature.errors import InputError, check_name
+from trifeature.pid.atoms import ATOM_NAMES
 from trifeature.presets import get_preset
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def print_study(rows: Sequence[Mapping[str, Any]]) -> None:
         _print_readings(label, [row for row in readings if row["label"] == label])
     concluded = [row for row in rows if row["kind"] == "conclusion"]
     for row in concluded:
-        verdicts = (f"{name} {row[name]}" for name in ATOMS)
+        verdicts = (f"{name} {row[name]}" for name in ATOM_NAMES)
         echo(f"{row['label']}, {' and '.join(row['sources'])}: {', '.join(verdicts)}")
         if len(concluded) <= SPELLED:
             echo(f"{row['text']}\n")
@@ -277,8 +278,6 @@ def print_study(rows: Sequence[Mapping[str, Any]]) -> None:
 
 SPELLED: Final = 4
 """Most conclusions whose paragraphs are printed; the report has all."""
-
-ATOMS: Final = ("redundancy", "unique1", "unique2", "synergy")
 
 SCORES: Final = {
     "accuracy": ("accuracy, %", 100),

@@ -132,9 +132,6 @@ DIGIT_SCORES: Final[Mapping[str, Score]] = {
 
 def pair_table(results: Results) -> Lines:
     """The usual table without published values, and with both controls of AUC."""
-    lines = comparison(results)
-    kept = [k for k, name in enumerate(lines[0]) if not name.endswith(" paper")]
-    lines[0] = [name.removesuffix(" ours") for name in lines[0]]
     controls = [["S AUC unbiased", "S AUC untrained"]]
     for result in results:
         unbiased, untrained = result.control("S_auc"), result.mean_untrained("S_auc")
@@ -145,10 +142,8 @@ def pair_table(results: Results) -> Lines:
             ]
         )
     # Before the last column, n.
-    return [
-        [*(line[k] for k in kept[:-1]), *own, line[-1]]
-        for line, own in zip(lines, controls, strict=True)
-    ]
+    lines = zip(comparison(results, published=False), controls, strict=True)
+    return [[*line[:-1], *own, line[-1]] for line, own in lines]
 
 
 def _changes(label: str, training: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,9 +161,6 @@ DIGIT_PAIRS: Final = RealExperiment(
     draw=draw_bars,
     table=pair_table,
     seeds=3,
-    authors_probe=False,
-    products=False,
-    draws_unmeasured=False,
     guess={"R": 0.5, "U": 0.2, "U1": 0.2, "U2": 0.2, "S": 0.5},
 )
 DIGITS: Final = RealExperiment(
@@ -181,7 +173,4 @@ DIGITS: Final = RealExperiment(
     columns=("digit",),
     unit="",
     details={},
-    authors_probe=False,
-    products=False,
-    draws_unmeasured=False,
 )

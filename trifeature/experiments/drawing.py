@@ -76,8 +76,8 @@ def curves(
     return drawn
 
 
-def comparison(results: Results) -> Lines:
-    """A table of ours beside the paper's values.
+def comparison(results: Results, *, published: bool = True) -> Lines:
+    """A table of ours beside the paper's values, or of ours alone.
 
     Each line has the arm, ours (mean ± spread) and the paper's value for each column; of the
     columns with a control what the unbiased trainings and the untrained network reach; the
@@ -89,7 +89,9 @@ def comparison(results: Results) -> Lines:
     own = [c for c in ends if any(result.summary(c) for result in results)]
     beside = [c for one in zip(results.controlled, ends, strict=True) for c in one]
     authors = [c for c in beside if any(result.authors(c) for result in results)]
-    heading = ["", *(f"{c} {who}" for c in experiment.columns for who in ("ours", "paper"))]
+    heading = ["", *experiment.columns]
+    if published:
+        heading = ["", *(f"{c} {who}" for c in experiment.columns for who in ("ours", "paper"))]
     heading += [f"{c} {what}" for c in results.controlled for what in ("unbiased", "untrained")]
     heading += [*experiment.details.values(), *(c.replace("_", " ") for c in own)]
     heading += [*(_authors_words(c) for c in authors), "n"]
@@ -97,7 +99,8 @@ def comparison(results: Results) -> Lines:
     for result in results:
         cells = [result.arm.label]
         for column in experiment.columns:
-            cells += [_text(result.summary(column)), published_words(result, column)]
+            cells.append(_text(result.summary(column)))
+            cells += [published_words(result, column)] if published else []
         for column in results.controlled:
             untrained = result.mean_untrained(column)
             cells.append(_text(result.control(column)))

@@ -14,7 +14,7 @@ chain drops or crops.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
@@ -53,19 +53,8 @@ TABULAR: Final = (
     "on MIMIC the table has noise where the chain has, and drops where it drops or crops"
 )
 
-Grid = Mapping[tuple[str, str], float]
-"""Percent by first and second word."""
-
-
-@dataclass(frozen=True)
-class CellArm(RealArm):
-    """CoMM with the augmentations of one cell on one set.
-
-    Attributes:
-        cell: The first and the second word; the same twice for a word alone.
-    """
-
-    cell: tuple[str, str] = ("", "")
+Grid = Mapping[str, float]
+"""Percent by the chain of a cell."""
 
 
 def chain(first: str, second: str) -> str:
@@ -84,10 +73,7 @@ def views_of(own: PaperSet, words: str) -> tuple[Views, ...]:
         return (series,) * len(own.views)
     order = _plain_order(series)
     dropped = any(word != "noise" for word in order)
-    probabilities = {"noise": 0.5 * ("noise" in order), "drop": 0.5 * dropped}
-    table = VectorViews(
-        noise_probability=probabilities["noise"], drop_probability=probabilities["drop"]
-    )
+    table = VectorViews(noise_probability=0.5 * ("noise" in order), drop_probability=0.5 * dropped)
     return (table, replace(series, order=order))
 
 
@@ -101,21 +87,22 @@ def _plain_order(series: SeriesViews) -> tuple[str, ...]:
     return order if len(set(order)) == len(order) else series.order
 
 
-def arms(preset: Preset) -> Sequence[CellArm]:  # noqa: ARG001 - alike on every preset
+def arms(preset: Preset) -> Sequence[RealArm]:  # noqa: ARG001 - alike on every preset
     """A cell of each pair of words on each set."""
-    return tuple(_arm(own, cell) for own in SETS for cell in CELLS)
+    return tuple(_arm(own, chain(*cell)) for own in SETS for cell in CELLS)
 
 
-def _arm(own: PaperSet, cell: tuple[str, str]) -> CellArm:
-    words = chain(*cell)
-    usual = own.arm("CoMM", "comm", {})
-    given = {name: getattr(usual, name) for name in usual.__dataclass_fields__}
-    changes = {**usual.changes, "views": views_of(own, words)}
-    notes = (TABULAR, *usual.notes) if own is sets.MIMIC else usual.notes
-    label = f"{words}, {own.label}"
-    changed = {"label": label, "setting": _setting(own, changes["views"], words)}
-    named = {"method": words, "changes": changes, "notes": notes}
-    return CellArm(**{**given, **changed, **named, "cell": cell})
+def _arm(own: PaperSet, words: str) -> RealArm:
+    """CoMM with the augmentations of a chain of words on one set; the chain is its method."""
+    usual, views = own.arm("CoMM", "comm", {}), views_of(own, words)
+    return replace(
+        usual,
+        label=f"{words}, {own.label}",
+        setting=_setting(own, views, words),
+        method=words,
+        changes={**usual.changes, "views": views},
+        notes=(TABULAR, *usual.notes) if own is sets.MIMIC else usual.notes,
+    )
 
 
 def _setting(own: PaperSet, views: tuple[Views, ...], words: str) -> str:
@@ -128,12 +115,12 @@ def _setting(own: PaperSet, views: tuple[Views, ...], words: str) -> str:
 
 def grids(results: Results) -> dict[str, Grid]:
     """Percent of every measured cell, by set, and their mean where all sets have it."""
-    found: dict[str, dict[tuple[str, str], float]] = {own.label: {} for own in SETS}
+    found: dict[str, dict[str, float]] = {own.label: {} for own in SETS}
     for result in results:
         arm = result.arm
-        assert isinstance(arm, CellArm)  # noqa: S101 - `arms` makes no others
+        assert isinstance(arm, RealArm)  # noqa: S101 - `arms` makes no others
         if (value := arm.scores[MACRO].summary(rows_of_arm(result))) is not None:
-            found[arm.data][arm.cell] = value.mean
+            found[arm.data][arm.method] = value.mean
     shared = set.intersection(*(set(cells) for cells in found.values()))
     means = {cell: fmean(cells[cell] for cells in found.values()) for cell in shared}
     return {**found, MEAN: means}
@@ -143,11 +130,11 @@ def table(results: Results) -> Lines:
     """A line a chain, a column a set and their mean: macro accuracy in percent."""
     found = grids(results)
     lines = [["macro accuracy, %", *found]]
-    for cell in CELLS:
+    for words in (chain(*cell) for cell in CELLS):
         values = [
-            number(own[cell], None) if cell in own else NOT_MEASURED for own in found.values()
+            number(own[words], None) if words in own else NOT_MEASURED for own in found.values()
         ]
-        lines.append([chain(*cell), *values])
+        lines.append([words, *values])
     return lines
 
 
@@ -174,12 +161,12 @@ def draw(results: Results) -> Figure:
 
 def _draw_grid(axes: Axes, cells: Grid) -> None:
     """One heat map, its numbers written into the cells; its colors span its own values."""
-    values = [[cells.get((a, b), float("nan")) for b in WORDS] for a in WORDS]
+    values = [[cells.get(chain(a, b), float("nan")) for b in WORDS] for a in WORDS]
     axes.imshow(values, cmap="cividis")
     known = cells.values()
     middle = (min(known, default=0.0) + max(known, default=0.0)) / 2
     for (row, a), (column, b) in product(enumerate(WORDS), repeat=2):
-        value = cells.get((a, b))
+        value = cells.get(chain(a, b))
         text = NOT_MEASURED if value is None else f"{value:.1f}"
         color = "white" if value is not None and value <= middle else "black"
         axes.text(column, row, text, ha="center", va="center", fontsize=7, color=color)
@@ -197,9 +184,6 @@ FIG6: Final = RealExperiment(
     more_tables=notes_and_needs,
     columns=(),
     details={},
-    authors_probe=False,
-    products=False,
     base="paper",
     unit="",
-    draws_unmeasured=False,
 )

@@ -114,17 +114,12 @@ class PaperSet:
     files: tuple[str, ...] = ()
     setting: str = ""
 
-    def changes(self, method: str, **others: Any) -> dict[str, Any]:
-        """The settings of a method's run, see `trifeature.comm.settings.run_preset`.
-
-        Args:
-            method: Name of the method.
-            others: Settings in place of these.
-        """
+    def changes(self, method: str) -> dict[str, Any]:
+        """The settings of a method's run, see `trifeature.comm.settings.run_preset`."""
         sizes = {"width": self.width, "vector": self.width}
         own = self.methods.get(method, {})
         kept = {**USUAL, **self.training, "views": self.views}
-        return {"method": method, **kept, **fitting(method, sizes), **own, **others}
+        return {"method": method, **kept, **fitting(method, sizes), **own}
 
     def arm(
         self, words: str, method: str | None, published: Published, notes: Sequence[str] = ()

@@ -8,7 +8,7 @@ values alone. What cannot be compared with a published value has a note.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from trifeature.comm.options import OPTIONS
@@ -133,18 +133,21 @@ class RealExperiment(Experiment):
     """A figure or table on real data.
 
     Attributes:
+        authors_probe, products: Always False: they are for R, U and S of Trifeature.
         base: The preset that it is always run on, for settings that the paper states; empty for the
             preset that is asked for.
         guess: Accuracy of guessing, by column.
     """
 
+    authors_probe: bool = False
+    products: bool = False
+    draws_unmeasured: bool = False
     base: str = ""
     guess: Mapping[str, float] = field(default_factory=dict)
 
     def settled(self, setup: Setup) -> Setup:
         """The setup with the experiment's own preset, if it has one."""
-        given = {one.name: getattr(setup, one.name) for one in fields(setup)}
-        return Setup(**{**given, "preset": self.base or setup.preset})
+        return replace(setup, preset=self.base or setup.preset)
 
     def file(self, preset: str) -> str:  # noqa: ARG002 - one file for all presets
         """Name of the file of its rows, without its ending."""
@@ -163,10 +166,10 @@ class RealExperiment(Experiment):
     def counts(self, result: Result) -> tuple[int, ...]:
         """The number of trainings that a result's numbers are from, of each kind."""
         own = result.arm
-        if isinstance(own, RealArm) and own.settings is None:
+        if not isinstance(own, RealArm) or own.settings is None:
             return ()
-        planted = isinstance(own, RealArm) and own.settings is not None and own.settings(0).planted
-        return (len(result.biased), len(result.unbiased)) if planted else (len(result.unbiased),)
+        unbiased = len(result.unbiased)
+        return (len(result.biased), unbiased) if own.settings(0).planted else (unbiased,)
 
     def pair(self, setup: Setup, arm: Arm, seed: int) -> tuple[Plan, ...]:
         """The training of an arm, or the biased and the unbiased one of planted pairs.
@@ -237,18 +240,10 @@ def grid_table(results: Results) -> Lines:
     ]
 
 
-def notes_table(results: Results) -> Lines:
-    """What the letters of notes stand for."""
-    return [
-        ["", "note"],
-        *([letter, note] for note, letter in _letters(_real_arms(results)).items()),
-    ]
-
-
 def only_notes(results: Results) -> dict[str, Lines]:
-    """The notes, if there are any."""
-    notes = notes_table(results)
-    return {"notes": notes} if len(notes) > 1 else {}
+    """What the letters of notes stand for, if there are any."""
+    lines = [[letter, note] for note, letter in _letters(_real_arms(results)).items()]
+    return {"notes": [["", "note"], *lines]} if lines else {}
 
 
 def more_tables(results: Results) -> dict[str, Lines]:

@@ -167,11 +167,8 @@ _COMMON: Final[Mapping[str, Any]] = {
     "more_tables": more_tables,
     "columns": (),
     "details": {},
-    "authors_probe": False,
-    "products": False,
     "base": "paper",
     "unit": "",
-    "draws_unmeasured": False,
 }
 
 TABLE1: Final = RealExperiment(

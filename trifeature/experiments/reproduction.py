@@ -71,13 +71,10 @@ def plans_for(name: str, setup: Setup, only: str | Sequence[str] = ()) -> list[P
     Raises:
         InputError: there is no such experiment, preset or arm.
     """
-    chosen = _chosen(name, setup, only)
+    ready = _chosen(name, setup, only) - lacking(name, setup, only).keys()
+    experiments = find_experiments(name)
     runs = [
-        run
-        for one in find_experiments(name)
-        for lacking in [one.lacking(one.settled(setup))]
-        for run in one.runs(one.settled(setup))
-        if run[0].label in chosen and run[0].label not in lacking
+        run for one in experiments for run in one.runs(one.settled(setup)) if run[0].label in ready
     ]
     if name == ALL:
         runs = most_valuable_first(runs)

@@ -527,8 +527,8 @@ class _Protocol:
             return self._fit_on(train, group_folds(groups, folds=self.folds, seed=self.seed))
         probes: dict[str, FittedProbe] = {}
         for task, labels in train.labels.items():
-            one = replace(train, labels={task: labels})
-            probes |= self._fit_on(one, stratified_folds(labels, folds=self.folds, seed=self.seed))
+            folds = stratified_folds(labels, folds=self.folds, seed=self.seed)
+            probes |= self._fit_on(train.only([task]), folds)
         return probes
 
     def _fit_on(self, train: Labeled, folds: Folds) -> dict[str, FittedProbe]:

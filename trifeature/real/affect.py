@@ -191,8 +191,7 @@ def _parts(path: Path, neutral: str) -> list[_Part]:
 
 def _part(name: str, content: Any, where: str, neutral: str) -> _Part:
     """Read, clean and align one part."""
-    keys = (*MODALITIES, "labels")
-    arrays = dict(zip(keys, require_entries(content, keys, where), strict=True))
+    arrays = require_entries(content, (*MODALITIES, "labels"), where)
     scores = arrays.pop("labels")
     P = require_one_count(arrays, dict.fromkeys(MODALITIES, 3), where)
     if scores.size != P:

@@ -107,7 +107,6 @@ def read_digits(folder: Path, options: DigitsOptions) -> Samples:
         {TASK: digits[kept]},
         groups=images[kept],
         splits=split[kept],
-        seed=options.seed,
     )
     return _of_digits(samples, options.only) if options.others else samples
 

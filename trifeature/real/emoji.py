@@ -130,7 +130,6 @@ def read_emoji(folder: Path, options: EmojiOptions) -> Samples:
         {"group": [x.group for x in chosen], "subgroup": subgroups},
         groups=bases,
         splits=split_by_class(subgroups, bases, options.test_fraction, options.seed),
-        seed=options.seed,
     )
 
 

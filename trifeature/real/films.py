@@ -36,7 +36,7 @@ from trifeature.arrays import WORD
 from trifeature.checks import require_number, require_whole
 from trifeature.errors import InputError
 from trifeature.real.source import find_file
-from trifeature.real.tables import SPLIT_STREAM
+from trifeature.real.tables import split_by_class
 from trifeature.samples import Samples
 
 Array = npt.NDArray[Any]
@@ -130,7 +130,6 @@ def read_films(folder: Path, options: FilmsOptions) -> Samples:
         splits=split,
         kinds={"title": "tokens", "cast": "tokens"},
         vocabularies={"title": words, "cast": names},
-        seed=options.seed,
     )
 
 
@@ -156,14 +155,12 @@ def _films(path: Path) -> list[Film]:
 
 
 def _split(groups: Array, options: FilmsOptions) -> Array:
-    names, own = np.unique(groups, return_inverse=True)
-    count = max(1, round(options.test_fraction * len(names)))
-    if count >= len(names):
-        raise InputError(f"{len(names)} films are too few to split")
-    order = np.random.default_rng([SPLIT_STREAM, options.seed]).permutation(len(names))
-    tested = np.zeros(len(names), np.bool_)
-    tested[order[:count]] = True
-    return np.where(tested[own], "test", "train")
+    """The set of each entry: films are of many genres, so all count as one class."""
+    count = len(np.unique(groups))
+    if max(1, round(options.test_fraction * count)) >= count:
+        raise InputError(f"{count} films are too few to split")
+    one_class = np.zeros(len(groups), np.int64)
+    return split_by_class(one_class, groups, options.test_fraction, options.seed)
 
 
 def listed(text: Any) -> list[str]:

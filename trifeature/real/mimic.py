@@ -90,13 +90,7 @@ def read_mimic(folder: Path, options: MimicOptions | None = None) -> Samples:
     """
     options = options or MimicOptions()
     path = file_at(folder, FILE)
-    arrays = dict(
-        zip(
-            DIMENSIONS,
-            require_entries(load_pickle(path), tuple(DIMENSIONS), str(path)),
-            strict=True,
-        )
-    )
+    arrays = require_entries(load_pickle(path), DIMENSIONS, str(path))
     P = require_one_count(arrays, DIMENSIONS, str(path))
     split = published_split(P)
     table, wrong_table = finite_or_zero(arrays["adm_features_all"].astype(np.float64))

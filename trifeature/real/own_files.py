@@ -26,7 +26,6 @@ from trifeature.real.own_columns import MOST_VALUES, Array, Features, Table, fea
 from trifeature.real.own_reading import (
     Source,
     Stack,
-    digest_of,
     features_of_array,
     join,
     read_all,
@@ -34,6 +33,7 @@ from trifeature.real.own_reading import (
     spelled_path,
     stem_of,
 )
+from trifeature.real.source import sha256_of
 from trifeature.samples import Samples
 
 WAYS: Final = ("refuse", "drop", "mean")
@@ -145,13 +145,8 @@ def read_own_files(paths: Sequence[Path | str], options: OwnFiles) -> Samples:
     notes: list[str] = []
     sources = read_all([str(path) for path in paths])
     asking, everything = _asking(sources, options)
-    rows = dict(
-        zip(
-            everything,
-            join(everything.values(), options.id, options.drop, notes.append),
-            strict=True,
-        )
-    )
+    joined = join(everything.values(), options.id, options.drop, notes.append)
+    rows = dict(zip(everything, joined, strict=True))
     question = _question(asking, everything, rows, options)
     _require_dropped(everything.values(), options)
     roles = {options.group, options.id, *question.classes, *question.numbers}
@@ -167,7 +162,7 @@ def read_own_files(paths: Sequence[Path | str], options: OwnFiles) -> Samples:
     samples = _samples(chosen, question.select(keep), options)
     _note_twins(samples, notes.append)
     read = [*map(str, paths), *([options.labels] if options.labels else [])]
-    files = {path: digest_of(path) for path in dict.fromkeys(read)}
+    files = {path: sha256_of(Path(path)) for path in dict.fromkeys(read)}
     known = {"source": "files", "files": files, "options": asdict(options), "notes": notes}
     return replace(samples, origin={**samples.origin, **known})
 
@@ -421,7 +416,6 @@ def _samples(features: Mapping[str, Features], question: _Question, options: Own
         kinds={name: part.kind for name, part in features.items()},
         task_kinds=dict.fromkeys(numbers, "numbers"),
         present={n: part.present for n, part in features.items() if part.present is not None},
-        seed=options.seed,
     )
 
 
@@ -479,8 +473,8 @@ def draw_split(
     Raises:
         InputError: fewer than two groups, or a class that too few groups hold.
     """
-    names = np.arange(rows) if groups is None else np.unique(groups.astype(str))
-    own = names if groups is None else np.searchsorted(names, groups.astype(str))
+    held = np.arange(rows) if groups is None else groups.astype(str)
+    names, own = np.unique(held, return_inverse=True)
     count = max(1, round(test_fraction * len(names)))
     if count >= len(names):
         raise InputError(f"{len(names)} group is too few to split: half of them are tested on")

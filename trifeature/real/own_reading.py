@@ -5,7 +5,6 @@ P rows, F features, T steps.
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -41,7 +40,7 @@ class Stack:
 
     def place(self, row: int) -> str:
         """Where a row stands, for errors."""
-        return f"row {row} (from 0)"
+        return _row(row)
 
 
 Source: TypeAlias = Table | Stack
@@ -148,12 +147,6 @@ def _stack(name: str, path: str, values: Array, present: Array | None, ids: Arra
 
 def _row(row: int) -> str:
     return f"row {row} (from 0)"
-
-
-def digest_of(path: str) -> str:
-    """SHA-256 of a file's content."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def features_of_array(one: Stack, note: Callable[[str], None]) -> Features:

@@ -74,7 +74,6 @@ def read_penguins(folder: Path, options: PenguinsOptions) -> Samples:
         {name: _numbers(path, birds, columns) for name, columns in MODALITIES.items()},
         {task: [bird[task] for bird in birds] for task in TASKS},
         splits=split_by_class(kind, np.arange(len(birds)), options.test_fraction, options.seed),
-        seed=options.seed,
     )
 
 

@@ -10,7 +10,7 @@ P samples, M modalities.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -57,8 +57,8 @@ def joint_digest(digests: Mapping[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def require_entries(content: Any, names: Sequence[str], where: str) -> list[Array]:
-    """The arrays of these names in a dictionary.
+def require_entries(content: Any, names: Iterable[str], where: str) -> dict[str, Array]:
+    """The arrays of these names in a dictionary, by name.
 
     Raises:
         InputError: it is no dictionary, lacks a name, or holds lists of different lengths.
@@ -70,7 +70,7 @@ def require_entries(content: Any, names: Sequence[str], where: str) -> list[Arra
         found = ", ".join(map(str, content)) or "nothing"
         raise InputError(f"{where} lacks {lacking[0]!r}: it holds {found}")
     try:
-        return [np.asarray(content[name]) for name in names]
+        return {name: np.asarray(content[name]) for name in names}
     except ValueError as problem:  # nested lists of different lengths
         raise InputError(f"{where} holds no arrays: {problem}") from None
 

@@ -107,7 +107,6 @@ def read_watch(folder: Path, options: WatchOptions) -> Samples:
         },
         groups=people,
         splits=np.where(np.isin(people, _tested(content["subject"], options)), "test", "train"),
-        seed=options.seed,
     )
 
 

@@ -14,6 +14,7 @@ n test samples, K classes, M modalities.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -144,9 +145,8 @@ def dual_row(
         )
         for k, name in enumerate(("probe", "test"))
     )
-    plan = Training(DUAL.hidden, DUAL.steps, DUAL.batch, DUAL.rate, seed)
     try:
-        found = dual_atoms(train, test, plan)
+        found = dual_atoms(train, test, replace(DUAL, seed=seed))
         spread = Spread.of(len(rows[1]), _one_grouping(groups[1])[rows[1]], level)
     except InputError as problem:
         return _refused("dual", str(problem))

@@ -12,8 +12,8 @@ from importlib.resources import files
 from typing import Any, Final
 
 import trifeature
+from trifeature.pid.atoms import ATOM_NAMES
 from trifeature.studies.pictures import (
-    ATOMS,
     Row,
     atom_picture,
     augmentation_picture,
@@ -172,7 +172,7 @@ def _conclusions(study: Sequence[Row]) -> str:
         return ""
     head = ["label", "modalities", "redundancy", "unique to the first", "unique to the second"]
     lines = [
-        [row["label"], " and ".join(row["sources"]), *(row.get(atom, "–") for atom in ATOMS)]
+        [row["label"], " and ".join(row["sources"]), *(row.get(atom, "–") for atom in ATOM_NAMES)]
         for row in found
     ]
     table = _table("Is it there, for these readers?", [*head, "synergy"], lines, words=6)
@@ -345,7 +345,7 @@ def _atom_table(rows: Sequence[Row], sources: Sequence[str]) -> str:
     for row in rows:
         if not row.get("atoms"):
             continue
-        cells = [_with_interval(row["atoms"].get(atom)) for atom in ATOMS]
+        cells = [_with_interval(row["atoms"].get(atom)) for atom in ATOM_NAMES]
         lines.append([_feature(row), row["estimator"], row.get("partners", "as given"), *cells])
     return _table("Redundancy, uniqueness and synergy, bits", head, lines, words=3)
 

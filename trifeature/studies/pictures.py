@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from trifeature.pid.atoms import ATOM_NAMES
+
 Row = Mapping[str, Any]
 
 WIDTH: Final = 620
@@ -244,9 +246,6 @@ def _text(
 
 # --------------------------------------------------------------------------- of a study's rows
 
-ATOMS: Final = ("redundancy", "unique1", "unique2", "synergy")
-"""The atoms in the order in which they are shown."""
-
 
 def atom_words(sources: Sequence[str]) -> dict[str, str]:
     """What each atom of two sources is called.
@@ -281,7 +280,7 @@ def atom_picture(title: str, rows: Iterable[Row]) -> str:
         return ""
     words = atom_words(given[0]["sources"])
     groups = []
-    for atom in ATOMS:
+    for atom in ATOM_NAMES:
         own = []
         for row in given:
             found = (row.get("atoms") or {}).get(atom) or {}

@@ -138,6 +138,12 @@ class Parts:
         return Parts(parts, _folds(parts, int(self.parts.max()) + 1), own)
 
 
+def several_groups(groups: IntArray) -> IntArray | None:
+    """The groups [P] or [P, G]; None, each sample its own, where all are of one group."""
+    columns = groups.reshape(len(groups), -1).T
+    return groups if all(len(np.unique(column)) > 1 for column in columns) else None
+
+
 def _folds(parts: IntArray, count: int) -> Folds:
     inside = parts[None] == np.arange(count)[:, None, None]
     return Folds(~inside.any(2), inside.all(2))
@@ -258,9 +264,7 @@ def _best_scale(table: FloatArray, labels: IntArray, prior: FloatArray, groups: 
     }
     best = max(scores, key=lambda scale: float(scores[scale].mean()))
     gain = scores[best] - prior[y]
-    of = groups[known]
-    several = all(len(np.unique(column)) > 1 for column in of.reshape(len(of), -1).T)
-    error = Spread.of(len(gain), of if several else None, 0.95).error(gain)
+    error = Spread.of(len(gain), several_groups(groups[known]), 0.95).error(gain)
     return best if float(gain.mean()) > error else 0.0
 
 

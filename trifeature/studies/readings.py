@@ -9,10 +9,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from trifeature.pid.estimation.crossfit import miller_madow, second_order
-from trifeature.pid.estimation.predictions import Spread
+from trifeature.pid.estimation.predictions import Spread, entropy_shift
 from trifeature.pid.tables import LN2
-from trifeature.probes.metrics import macro_accuracy, roc_auc
+from trifeature.probes.metrics import (
+    f1_of,
+    macro_accuracy,
+    mean_known,
+    mean_squared_errors,
+    r_squared,
+    roc_auc,
+)
 from trifeature.samples import Samples
 from trifeature.studies.questions import Question, Subject, as_numbers
 from trifeature.studies.readers import FloatArray, IntArray, Predictions
@@ -42,12 +48,9 @@ def information(probabilities: FloatArray, labels: IntArray, spread: Spread) -> 
     the spread of the test samples (Barber & Agakov 2003). A value below 0 is shown as it is.
     """
     counts = np.bincount(labels, minlength=probabilities.shape[1]).astype(np.float64)
-    shares = counts[counts > 0] / len(labels)
-    short = float(miller_madow(counts[None])[0] + (shares * np.log(shares)).sum())
-    # What H(Y) may be short of beyond that, as in the intervals of the atoms.
-    slack = float(second_order(len(shares), np.array([len(labels)]), spread.level)[0]) / LN2
+    short, slack = entropy_shift(counts, spread.level)
     found = interval(surplus(probabilities, labels), spread, short)
-    return {**found, "low": found["low"] - slack, "high": found["high"] + slack}
+    return {**found, "low": found["low"] - slack / LN2, "high": found["high"] + slack / LN2}
 
 
 def interval(score: FloatArray, spread: Spread, shift: float = 0.0) -> dict[str, float]:
@@ -110,20 +113,18 @@ def f1(labels: IntArray, predicted: Any) -> float:
     >>> f1(np.array([1, 1, 0]), np.array([True, False, False]))
     0.6666666666666666
     """
-    hits = int((labels * predicted).sum())
-    total = int(labels.sum()) + int(np.sum(predicted))
-    return 2 * hits / total if total else 0.0
+    return float(np.nan_to_num(f1_of((labels * predicted).sum(), predicted.sum(), labels.sum())))
 
 
 def number_reading(samples: Samples, label: str, predicted: FloatArray) -> Row:
-    """Mean squared error and R² of numbers, means over the outputs."""
+    """Mean squared error and R² of numbers, means over the outputs.
+
+    R² leaves out outputs that are constant among the test samples.
+    """
     truth = as_numbers(samples, "test", label)
-    error = np.square(predicted - truth).mean(0)
-    spread = truth.var(0)
-    explained = 1 - error / np.where(spread > 0, spread, np.inf)
     return {
         "n": len(truth),
-        "r2": float(explained.mean()),
-        "mse": float(error.mean()),
+        "r2": mean_known(r_squared(numbers=truth, predictions=predicted)),
+        "mse": float(mean_squared_errors(numbers=truth, predictions=predicted).mean()),
         "reader": "ridge",
     }

@@ -41,6 +41,7 @@ from trifeature.studies.readers import (
     ReaderSettings,
     read,
     regress,
+    several_groups,
 )
 from trifeature.studies.readings import (
     Row,
@@ -233,14 +234,9 @@ class _Engine:
         self.names = [modality.name for modality in samples.modalities]
         self.reader = ReaderSettings(seed=plan.seed)
         self.parts = Parts.of(self.samples.sets["probe"].groups, self.reader)
-        self.spread = self._spread(self.samples.sets["test"].groups)
+        groups = self.samples.sets["test"].groups
+        self.spread = Spread.of(len(groups), several_groups(groups), plan.level)
         self.known: dict[tuple[str, Subset, str], Predictions] = {}
-
-    def _spread(self, groups: IntArray) -> Spread:
-        """Over groups; over single samples where the test samples are all of one group."""
-        n = len(groups)
-        single = any(len(np.unique(column)) < 2 for column in groups.reshape(n, -1).T)
-        return Spread.of(n, None if single else groups, self.plan.level)
 
     # ----------------------------------------------------------------- subsets
 
@@ -339,13 +335,10 @@ class _Engine:
                 "features": features.name,
                 "from": self.called(subset),
             }
-            if subject.task.kind == "labels":
-                rows.append({**common, **label_reading(subject, found)})
-            elif subject.task.kind == "numbers":
+            if subject.task.kind == "numbers":
                 rows.append({**common, **self._numbers(features, subset, subject)})
-            if subject.task.kind == "classes":
-                (question,) = subject.questions
-                rows.append({**common, **class_reading(question, found, self.spread)})
+            else:
+                rows.append({**common, **_scores(subject, found, self.spread)})
         return rows
 
     def _numbers(self, features: Features, subset: Subset, subject: Subject) -> Row:
@@ -390,7 +383,7 @@ class _Engine:
             "probe": len(question.values["probe"]),
             "columns": found[2].columns,
         }
-        rows = self._estimates(question, tables, pair, self._groups("test", pair))
+        rows = self._estimates(question, tables, pair, _groups(self.samples, "test", pair))
         if whole:
             with self.clock.stage("dual"):
                 rows.append(self._dual(features, question, pair))
@@ -405,16 +398,9 @@ class _Engine:
         names = (self.names[pair[0]], self.names[pair[1]])
         return pair_rows(question, tables, names, groups, self.plan.level)
 
-    def _groups(self, name: str, pair: Subset) -> IntArray:
-        """Groups of the items of a pair; each sample its own where all are of one group."""
-        groups = self.samples.sets[name].groups
-        own = groups[:, list(pair)] if groups.ndim == 2 else groups
-        single = any(len(np.unique(column)) < 2 for column in own.reshape(len(own), -1).T)
-        return np.arange(len(own)) if single else own
-
     def _dual(self, features: Features, question: Question, pair: Subset) -> Row:
         alone = [features.of(self.samples, (m,)) for m in pair]
-        groups = (self._groups("probe", pair), self._groups("test", pair))
+        groups = (_groups(self.samples, "probe", pair), _groups(self.samples, "test", pair))
         return dual_row(question, alone, groups, self.plan.level, self.plan.seed)
 
     def _shuffled(
@@ -426,12 +412,9 @@ class _Engine:
         other, places = shuffled(self.samples, b, labels, self.parts, self.plan.seed)
         fit, test = features.of(other, pair)
         parts = self.parts.select(pair, other.sets["probe"].groups)
-        both = read(fit, labels["probe"], test, parts, self.reader, classes=question.classes).test[
-            :, 0
-        ]
-        groups = other.sets["test"].groups[:, list(pair)]
-        if any(len(np.unique(column)) < 2 for column in groups.T):
-            groups = np.arange(len(groups))
+        found = read(fit, labels["probe"], test, parts, self.reader, classes=question.classes)
+        both = found.test[:, 0]
+        groups = _groups(other, "test", pair)
         given = [tables[0], tables[1][places["test"]], both]
         rows = self._estimates(question, given, pair, groups)
         score = surplus(tables[2], labels["test"]) - surplus(both, labels["test"])
@@ -446,14 +429,7 @@ class _Engine:
         whole = _with_training(self.samples, self.whole, self.plan.seed)
         own = subjects(whole, [subject.label])[0]
         found, count = supervised(whole, raw, own, self.reader)
-        made: Row
-        if subject.task.kind == "labels":
-            made = label_reading(subject, _of_probe(found, len(subject.coded["probe"])))
-        else:
-            (question,) = subject.questions
-            made = class_reading(
-                question, _of_probe(found, len(question.values["probe"])), self.spread
-            )
+        made = _scores(subject, _of_probe(found, len(subject.coded["probe"])), self.spread)
         common = {"kind": "reading", "label": subject.label, "features": "supervised"}
         note = f"a network on the plain columns of all, fitted on {count:,} samples"
         return [{**common, "from": list(self.names), **made, "note": note}]
@@ -537,6 +513,21 @@ class _Engine:
         groups = self.samples.sets["test"].groups
         counts = [len(np.unique(column)) for column in groups.reshape(len(groups), -1).T]
         return None if min(counts) == len(groups) else min(counts)
+
+
+def _groups(samples: Samples, name: str, pair: Subset) -> IntArray:
+    """Groups of the items of a pair; each sample its own where all are of one group."""
+    groups = samples.sets[name].groups
+    own = several_groups(groups[:, list(pair)] if groups.ndim == 2 else groups)
+    return np.arange(len(groups)) if own is None else own
+
+
+def _scores(subject: Subject, found: Predictions, spread: Spread) -> Row:
+    """Scores of a task of classes, or of many labels."""
+    if subject.task.kind == "labels":
+        return label_reading(subject, found)
+    (question,) = subject.questions
+    return class_reading(question, found, spread)
 
 
 def _fewer(samples: Samples, seed: int) -> Samples:

@@ -67,7 +67,7 @@ def _conclusion(rows: Sequence[Row], readings: Sequence[Row], about: Row) -> Row
     label, sources = own[0]["label"], own[0]["sources"]
     verdicts = {atom: verdict(atom, found) for atom in ATOM_NAMES}
     evidence = _Evidence(next(iter(found.values())), found, verdicts)
-    text = " ".join([*evidence.sentences(), *_controls(readings, sources), *_cautions(about)])
+    text = " ".join([*evidence.sentences(), *_controls(readings), *_cautions(about)])
     return {
         "kind": "conclusion",
         "label": label,
@@ -295,9 +295,8 @@ class _Evidence:
         return bool(found and dual["value"] < AGREES * least["value"])
 
 
-def _controls(readings: Sequence[Row], sources: Sequence[str]) -> Iterable[str]:
-    """What the untrained and the supervised network read, of two modalities."""
-    del sources
+def _controls(readings: Sequence[Row]) -> Iterable[str]:
+    """What the untrained and the supervised network read from all modalities."""
     largest = max((len(row["from"]) for row in readings), default=0)
     every = {
         row["features"]: row["bits"]

@@ -203,10 +203,7 @@ def atoms_of_predictions(
     scores = np.stack(
         [_scores(name, table, classes, prior) for name, table in zip(names, tables, strict=True)]
     )
-    # H(Y) is biased down by (K - 1) / (2 n): every information by as much. What it may be short of
-    # beyond that is part of their intervals, see `second_order`.
-    short = float(miller_madow(counts[None])[0] + counts @ prior / n)
-    slack = float(second_order(int((counts > 0).sum()), np.array([n]), level)[0])
+    short, slack = entropy_shift(counts, level)
     spread = Spread.of(n, groups, level)
     means, errors = scores.mean(1) + short, [spread.error(score) for score in scores]
     z = spread.quantile
@@ -227,6 +224,22 @@ def atoms_of_predictions(
         bounds,
         dict(ASSUMES),
     )
+
+
+def entropy_shift(counts: Array, level: float) -> Shift:
+    """What the entropy of frequencies is short of H(Y), and an information of it.
+
+    It is biased down by (K - 1) / (2 n). What it may be short of beyond that is part of intervals,
+    see `second_order`.
+
+    Args:
+        counts: [K] of each class.
+        level: Confidence level.
+    """
+    n = counts.sum()
+    shares = counts[counts > 0] / n
+    short = float(miller_madow(counts[None])[0] + (shares * np.log(shares)).sum())
+    return short, float(second_order(len(shares), np.array([n]), level)[0])
 
 
 def _minimum(scores: Array, entropy: Shift, spread: Spread) -> Array:
