@@ -388,7 +388,7 @@ def test_r2_leaves_out_numbers_that_are_constant_among_the_test_samples() -> Non
         splits=["train"] * 8 + ["test"] * 4,
         task_kinds={"y": "numbers"},
     )
-    off = told[8:] + [0.5, 3.0]
+    off = told[8:] + np.array([0.5, 3.0])
     found = number_reading(samples, "y", off)
     assert found["r2"] == pytest.approx(r2_score(told[8:, 0], off[:, 0]))
     assert found["mse"] == pytest.approx((0.25 + 9.0) / 2)
