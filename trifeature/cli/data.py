@@ -362,7 +362,9 @@ def gallery(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Picture to write. [gallery.png, or dials.png]", dir_okay=False),
+        typer.Option(
+            help="Picture to write. [gallery.png, dials.png or opening.png]", dir_okay=False
+        ),
     ] = None,
     preset_name: Annotated[
         str | None, typer.Option("--preset", help="Where no folder is named. [paper]")
@@ -370,24 +372,41 @@ def gallery(
     dials: Annotated[
         bool, typer.Option("--dials", help="Instead a sheet of every dial of the data.")
     ] = False,
+    opening: Annotated[
+        bool, typer.Option("--opening", help="Instead one pair, its bits, and what models learn.")
+    ] = False,
+    rows: Annotated[
+        Path | None,
+        typer.Option(help="Of --opening: the runs' rows. [figures/quick.jsonl]", dir_okay=False),
+    ] = None,
 ) -> None:
     """Draw a labelled contact sheet of all attributes and of example pairs.
 
     With --dials an A3 sheet of what each dial of the data does: pairs and their atoms in bits.
+    With --opening the picture at the top of the README, from recorded rows of the quick preset.
     """
     from trifeature import plots, sheets
     from trifeature.data import storage
 
-    out = out or Path("dials.png" if dials else "gallery.png")
+    kind = "dials" if dials else "opening" if opening else "gallery"
+    out = out or Path(f"{kind}.png")
     if out.suffix != ".png":
         raise InputError(f"the gallery is a PNG: name a file such as {out.with_suffix('.png')}")
-    if dials and (path is not None or preset_name is not None):
-        raise InputError("--dials shows no data set's folder or preset: leave these out")
+    if dials and opening:
+        raise InputError("--dials and --opening are two pictures: give one of them")
+    if kind != "gallery" and (path is not None or preset_name is not None):
+        raise InputError(f"--{kind} shows no data set's folder or preset: leave these out")
+    if rows is not None and not opening:
+        raise InputError("--rows is for --opening: leave it out, or add --opening")
     if path is not None and preset_name is not None:
         raise InputError("--preset is for the gallery of a preset: leave it out, or the folder")
     storage.require_outside(out)
     if dials:
         figure = sheets.dial_sheet()
+    elif opening:
+        from trifeature.experiments.opening import opening_figure
+
+        figure = opening_figure(rows)
     else:
         folder = path
         if folder is None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ATOM_COLORS: Final = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00")
+ATOM_COLORS: Final = ("#0072B2", "#E69F00", "#56B4E9", "#CC79A7")
 ATOM_HATCHES: Final = ("", "//", "\\\\", "xx")
 
 
