@@ -15,10 +15,13 @@ DOCS_READY := $(VENV)/.docs-ready
 demo: $(READY)
 	$(BIN)/comm-probe demo
 
-# Everything anew: Sphinx warns of a page only when it reads it, and every warning is an error.
+# Everything anew: Sphinx warns of a page only when it reads it, and every warning is an error. The
+# commands that pages quote are carried out beside it, on the second core.
 docs: $(DOCS_READY)
 	rm -rf build/guide
-	$(BIN)/python -m sphinx -q -E -W --keep-going -c docs/guide docs build/guide
+	@$(BIN)/python docs/guide/run_commands.py & commands=$$!; \
+	$(BIN)/python -m sphinx -q -E -W --keep-going -c docs/guide docs build/guide; guide=$$?; \
+	wait $$commands && exit $$guide
 	@echo "the guide: build/guide/index.html"
 
 # Without pytest's rewriting of assertions, which compiles every test in every process (four of ninety

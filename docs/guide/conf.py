@@ -26,11 +26,14 @@ extensions = [
     "sphinx.ext.napoleon",
     "apidoc",
     "command_line",
+    "definitions",
     "docstrings",
     "files",
     "links",
     "mathml",
     "notebooks",
+    "playground",
+    "states",
 ]
 exclude_patterns = ["course/source", "playground"]
 nitpicky = True
@@ -61,9 +64,26 @@ html_title = f"trifeature {version}"
 html_math_renderer = "mathml"
 html_static_path = ["static"]
 html_css_files = ["guide.css"]
+html_js_files = ["definitions.js"]
 html_copy_source = False
 html_show_sphinx = False
 
+guide_stateful = ["playground/index.html"]
+guide_glossary_pages = ["guide/[!a]*", "index", "pid", "results", "leaderboard", "course/*"]
+guide_terms_explicit = [
+    # Words that mean something else as often as not.
+    "atom",
+    "bias",
+    "bit",
+    "control",
+    "estimate",
+    "gate",
+    "interval",
+    "map",
+    "source",
+    "target",
+    "view",
+]
 guide_package = str(REPOSITORY / "trifeature")
 guide_markdown = [
     str(REPOSITORY / name) for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")

@@ -150,6 +150,62 @@ def test_a_broken_link_of_a_built_page_is_named(links: ModuleType, tmp_path: Pat
     ]
 
 
+def test_a_fragment_of_a_page_with_states_is_no_anchor(links: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "states.html").write_text('<a href="#k=3">', "utf-8")
+    (tmp_path / "deck.html").write_text('<p id="s3"><a href="#3"></a><a href="#4"></a>', "utf-8")
+    (tmp_path / "page.html").write_text('<a href="states.html#k=3"></a><a href="#k=3">', "utf-8")
+    assert links.broken_links(tmp_path, ["states.html"]) == [
+        "deck.html: #4: no such anchor",
+        "page.html: #k=3: no such anchor",
+    ]
+
+
+def test_a_text_that_python_wrote_is_named(docstrings: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "page.html").write_text("<p>Alias for field number 1</p>", "utf-8")
+    (tmp_path / "page.html").write_text("<p>An alias for a field</p>", "utf-8")
+    assert docstrings.written_by_python(tmp_path) == ["deep/page.html: Alias for field number 1"]
+
+
+def test_what_follows_a_files_name_is_taken_off() -> None:
+    pytest.importorskip("myst_parser", reason=NO_SPHINX)
+    divided = extension("files").divided
+    assert divided("a/b.html?x=1&y=2#k=3?") == ("a/b.html", "?x=1&y=2#k=3?")
+    assert divided("b.html#k") == ("b.html", "#k")
+    assert divided("b.html") == ("b.html", "")
+
+
+# --------------------------------------------------------------------------- glossary
+
+
+def test_terms_are_found_as_whole_words_with_their_plural() -> None:
+    pytest.importorskip("sphinx", reason=NO_SPHINX)
+    definitions = extension("definitions")
+    terms = definitions.glossary_terms(
+        "```{glossary}\nAUC\nROC-AUC\n  A chance.\n\nmap\n  A rule.\n```\n"
+    )
+    assert terms == {"AUC": "AUC", "ROC-AUC": "AUC", "map": "map"}
+    words = [word for term in terms for word in (term, definitions.plural(term))]
+    pattern = definitions.term_pattern(words)
+    assert pattern.findall("An ROC-AUC, maps, a mapping, heat-map, the auc.") == [
+        "ROC-AUC",
+        "maps",
+        "auc",
+    ]
+    plurals = ["redundancies", "probes", "biases", "arrays"]
+    assert [definitions.plural(w) for w in ("redundancy", "probe", "bias", "array")] == plurals
+    assert definitions.first_sentence("I_min of\n.5 bits. It is\nless.") == "I_min of .5 bits."
+
+
+def test_the_words_of_the_field_are_in_the_glossary() -> None:
+    pytest.importorskip("sphinx", reason=NO_SPHINX)
+    text = (GUIDE / "glossary.md").read_text("utf-8")
+    terms = extension("definitions").glossary_terms(text)
+    assert len(terms) >= 50
+    asked = "redundancy synergy BROJA I_min MMI co-information map gate control probe AUC InfoNCE"
+    assert set(asked.split()) <= set(terms)
+
+
 # --------------------------------------------------------------------------- commands
 
 
@@ -240,8 +296,14 @@ def _build(source: Path, configuration: Path, out: Path) -> subprocess.Completed
 CONFIGURATION = """
 import sys
 sys.path[:0] = [{extensions!r}, {package!r}]
-extensions = ["myst_nb", "sphinx.ext.autodoc", "docstrings", "files", "links", "mathml"]
-exclude_patterns = ["out"]
+extensions = [
+    "myst_nb", "sphinx.ext.autodoc", "definitions", "docstrings", "files", "links", "mathml",
+    "states",
+]
+exclude_patterns = ["out", "playground"]
+guide_glossary = "words"
+guide_glossary_pages = ["index"]
+guide_stateful = ["playground/index.html"]
 nitpicky = True
 html_theme = "basic"
 html_math_renderer = "mathml"
@@ -252,11 +314,24 @@ guide_markdown = [{package!r} + "/README.md"]
 """
 GOOD = """# Title
 
-[here](#title) [a file](extra.html) $x_1$
+[here](#title) [a file](extra.html) $x_1$ [a state](playground/index.html#preset=xor&guess=1)
+
+Here synergies are told from more synergies.
+
+```{toctree}
+words
+```
 
 ```{eval-rst}
 .. automodule:: tiny
    :members:
+```
+"""
+WORDS = """# Words
+
+```{glossary}
+synergy
+  What both sources tell only *together*. It is in bits.
 ```
 """
 
@@ -276,6 +351,9 @@ def tiny_site(tmp_path: Path) -> Path:
     )
     (source / "index.md").write_text(GOOD, "utf-8")
     (source / "extra.html").write_text("<p>Extra", "utf-8")
+    (source / "words.md").write_text(WORDS, "utf-8")
+    (source / "playground").mkdir()
+    (source / "playground" / "index.html").write_text("<p>States", "utf-8")
     return tmp_path
 
 
@@ -286,6 +364,8 @@ def tiny_site(tmp_path: Path) -> Path:
         ("source/index.md", "Title\n", "Title \n", None),
         ("source/index.md", "(#title)", "(#titel)", "titel"),
         ("source/index.md", "(extra.html)", "(none.html)", "none.html"),
+        ("source/index.md", "preset=xor", "preset=xnor", "no preset “xnor”"),
+        ("source/conf.py", '"files", ', "", "the built page has lost the fragment"),
         ("source/index.md", "$x_1$", "{py:func}`tiny.g`", "tiny.g"),
         ("source/index.md", "$x_1$", r"$\unheard$", "unheard"),
         ("source/index.md", ".. automodule:: tiny\n   :members:", "Nothing.", "no page documents"),
@@ -306,6 +386,10 @@ def test_a_build_fails_on_what_is_broken_and_on_nothing_else(
     if message is None:
         assert result.returncode == 0, result.stderr
         assert (tiny_site / "out" / "site" / "extra.html").is_file()
+        page = (tiny_site / "out" / "site" / "index.html").read_text("utf-8")
+        assert 'href="playground/index.html#preset=xor&amp;guess=1"' in page
+        assert re.findall(r'<a class="definition .*?std-term">(.+?)<', page) == ["synergies"]
+        assert 'title="What both sources tell only together."' in page
     else:
         assert result.returncode != 0
         assert message in result.stderr
@@ -318,7 +402,7 @@ def test_the_guide_builds_without_a_warning_and_without_the_network(
     result = _build(DOCS, GUIDE, tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     site = tmp_path / "site"
-    assert links.broken_links(site) == []
+    assert links.broken_links(site, ["playground/index.html"]) == []
     for page in ("index", "pid", "log", "playground/index", "course/01-bits", "guide/api/data"):
         assert (site / f"{page}.html").is_file()
     methods = (site / "guide" / "methods.html").read_text("utf-8")

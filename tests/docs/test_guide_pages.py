@@ -9,16 +9,17 @@ import doctest
 import json
 import re
 import shlex
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 from guide_tools import DOCS, GUIDE, REPOSITORY, blocks
 from typer.testing import CliRunner
 
-from trifeature.cli import data, probe
+import trifeature
+from trifeature.cli import data
 from trifeature.cli.common import protect_bare_option
 from trifeature.data.attributes import ATTRIBUTES, VALUES
 from trifeature.data.dataset import DatasetSettings
@@ -27,6 +28,8 @@ from trifeature.data.settings import CaptionSettings, RenderSettings
 
 PAGES = sorted(GUIDE.glob("*.md"))
 NAMES = [page.stem for page in PAGES]
+REFERENCE = sorted((GUIDE / "api").glob("*.md"))
+EXAMPLES = [page for page in (*PAGES, *REFERENCE) if blocks(page, "pycon")]
 
 
 # --------------------------------------------------------------------------- code
@@ -37,20 +40,20 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which the command at the top of the page on data was given."""
     folder = tmp_path_factory.mktemp("guide")
     command = blocks(GUIDE / "data.md", "console")[0]
-    words = protect_bare_option(_words(command)[1:], "--synergy-map", data.BARE)
+    typed = shlex.split(command.replace("\\\n", " ").removeprefix("$ "))
+    words = protect_bare_option(typed[1:], "--synergy-map", data.BARE)
     words[words.index("SMALL")] = str(folder / "SMALL")
     result = CliRunner().invoke(data.app, words)
     assert result.exit_code == 0, result.output
+    (folder / "figures").symlink_to(REPOSITORY / "figures")  # recorded rows, as in a checkout
     return folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+@pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: f"{page.parent.name}/{page.stem}")
 def test_the_examples_of_a_page_print_what_it_says(
     page: Path, small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     examples = "\n".join(blocks(page, "pycon"))
-    if not examples:
-        pytest.skip("no examples on this page")
     if "pandas" in examples:
         pytest.importorskip("pandas")
     monkeypatch.chdir(small)
@@ -73,46 +76,12 @@ def test_the_folder_is_an_image_folder_of_hugging_face(
     assert {"image", *ATTRIBUTES} <= set(names["images"]["train"].features)
 
 
-# --------------------------------------------------------------------------- commands
-
-
-def _words(command: str) -> list[str]:
-    return shlex.split(command.replace("\\\n", " ").removeprefix("$ "), comments=True)
-
-
-COMMANDS = [
-    command
-    for page in PAGES
-    for block in blocks(page, "console")
-    for command in re.findall(r"^\$ (?:.*\\\n)*.*$", block, re.MULTILINE)
-]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_the_guide_has_options_that_exist(command: str) -> None:
-    """Parsed as the command line would, without carrying anything out."""
-    program, *words = _words(command)
-    words = protect_bare_option(words, "--synergy-map", data.BARE)
-    node: Any = typer.main.get_command({"trifeature": data.app, "comm-probe": probe.app}[program])
-    context = None
-    while hasattr(node, "commands"):
-        context = node.make_context(words[0], [], parent=context, resilient_parsing=True)
-        node, words = node.commands[words[0]], words[1:]
-    node.make_context(node.name, words, parent=context)
-
-
-def test_a_command_with_an_unknown_option_is_noticed() -> None:
-    with pytest.raises(Exception, match="--no-such-option"):
-        test_a_command_of_the_guide_has_options_that_exist("$ comm-probe ablate --no-such-option")
-
-
-SHOWN = [command for command in COMMANDS if command.startswith("$ trifeature pid show")]
-
-
-@pytest.mark.parametrize("command", SHOWN)
-def test_a_command_that_shows_a_distribution_runs(command: str) -> None:
-    result = CliRunner().invoke(data.app, _words(command)[1:])
-    assert result.exit_code == 0, result.output
+@pytest.mark.parametrize("page", REFERENCE, ids=lambda page: page.stem)
+def test_a_page_of_the_api_opens_with_one_short_example(page: Path) -> None:
+    opening = page.read_text(encoding="utf-8").partition("{eval-rst}")[0]
+    (example,) = blocks(page, "pycon")
+    assert example in opening
+    assert 5 <= len(example.splitlines()) <= 13
 
 
 # --------------------------------------------------------------------------- tables
@@ -143,6 +112,27 @@ def test_every_key_of_the_manifest_is_explained(small: Path) -> None:
         f"{part}.{key}" for part in groups for key in manifest["settings"][part]
     }
     assert own | nested | {key for part in parts for key in part} <= explained
+
+
+def test_the_extras_are_those_of_the_package() -> None:
+    text = (GUIDE / "installation.md").read_text(encoding="utf-8").partition("<!-- extras -->")[2]
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| (.+) \|$", text, re.MULTILINE)
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {
+        name: {re.split(r"[<>=]", package)[0] for package in packages}
+        for name, packages in project["optional-dependencies"].items()
+    }
+    assert {name: set(packages.split(", ")) for name, packages in rows} == extras
+
+
+def test_the_citation_names_the_version_and_the_four_works() -> None:
+    citation = (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8")
+    page = re.sub(r" +", " ", (GUIDE / "cite.md").read_text(encoding="utf-8"))
+    assert f"\nversion: {trifeature.__version__}\n" in citation
+    assert f"version = {{{trifeature.__version__}}}" in page
+    titles = re.findall(r'^ *title: "?([^"\n]+)', citation, re.MULTILINE)
+    assert len(titles) == 4
+    assert all(f"title = {{{title}}}" in page for title in titles)
 
 
 def test_there_are_at_least_ten_questions() -> None:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from sphinx.application import Sphinx
 
 
+class _Named(NamedTuple):
+    field: int
+
+
+NAMED_FIELD: Final = type(vars(_Named)["field"])
+"""What Python makes of a field of a named tuple."""
+
+
 def skip_foreign(*event: Any) -> bool | None:
     """Leave out what a module only imports, such as a function of SciPy without a known module.
+
+    Fields of named tuples are left out too: the class's text describes them, their own is Python's.
 
     Args:
         event: What Sphinx says of `autodoc-skip-member`: app, kind, name, object, skip, options.
     """
     thing, skip = event[3:5]
     module = getattr(thing, "__module__", None) or "trifeature"
-    return True if not skip and not str(module).startswith("trifeature") else None
+    foreign = not str(module).startswith("trifeature") or isinstance(thing, NAMED_FIELD)
+    return True if not skip and foreign else None
 
 
 class PlainConstants:

@@ -1,16 +1,17 @@
 """Fail the build where a public name has no docstring, or a public module has no page.
 
 Read from the source, not from imported objects: a dataclass without a docstring would otherwise
-show the one that Python writes for it.
+show the one that Python writes for it. Built pages must not have what Python writes, either.
 """
 
 from __future__ import annotations
 
 import ast
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sphinx.guide.docstrings")  # so that it counts as Sphinx's warning
 
+PYTHONS_OWN: Final = re.compile(r"Alias for field number \d+|Create new instance of \w+\(")
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -84,9 +86,30 @@ def check_pages(app: Sphinx, env: BuildEnvironment) -> None:
             logger.warning("%s: no page documents the module %s", file, module)
 
 
+def written_by_python(folder: Path) -> list[str]:
+    """Every built page that shows a text which Python wrote in place of a docstring.
+
+    Returns:
+        One line for each: `PAGE: TEXT`.
+    """
+    return [
+        f"{page.relative_to(folder)}: {found}"
+        for page in sorted(folder.rglob("*.html"))
+        for found in dict.fromkeys(PYTHONS_OWN.findall(page.read_text(encoding="utf-8")))
+    ]
+
+
+def check_site(app: Sphinx, failure: Exception | None) -> None:
+    """Warn of Python's own texts in the built pages."""
+    if failure is None and app.builder.format == "html":
+        for problem in written_by_python(Path(app.outdir)):
+            logger.warning("no docstring of ours: %s", problem)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register both checks; `guide_package` is the package's folder."""
+    """Register the checks; `guide_package` is the package's folder."""
     app.add_config_value("guide_package", "", "env", str)
     app.connect("builder-inited", check_docstrings)
     app.connect("env-check-consistency", check_pages)
+    app.connect("build-finished", check_site, priority=850)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

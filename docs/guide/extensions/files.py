@@ -1,19 +1,51 @@
 """Links to files beside the pages: copied to the same place in the site, and opened there.
 
 Sphinx would hand such a file out as a download under another name. A page like the playground is
-to be opened, not saved, and a script of the course keeps its place beside the notebooks.
+to be opened, not saved, and a script of the course keeps its place beside the notebooks. What
+follows the file's name, a query and a fragment, belongs to the link: MyST drops both, so they are
+taken off before it reads the link and put back when the link is written.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from myst_parser.mdit_to_docutils.sphinx_ import SphinxRenderer
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
+
+Render = Callable[[Any, Any], None]
+
+
+def divided(target: str) -> tuple[str, str]:
+    """A link as the file that it names and what follows it, from the first ? or # on."""
+    file, suffix = re.fullmatch(r"([^?#]*)(.*)", target, re.DOTALL).groups()  # type: ignore[union-attr]
+    return file, suffix
+
+
+def keeping_suffix(render: Render) -> Render:
+    """A renderer of links whose references to files know the query and fragment in `suffix`."""
+
+    @wraps(render)
+    def rendered(self: Any, token: Any) -> None:
+        file, suffix = divided(str(token.attrGet("href") or ""))
+        env = self.sphinx_env
+        path = Path(env.relfn2path(file, env.docname)[1]) if file and suffix else None
+        if path is None or not path.is_file() or env.path2doc(str(path)):
+            render(self, token)
+            return
+        token.attrs["href"] = file
+        render(self, token)
+        self.current_node.children[-1]["suffix"] = suffix
+
+    return rendered
 
 
 class OpenLocalFiles(SphinxPostTransform):
@@ -33,12 +65,13 @@ class OpenLocalFiles(SphinxPostTransform):
             place = Path(file).relative_to(source)
             (out / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, out / place)
-            up = "../" * len(page.parent.parts)
-            link = nodes.reference("", "", *node.children, refuri=up + place.as_posix())
-            node.replace_self(link)
+            target = "../" * len(page.parent.parts) + place.as_posix() + node.get("suffix", "")
+            node.replace_self(nodes.reference("", "", *node.children, refuri=target))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the transform."""
+    """Register the transform, and keep what follows the names of files."""
+    if not hasattr(SphinxRenderer.render_link_unknown, "__wrapped__"):
+        SphinxRenderer.render_link_unknown = keeping_suffix(SphinxRenderer.render_link_unknown)
     app.add_post_transform(OpenLocalFiles)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

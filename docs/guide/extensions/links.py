@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -57,21 +57,27 @@ def _read_page(path: Path) -> _Page:
     return page
 
 
-def broken_links(folder: Path) -> list[str]:
+def broken_links(folder: Path, stateful: Collection[str] = ()) -> list[str]:
     """Every link of the HTML pages under a folder that leads nowhere.
 
     A relative link must name a file in the folder and, if it has a fragment and the file is a
     page, an anchor in it. What a page loads by itself must be relative.
+
+    Args:
+        folder: The site.
+        stateful: Pages, relative to it, whose fragments are states and no anchors: they are
+            judged by `states`.
 
     Returns:
         One line for each: `PAGE: LINK: what is wrong`.
     """
     _read_page.cache_clear()
     root = folder.resolve()
+    free = {root / name for name in stateful}
     problems = []
     for path in sorted(root.rglob("*.html")):
         page = _read_page(path)
-        found = [*_loads(page.loaded), *_missing(path, root, [*page.linked, *page.loaded])]
+        found = [*_loads(page.loaded), *_missing(path, root, free, page.linked + page.loaded)]
         problems += [f"{path.relative_to(root)}: {problem}" for problem in found]
     return problems
 
@@ -82,7 +88,9 @@ def _loads(targets: Iterable[str]) -> Iterator[str]:
             yield f"{target}: the page would load this from the network"
 
 
-def _missing(page: Path, root: Path, targets: Iterable[str]) -> Iterator[str]:
+def _missing(
+    page: Path, root: Path, free: Collection[Path], targets: Iterable[str]
+) -> Iterator[str]:
     for target in dict.fromkeys(targets):
         parts = urlsplit(target)
         if parts.scheme or parts.netloc:
@@ -91,12 +99,16 @@ def _missing(page: Path, root: Path, targets: Iterable[str]) -> Iterator[str]:
         file = file / "index.html" if file.is_dir() else file
         if not file.is_relative_to(root) or not file.is_file():
             yield f"{target}: no such file"
-        elif parts.fragment and not _has_anchor(file, unquote(parts.fragment)):
+        elif parts.fragment and file not in free and not _has_anchor(file, unquote(parts.fragment)):
             yield f"{target}: no such anchor"
 
 
 def _has_anchor(file: Path, anchor: str) -> bool:
-    return file.suffix != ".html" or anchor in _read_page(file).anchors
+    """Whether a page has an anchor; a deck's slide sN is opened by its number alone."""
+    if file.suffix != ".html":
+        return True
+    anchors = _read_page(file).anchors
+    return anchor in anchors or (anchor.isdecimal() and f"s{anchor}" in anchors)
 
 
 # --------------------------------------------------------------------------- Markdown as it is
@@ -156,13 +168,18 @@ def check_markdown(app: Sphinx) -> None:
 def check_site(app: Sphinx, failure: Exception | None) -> None:
     """Warn of broken links in the built pages."""
     if failure is None and app.builder.format == "html":
-        for problem in broken_links(Path(app.outdir)):
+        for problem in broken_links(Path(app.outdir), app.config.guide_stateful):
             logger.warning("broken link: %s", problem)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register both checks; `guide_markdown` lists the Markdown files outside the site."""
+    """Register both checks.
+
+    `guide_markdown` lists the Markdown files outside the site, `guide_stateful` the pages whose
+    fragments are states.
+    """
     app.add_config_value("guide_markdown", [], "env", list)
+    app.add_config_value("guide_stateful", [], "env", list)
     app.connect("builder-inited", check_markdown)
     app.connect("build-finished", check_site, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
