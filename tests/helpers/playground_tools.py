@@ -17,6 +17,9 @@ import trifeature.playground
 
 SOURCES = Path(trifeature.playground.__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ATOMS_OF = "(a => [a.R, a.U1, a.U2, a.S])"
+"""Four atoms of the page as a list, in a script for `node`."""
+GATES = ("match", "parity", "sum", "and")
 
 
 def node(script: str, data: Any = None) -> Any:
@@ -25,8 +28,8 @@ def node(script: str, data: Any = None) -> Any:
     if program is None:
         pytest.skip("node is not installed: the page's JavaScript is not tested without a browser")
     wrapped = (
-        f"const W = require({json.dumps(str(SOURCES / 'world.js'))});"
-        f"const C = require({json.dumps(str(SOURCES / 'core.js'))});"
+        f"const W = require({json.dumps(str(SOURCES / 'logic' / 'world.js'))});"
+        f"const C = require({json.dumps(str(SOURCES / 'logic' / 'core.js'))});"
         "const data = JSON.parse(require('fs').readFileSync(0));"
         f"const result = (() => {{ {script} }})();"
         "console.log(JSON.stringify(result));"

@@ -4,7 +4,8 @@ const pick = (list) => list[Math.floor(random() * list.length)];
 const coin = () => random() < 0.5;
 
 function anyLaw() {
-  if (coin()) return { mode: "images", task: pick(C.TASKS), k: 2 + Math.floor(9 * random()), rho: Math.round(100 * random()) / 100 };
+  const percent = () => Math.round(100 * random()) / 100;
+  if (coin()) return { mode: "images", task: pick(C.TASKS), gate: pick(C.GATES), k: 2 + Math.floor(9 * random()), rho: percent(), share: percent() };
   return { mode: "table", rho: pick([null, 0.5, 0.25]), base: C.fill(2, 3, 2, () => random() / 6) };
 }
 
@@ -14,7 +15,8 @@ function anyState() {
     seed: 1 + Math.floor(99 * random()), map: pick([0, 1, 9]), e: pick([0, 0.05, 0.5]),
     compare: coin(), mark: coin(), n: pick(W.SAMPLE_SIZES),
     guess: coin(), shown: coin(), g: [0, 0.05, 0.5, 1.25],
-    hide: pick([[], ["S"], ["rho", "bars"]]), off: pick([[], ["cross", "comm-L_i"]]),
+    hide: pick([[], ["S"], ["rho", "bars"]]), arms: pick([[], ["cross", "comm-L_i"]]),
+    cover: pick(["", "1", "2"]), step: Math.floor(7 * random()),
     epoch: pick([-1, 0, 7]), unit: pick(["bits", "accuracy"]),
   };
   return state.preset ? state : Object.assign(state, anyLaw());

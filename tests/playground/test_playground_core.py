@@ -1,18 +1,19 @@
-"""The page's mathematics and words in node, against the package: fast, no browser."""
+"""The page's mathematics in node, against the package: fast, no browser."""
 
 from __future__ import annotations
 
+import itertools
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
-from playground_tools import node, packed, random_tables
+from playground_tools import ATOMS_OF, GATES, SOURCES, node, packed, random_tables
 
+from trifeature.data.gates import Gate
+from trifeature.data.law import law_atoms
+from trifeature.data.rule import PairRule
+from trifeature.data.settings import DatasetSettings
 from trifeature.pid import GALLERY, broja, compare, gallery_table
-
-ATOMS_OF = "(a => [a.R, a.U1, a.U2, a.S])"
 
 
 def test_atoms_agree_with_the_package_on_the_gallery_and_on_random_tables() -> None:
@@ -66,182 +67,80 @@ def test_closed_forms_of_the_image_tasks_are_the_atoms_of_their_tables() -> None
         np.testing.assert_allclose(atoms, broja(np.reshape(cells, (N, M, K))).values, atol=2e-9)
 
 
-BELIEFS = {
-    "correlated": (0, 1, 0, 0),
-    "xor": (0, 0, 0, 1),
-    "rdnxor": (1, 0, 0, 1),
-    "and": (0.311278, 0, 0, 0.5),
-    "and-swapped": (0, 0, 0.311278, 0.188722),
-    "ablation": (0, 0, 0, 1),
-    "copy": (0, 1, 1, 0),
-    "two-looks": (0.531004, 0, 0, 0.211),
-    "half-match": (0.736966, 2.584963, 0, 0),
-    "independent": (0, 0, 0, 0),
-}
+def test_gates_and_share_rate_have_the_atoms_of_the_package() -> None:
+    def settings(values: int, noise: float, **more: Any) -> DatasetSettings:
+        sizes = {"shapes": values, "textures": values, "colors": values, "held_out": 1}
+        return DatasetSettings(**{**sizes, "label_noise": noise, **more})
+
+    cases, expected = [], []
+    for K, noise in itertools.product(range(2, 11), (0.0, 0.1)):
+        for gate in GATES:
+            cases.append(("match", K, gate, noise, 1.0))
+            law = settings(K, noise, rule=PairRule(gate=gate))
+            expected.append(law_atoms(law, "synergy", "test", tolerance=1e-8))
+        share = (K + 1) / (2 * K)  # halfway from chance to always
+        cases.append(("shape", K, "match", noise, share))
+        law = settings(K, noise, share_rate=share)
+        expected.append(law_atoms(law, "share", "test", tolerance=1e-8))
+    script = f"""return data.map(([task, K, gate, e, share]) =>
+        {ATOMS_OF}(C.taskAtoms(task, K, 1 / K, e, {{gate, share}})))"""
+    values = [atoms.values for atoms in expected]
+    np.testing.assert_allclose(node(script, cases), values, atol=2e-8)
 
 
-def test_the_ten_beliefs_have_the_atoms_that_dispel_them() -> None:
-    script = f"return W.BELIEFS.map((b) => [b.id, {ATOMS_OF}(W.atomsOf(W.presetState(b.id)))])"
-    found = dict(node(script))
-    assert list(found) == list(BELIEFS)
-    for name, atoms in found.items():
-        np.testing.assert_allclose(atoms, BELIEFS[name], atol=1e-3 if name == "two-looks" else 1e-6)
-
-
-def test_presets_named_like_the_gallery_are_the_gallery() -> None:
-    script = """return Object.values(W.PRESETS).filter((x) => x.gallery && x.state.base)
-        .map(({gallery, state: {base}}) =>
-            [gallery, [base.N, base.M, base.K, Array.from(base.p)]])"""
-    found = node(script)
-    assert len(found) >= 19
-    for name, (N, M, K, cells) in found:
-        np.testing.assert_allclose(np.reshape(cells, (N, M, K)), gallery_table(name), atol=1e-12)
-
-
-def test_copied_programs_give_the_atoms_of_the_page(capsys: pytest.CaptureFixture[str]) -> None:
-    hashes = [
-        "task=shape&k=3&e=.1",
-        "task=texture2&k=4",
-        "task=texture1&k=6&rho=.7&e=.2",
-        "task=match&k=5&rho=.3&e=.05",
-        "task=match",
-        "preset=xor&rho=.9",
-        "preset=and&e=.1",
-        "p=2x2x2_.25,0,.25,0,.125,.125,0,.25",
+def test_tables_of_gates_and_share_rate_have_their_atoms() -> None:
+    cases = [
+        [task, K, e, share, gate]
+        for task in ("shape", "texture1", "texture2", "match")
+        for K, e, share, gate in ((2, 0, 0.2, "and"), (3, 0.2, 0.7, "parity"), (5, 0.1, 0, "sum"))
     ]
-    script = f"""
-    const presets = Object.keys(W.PRESETS).map((id) => `preset=${{id}}`);
-    return [...presets, ...data].map((hash) => {{
-        const {{state}} = W.fromHash(hash);
-        return [W.program(state), {ATOMS_OF}(W.atomsOf(state))];
+    script = f"""return data.map(([task, K, e, share, gate]) => {{
+        const t = C.taskTable(task, K, 0.9, e, {{share, gate}});
+        const atoms = C.taskAtoms(task, K, 0.9, e, {{share, gate}});
+        return [{ATOMS_OF}(atoms), [t.N, t.M, t.K, Array.from(t.p)]];
     }})"""
-    for program, atoms in node(script, hashes):
-        space: dict[str, Any] = {}
-        exec(program, space)  # noqa: S102 - our own program
-        np.testing.assert_allclose(space["atoms"].values, atoms, atol=1e-8)
-    assert capsys.readouterr().out.count("\n") >= len(hashes)
+    for atoms, (N, M, K, cells) in node(script, cases):
+        np.testing.assert_allclose(atoms, broja(np.reshape(cells, (N, M, K))).values, atol=2e-9)
 
 
-# --------------------------------------------------------------------------- state and link
+def test_gates_label_pairs_as_the_package_does() -> None:
+    K = 5
+    one, two = np.indices((K, K)).reshape(2, -1)
+    script = """return data.map((gate) => Array.from({length: 25}, (_, c) =>
+        C.GATE_RULES[gate].label(Math.floor(c / 5), c % 5, 5)))"""
+    for gate, labels in zip(GATES, node(script, GATES), strict=True):
+        assert labels == Gate(gate).label(one, two[:, None], range(K)).tolist()
 
 
-def test_states_survive_the_link() -> None:
-    script = (Path(__file__).parent / "round_trip.js").read_text("utf-8")
-    assert node(script) == []
-
-
-def test_what_is_out_of_range_is_clamped_with_a_word() -> None:
-    script = "return data.map((hash) => { const r = W.fromHash(hash); return [r.state, r.notes]; })"
-    cases = ["k=99&rho=-3&e=.9", "preset=nope", "foo=1", "rho=abc", "%E0%A4%A", "g=9,0,0,0"]
-    found = node(script, [*cases, "p=2x2x2_1,0", ""])
-    state, notes = found[0]
-    assert (state["k"], state["rho"], state["e"]) == (10, 0, 0.5)
-    assert len(notes) == 3
-    assert all("set to" in note for note in notes)
-    assert [len(notes) for _, notes in found[1:]] == [1] * 6 + [0]
-
-
-def test_an_invalid_table_has_no_atoms_and_says_why() -> None:
-    script = """return data.map((hash) => {
-        const {state} = W.fromHash(hash);
-        const atoms = W.atomsOf(state);
-        return [atoms, W.sentence(state, atoms), C.problem(C.normalized(state.base))];
+def test_local_informations_average_to_the_informations() -> None:
+    tables = [gallery_table("AND"), *random_tables(20, seed=4)]
+    script = """return data.map(([N, M, K, p]) => {
+        const t = C.table(N, M, K, p);
+        const sums = {one: 0, two: 0, both: 0};
+        C.fill(N, M, K, (i, j, k) => {
+            const found = C.local(t, i, j, k);
+            const x = t.p[(i * M + j) * K + k];
+            if (x > 0) for (const key in sums) sums[key] += x * found[key];
+            if (x === 0 && found.both !== null) sums.both = NaN;
+            return 0;
+        });
+        return [sums.one, sums.two, sums.both];
     })"""
-    tables = ["2x2x1_.5,.5,.5,.5", "2x2x1_1.5,-.5,0,0", "2x2x1_0,0,0,0", "2x2x1_x,1,0,0"]
-    words = ["sum to 2", "negative", "all cells are 0", "not a number"]
-    found = node(script, [f"p={table}" for table in tables])
-    for (atoms, sentence, mended), word in zip(found, words, strict=True):
-        assert atoms is None
-        assert word in sentence
-        assert mended == ""
+    for table, found in zip(tables, node(script, [packed(t) for t in tables]), strict=True):
+        atoms = broja(table)
+        R, U1, U2, S = atoms.values
+        np.testing.assert_allclose(found, [R + U1, R + U2, R + U1 + U2 + S], atol=1e-9)
 
 
-# --------------------------------------------------------------------------- words
-
-
-def test_every_preset_has_a_sentence_with_its_numbers() -> None:
-    script = """return Object.keys(W.PRESETS).map((id) => {
-        const state = W.presetState(id);
-        const atoms = W.atomsOf(state);
-        const present = W.ATOMS.filter((name) => atoms[name] > 0.0005);
-        const meanings = W.ATOMS.map((name) => W.explain(state, atoms, name));
-        const numbers = present.map((name) => W.bits(atoms[name]));
-        return [W.sentence(state, atoms), meanings, numbers, W.PRESETS[id].answer];
-    })"""
-    for sentence, meanings, numbers, answer in node(script):
-        assert sentence.endswith(".")
-        assert all(number in sentence for number in numbers)
-        assert len(set(meanings)) == 4
-        assert answer
-        assert not re.search(r"undefined|NaN|null", sentence + "".join(meanings))
-
-
-def test_a_prediction_in_progress_gives_nothing_away() -> None:
-    script = """return Object.keys(W.PRESETS).map((id) => {
-        const state = {...W.presetState(id), guess: true};
-        return W.sentence(state, W.atomsOf(state)) + W.program(state);
-    })"""
-    for words in node(script):
-        assert not re.search(r"\d\.\d|bit", words)
-
-
-@pytest.mark.parametrize(
-    ("preset", "guess", "belief"),
-    [
-        ("xor", [0, 0, 0, 0], "tells nothing alone"),
-        ("rdnxor", [0, 0, 0, 0], "co-information 0"),
-        ("and-swapped", [0.3, 0, 0, 0.5], "just a third variable"),
-        ("ablation", [0, 1, 1, 0], "left out"),
-        ("copy", [1, 0, 0, 1], "I_min"),
-        ("correlated", [1, 1, 0, 0], "in common"),
-        ("half-match", [1.65, 1.65, 0, 0], "match rate"),
-        ("xor", [0, 0, 0, 1], ""),
-    ],
-)
-def test_a_typical_wrong_answer_is_named(preset: str, guess: list[float], belief: str) -> None:
-    script = """const state = {...W.presetState(data[0]), guess: true, shown: true, g: data[1]};
-        return W.judge(state, W.atomsOf(state))"""
-    verdict = node(script, [preset, guess])
-    if belief:
-        assert belief in verdict["belief"]
-    else:
-        assert (verdict["belief"], verdict["off"]) == ("", pytest.approx(0, abs=1e-6))
-
-
-def test_exercises_start_unsolved_and_their_solutions_solve_them() -> None:
-    script = """return W.EXERCISES.map((exercise) => ["start", "solution"].map((key) => {
-        const {state, notes} = W.fromHash(exercise[key]);
-        return [exercise.done(state, W.atomsOf(state)), notes.length];
-    }))"""
-    found = node(script)
-    assert len(found) >= 5
-    assert all(pair == [[False, 0], [True, 0]] for pair in found)
-
-
-# --------------------------------------------------------------------------- tables of one's own
-
-
-def test_pasted_tables_are_read() -> None:
-    xor = [[[0.25, 0], [0, 0.25]], [[0, 0.25], [0.25, 0]]]
-    texts = [
-        str(xor),
-        "000 011 101 110",
-        "x1,x2,y,p\n0,0,0,.25\n0,1,1,.25\n1,0,1,.25\n1,1,0,.25",
-        "0 0 0 5\n0 1 1 5\n1 0 1 5\n1 1 0 5\n",
-        "0 0 0\n0 1 1\n1 0 1\n1 1 0",
-        "[[[.25, 0.], [0., .25]], [[0., .25], [.25, 0.],],]",
-    ]
-    script = "return data.map((text) => Array.from(W.readPasted(text).p))"
-    for cells in node(script, texts[:5]):
-        np.testing.assert_allclose(np.reshape(cells, (2, 2, 2)), xor)
-
-
-def test_what_cannot_be_read_says_why() -> None:
-    script = """return data.map((text) => {
-        try { W.readPasted(text); return ""; } catch (problem) { return problem.message; }
-    })"""
-    texts = ["", "[[1, 2]]", "[[[1, 2], [3]]]", "0 0 0 0 1", "0 0 0 -1", "0 0 0 0", "012345678 9"]
-    big = "\n".join(f"{i} 0 0 1" for i in range(9))
-    messages = node(script, [*texts, big])
-    assert all(messages), messages
-    assert "at most" in messages[-1]
+def test_the_page_has_each_file_after_those_that_it_needs() -> None:
+    page = (SOURCES / "page.html").read_text("utf-8")
+    order = re.findall(r"/\*FILE:logic/([\w.]+\.js)\*/", page)
+    assert len(order) == len(set(order))
+    for place, name in enumerate(order):
+        source = (SOURCES / "logic" / name).read_text("utf-8")
+        needs = re.findall(r'require\("\./([\w.]+)"\) : (\w+);', source)
+        assert source.count("require(") == len(needs)
+        assert {file for file, _ in needs} <= set(order[:place]), name
+        for file, value in needs:  # in the page the value is a constant of that file
+            assert f"\nconst {value} = (" in (SOURCES / "logic" / file).read_text("utf-8")
+        assert not re.search(r"\b(document|window|Page)\b\.", source), name

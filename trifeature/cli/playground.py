@@ -16,6 +16,10 @@ def playground(
         Path | None,
         typer.Option(help="JSON lines of comm-probe, for the learned curves.", dir_okay=False),
     ] = None,
+    codes: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines of scripts/codes.py, for what codes tell.", dir_okay=False),
+    ] = None,
 ) -> None:
     """Write a page that shows R, U and S in pixels, tables and bars; any browser opens it.
 
@@ -23,6 +27,6 @@ def playground(
     """
     from trifeature.playground import write_page
 
-    path = write_page(out, rows)
+    path = write_page(out, rows, codes)
     size = path.stat().st_size
     say(f"{bold(path)} ({size / 1000:,.0f} kB)")

@@ -10,11 +10,11 @@ S pixels along a sprite; rows are those that `comm-probe` writes.
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -24,93 +24,100 @@ from PIL import Image
 
 import trifeature
 from trifeature.data.attributes import COLOR_RGB, COLORS, SHAPES, TEXTURES
-from trifeature.data.dataset import preset as data_preset
 from trifeature.data.render import RenderSettings, render
 from trifeature.data.storage import MANIFEST
 from trifeature.errors import InputError
-from trifeature.experiments.rows import preset_of
 from trifeature.files import read_rows, write_atomically
-from trifeature.presets import PRESETS
-from trifeature.probes.names import read_protocol
+from trifeature.playground.recorded import Row, check_codes, learned
 
-Row = Mapping[str, Any]
-
-SPRITE: Final = 80
-"""Side of a sprite in pixels: sharp at the size it is shown, and 100 of them take 70 kB."""
+SPRITE: Final = 128
+"""Side of a sprite in pixels: sharp at 240 pixels on the screen, and 100 of them take 130 kB."""
+DRAWN: Final = RenderSettings(
+    canvas=SPRITE,
+    box=0.7 * SPRITE,
+    period=0.1 * SPRITE,
+    grain=0.025 * SPRITE,
+    line=0.03 * SPRITE,
+    max_angle=15.0,
+    oversample=3,
+)
+"""How sprites are drawn: textures twice as coarse as a data set's, so that small ones can be told
+apart, and turned less."""
 LEVELS: Final = 16
-"""Levels of opacity: four bits a pixel."""
+"""Levels of opacity, as many as an edge needs."""
 SEED: Final = 7
-COLUMNS: Final = ("R", "U1", "U2", "S")
-READINGS: Final = ("S_auc", "S_balanced")
-"""S read in other ways; the page uses them where all of its rows have them."""
-NAMES: Final = {
-    ("comm", "L_CoMM"): "CoMM",
-    ("comm", "L"): "CoMM, L alone",
-    ("comm", "L_i"): "CoMM, ΣL_i alone",
-    ("cross", ""): "Cross",
-    ("cross+self", ""): "Cross+Self",
-    ("factorcl", ""): "FactorCL",
-    ("infmasking", ""): "InfMasking",
-    ("coral", ""): "COrAL",
-    ("dropping", ""): "Asymmetric dropping",
-    ("two-temperatures", ""): "CoMM, two temperatures",
-    ("comm+cross", ""): "CoMM + Cross",
-    ("mae", ""): "Masked autoencoder",
-    ("hril", ""): "HRIL",
-}
-"""Names of the recorded runs, in the order they are shown; any other follows."""
-SOURCES: Final = {
-    "STYLE": "style.css",
-    "CORE": "core.js",
-    "WORLD": "world.js",
-    "PAGE": "page.js",
-}
+MARKER: Final = re.compile(r"/\*(?:FILE:(?P<file>[\w./-]+)|(?P<name>DATA|VERSION))\*/")
+"""A place of page.html where a file of this folder, or one of two pieces, is put in."""
 
 
-def build_page(rows: Iterable[Row] = (), source: str = "") -> str:
+def build_page(
+    rows: Iterable[Row] = (),
+    source: str = "",
+    codes: Iterable[Row] = (),
+    codes_source: str = "",
+) -> str:
     """The whole page.
 
     Args:
         rows: Recorded rows to draw curves of; the page says so where there are none.
         source: Where the rows come from, named under the curves.
+        codes: Rows of what codes tell, as `scripts/codes.py` writes them.
+        codes_source: Where these come from.
 
     Returns:
         HTML that needs nothing but a browser.
     """
-    folder = files(__package__)
-    page = folder.joinpath("page.html").read_text(encoding="utf-8")
-    pieces = {name: folder.joinpath(file).read_text("utf-8") for name, file in SOURCES.items()}
-    pieces["DATA"] = _for_script(_data(list(rows), source))
-    pieces["VERSION"] = trifeature.__version__
+    found = learned(list(rows), source, list(codes), codes_source)
+    pieces = {"DATA": _for_script(_data(found)), "VERSION": trifeature.__version__}
+
+    def piece(place: re.Match[str]) -> str:
+        return _text_of(place["file"]) if place["file"] else pieces[place["name"]]
+
     # One pass: what is put in is not looked through again.
-    return re.sub(r"/\*([A-Z]+)\*/", lambda found: pieces[found[1]], page)
+    return MARKER.sub(piece, _text_of("page.html"))
 
 
-def write_page(out: Path, rows: Path | None = None) -> Path:
+def _text_of(name: str) -> str:
+    """The text of a file of this folder."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def write_page(out: Path, rows: Path | None = None, codes: Path | None = None) -> Path:
     """Write the page to a file, or as index.html into a folder.
 
     Args:
         out: A file whose name ends in .html or .htm, or a folder.
         rows: JSON lines that `comm-probe` wrote; none for a page without recorded curves.
+        codes: JSON lines that `scripts/codes.py` wrote, drawn beside the curves of `rows`.
 
     Returns:
         The file written.
 
     Raises:
-        InputError: a line of `rows` is damaged, or the folder is a data set's.
-        OSError: `rows` does not exist, or `out` cannot be written.
+        InputError: a line of `rows` or `codes` is damaged, `codes` holds other rows or comes
+            without `rows`, or the folder is a data set's.
+        OSError: `rows` or `codes` does not exist, or `out` cannot be written.
     """
     path = out if out.suffix in {".html", ".htm"} else out / "index.html"
     if (path.parent / MANIFEST).exists():
         raise InputError(f"{path.parent} is a data set, where nothing else belongs: name another")
-    recorded: list[dict[str, Any]] = []
-    if rows is not None:
-        rows.stat()  # a name that is mistyped is not a page without curves
-        recorded = read_rows(rows)
-    page = build_page(recorded, rows.name if rows else "")
+    if codes is not None and rows is None:
+        raise InputError("rows of codes are drawn beside the curves of --rows: name these too")
+    recorded, told = _rows_of(rows), _rows_of(codes)
+    if codes is not None:
+        check_codes(told, codes)
+    page = build_page(recorded, rows.name if rows else "", told, codes.name if codes else "")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, page.encode())
     return path
+
+
+def _rows_of(path: Path | None) -> list[dict[str, Any]]:
+    """The rows of a file; none without one."""
+    if path is None:
+        return []
+    path.stat()  # a name that is mistyped is not a page without curves
+    return read_rows(path)
 
 
 def _for_script(data: Mapping[str, Any]) -> str:
@@ -119,7 +126,7 @@ def _for_script(data: Mapping[str, Any]) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _data(rows: Sequence[Row], source: str) -> dict[str, Any]:
+def _data(found: Mapping[str, Any] | None) -> dict[str, Any]:
     gray = round(255 * RenderSettings().background)
     return {
         "shapes": SHAPES,
@@ -130,7 +137,7 @@ def _data(rows: Sequence[Row], source: str) -> dict[str, Any]:
         ],
         "background": f"rgb({gray}, {gray}, {gray})",
         "sprites": {"tile": SPRITE, "uri": sprite_sheet()},
-        "learned": learned(rows, source),
+        "learned": found,
     }
 
 
@@ -144,132 +151,20 @@ def sprite_opacity() -> np.ndarray[Any, np.dtype[np.float64]]:
     the page can blend any color.
     """
     attributes = [(s, t, COLORS.index("white")) for s in range(10) for t in range(10)]
-    settings = RenderSettings.for_canvas(SPRITE)
-    white = render(attributes, 0, seed=SEED, settings=settings)[:, 0].numpy() / 255
-    opacity = (white - settings.background) / (1 - settings.background)
+    white = render(attributes, 0, seed=SEED, settings=DRAWN)[:, 0].numpy() / 255
+    opacity = (white - DRAWN.background) / (1 - DRAWN.background)
     return np.asarray(np.clip(opacity, 0, 1).reshape(10, 10, SPRITE, SPRITE))
 
 
+@functools.cache
 def sprite_sheet() -> str:
-    """A data URI of a PNG: shapes downwards, textures to the right, opacity as transparency."""
+    """A data URI of a lossless WebP: shapes downwards, textures to the right.
+
+    White everywhere, with the opacity as transparency. A PNG would be a tenth larger.
+    """
     rows = sprite_opacity().transpose(0, 2, 1, 3).reshape(10 * SPRITE, 10 * SPRITE)
-    levels = np.round(rows * (LEVELS - 1)).astype(np.uint8)
-    image = Image.frombytes("P", (10 * SPRITE, 10 * SPRITE), levels.tobytes())
-    image.putpalette([255] * 3 * LEVELS)
-    alpha = bytes(round(level * 255 / (LEVELS - 1)) for level in range(LEVELS))
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True, bits=4, transparency=alpha)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-
-
-# --------------------------------------------------------------------------- recorded curves
-
-
-def learned(rows: Sequence[Row], source: str) -> dict[str, Any] | None:
-    """The recorded runs of one preset, grouped for the page; None where there are none.
-
-    Rows of validation splits, of other ways to probe and of three modalities (the page shows pairs)
-    are left out. Where a file holds several presets, the one with most rows is taken; where an arm
-    was run with several configurations, the one with most rows.
-
-    Args:
-        rows: As `comm-probe` writes them.
-        source: The name of their file.
-    """
-    fit = [row for row in rows if _usable(row)]
-    if not fit:
-        return None
-    preset = Counter(map(preset_of, fit)).most_common(1)[0][0]
-    fit = [row for row in fit if preset_of(row) == preset]
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    for row in fit:
-        groups.setdefault(_arm(row), []).append(row)
-    order = list(NAMES)
-    arms = sorted(
-        groups, key=lambda arm: (arm[2] != "", order.index(arm[:2]) if arm[:2] in order else 99)
-    )
-    pairs = Counter(row.get("test_pairs") or 0 for row in fit).most_common(1)[0][0]
-    kept = [_one_configuration(groups[arm]) for arm in arms]
-    readings = [c for c in READINGS if all(_is_number(row.get(c)) for g in kept for row in g)]
-    return {
-        "preset": PRESETS[preset].words if preset in PRESETS else f"{preset} preset",
-        "classes": data_preset(preset).textures if preset in PRESETS else 10,
-        "pairs": pairs or 4096,
-        "source": source,
-        "rows": sum(len(group) for group in kept),
-        "readings": readings,
-        "arms": [
-            _arm_data(arm, group, (*COLUMNS, *readings))
-            for arm, group in zip(arms, kept, strict=True)
-        ],
-    }
-
-
-def _usable(row: Row) -> bool:
-    return (
-        not row.get("validation")
-        and "U3" not in row
-        and read_protocol(row.get("probing", "ours")) == "ours"
-        and all(_is_number(row.get(column)) for column in COLUMNS)
-        and {"preset", "method", "seed", "epoch", "biased"} <= row.keys()
-    )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float)
-
-
-def _arm(row: Row) -> tuple[str, str, str]:
-    """Method, loss (of CoMM; the others have one) and setting."""
-    loss = row.get("loss", "L_CoMM") if row["method"] == "comm" else ""
-    return row["method"], loss, row.get("setting") or ""
-
-
-def _one_configuration(rows: Sequence[Row]) -> list[Row]:
-    """The rows of the length and encoder that most rows share."""
-
-    def configuration(row: Row) -> tuple[object, object]:
-        return row.get("epochs"), row.get("encoder")
-
-    most = Counter(map(configuration, rows)).most_common(1)[0][0]
-    return [row for row in rows if configuration(row) == most]
-
-
-def _arm_data(
-    arm: tuple[str, str, str], rows: Sequence[Row], columns: Sequence[str]
-) -> dict[str, Any]:
-    method, loss, setting = arm
-    name = NAMES.get((method, loss), " ".join(part for part in (method, loss) if part))
-    first = rows[0]
-    words = [
-        f"method {method}",
-        *([f"loss {loss}"] if loss else []),
-        *([f"encoder {first['encoder']}"] if "encoder" in first else []),
-        *([f"{first['epochs']} epochs"] if "epochs" in first else []),
-    ]
-    return {
-        "id": re.sub(r"[^\w+.]+", "-", "-".join(part for part in arm if part)),
-        "label": f"{name}, {setting}" if setting else name,
-        "words": ", ".join(words),
-        "biased": _runs([row for row in rows if row["biased"]], columns),
-        "unbiased": _runs([row for row in rows if not row["biased"]], columns),
-    }
-
-
-def _runs(rows: Sequence[Row], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """One record a seed: its epochs in order and each of the columns beside them.
-
-    A row repeated for the same seed and epoch replaces the one before it.
-    """
-    seeds: dict[int, dict[int, Row]] = {}
-    for row in rows:
-        seeds.setdefault(row["seed"], {})[row["epoch"]] = row
-    return [
-        {
-            "seed": seed,
-            "key": str(next(iter(found.values())).get("key", "")),
-            "epochs": sorted(found),
-            **{c: [round(found[epoch][c], 4) for epoch in sorted(found)] for c in columns},
-        }
-        for seed, found in sorted(seeds.items())
-    ]
+    levels = np.round(np.round(rows * (LEVELS - 1)) * 255 / (LEVELS - 1)).astype(np.uint8)
+    white = np.full((*levels.shape, 3), 255, dtype=np.uint8)
+    image, file = Image.fromarray(np.dstack([white, levels])), io.BytesIO()
+    image.save(file, "WEBP", lossless=True, quality=100, method=6, exact=True)
+    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

@@ -64,7 +64,7 @@ class GalleryDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Write the cards of one group."""
-        for file in (SAVED, SOURCES / "world.js"):
+        for file in (SAVED, *sorted((SOURCES / "logic").iterdir())):
             self.env.note_dependency(str(file))
         found = [p for p in examples()["presets"] if p["group"] == self.arguments[0]]
         if not found:

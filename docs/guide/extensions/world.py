@@ -1,6 +1,6 @@
 """What the playground says of itself: its examples, and whether it takes a link as it is.
 
-Both come from its own source, `trifeature/playground/world.js`, by node. Where node is missing, the
+Both come from its own source, `trifeature/playground/logic/`, by node. Where node is missing, the
 examples are those of `presets.json` (written by `python docs/guide/extensions/world.py`, compared
 with node in the tests), and of a link only the names of keys and presets are checked.
 """
@@ -59,7 +59,7 @@ def run_node(script: str, data: Any = None) -> Any:
     if program is None:
         return None
     whole = (
-        f"const W = require({json.dumps(str(SOURCES / 'world.js'))});"
+        f"const W = require({json.dumps(str(SOURCES / 'logic' / 'world.js'))});"
         "const data = JSON.parse(require('fs').readFileSync(0));"
         f"console.log(JSON.stringify((() => {{ {script} }})()));"
     )

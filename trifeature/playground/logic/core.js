@@ -87,6 +87,17 @@ const Core = (() => {
     };
   }
 
+  /** Local informations of one outcome in bits: log2 p(y | x1) / p(y), the same of x2 and of both.
+   *  Negative where a source makes the outcome less likely; null where it never occurs. */
+  function local(t, i, j, k) {
+    const m = marginals(t);
+    const gain = (joint, given) => (joint > 0 ? Math.log2(joint / given / m.py[k]) : null);
+    return {
+      one: gain(m.a[i * t.K + k], m.p1[i]), two: gain(m.b[j * t.K + k], m.p2[j]),
+      both: gain(t.p[(i * t.M + j) * t.K + k], m.pairs[i * t.M + j]),
+    };
+  }
+
   // ------------------------------------------------------------------ BROJA, certified
 
   /** Drop values of X1, X2 and Y that never occur; the larger source goes first. */
@@ -487,37 +498,76 @@ const Core = (() => {
   // ------------------------------------------------------------------ the image tasks
 
   const TASKS = ["shape", "texture1", "texture2", "match"];
+  const GATES = ["match", "parity", "sum", "and"];
+  const odd = (value) => value % 2;
+
+  /** The label of each gate from the numbers of texture 1 and color 2, counted from 0; the number
+   *  of its labels. For "match" color 2 is numbered in the order of the map. */
+  const GATE_RULES = {
+    match: { label: (i, j) => (i === j ? 1 : 0), labels: () => 2 },
+    parity: { label: (i, j) => odd(i) ^ odd(j), labels: () => 2 },
+    sum: { label: (i, j, K) => (i + j) % K, labels: (K) => K },
+    and: { label: (i, j) => odd(i) & odd(j), labels: () => 2 },
+  };
+
+  /** Number of labels of a task for K values an attribute. */
+  const taskLabels = (task, K, gate = "match") => (task === "match" ? GATE_RULES[gate].labels(K) : K);
 
   /** p(x1, x2, y) of a task for K values an attribute, match rate rho, label noise e.
    *  X1 and X2 are the attributes that matter: the two shapes, or texture 1 and color 2 in the
    *  order of the map, so that "match" is x1 = x2. Texture 2 is independent of everything in
-   *  image 1. */
-  function taskTable(task, K, rho, e) {
-    const pair = (i, j) => (i === j ? rho / K : (1 - rho) / (K * (K - 1)));
+   *  image 1. `share` is the rate at which both images show one shape; under a `gate` other than
+   *  "match" texture 1 and color 2 are uniform and independent, and rho plays no part. */
+  function taskTable(task, K, rho, e, { share = 1, gate = "match" } = {}) {
+    const equal = (rate) => (i, j) => (i === j ? rate / K : (1 - rate) / (K * (K - 1)));
+    const free = () => 1 / K ** 2;
+    const shapes = equal(share);
+    const pair = gate === "match" ? equal(rho) : free;
+    const labelOf = GATE_RULES[gate].label;
     const rules = {
-      shape: [K, (i, j, k) => (i === j && j === k ? 1 / K : 0)],
-      texture1: [K, (i, j, k) => (i === k ? pair(i, j) : 0)],
-      texture2: [K, (i, j, k) => (j === k ? 1 / K ** 2 : 0)],
-      match: [2, (i, j, k) => ((i === j) === (k === 1) ? pair(i, j) : 0)],
+      shape: (i, j, k) => (i === k ? shapes(i, j) : 0),
+      texture1: (i, j, k) => (i === k ? pair(i, j) : 0),
+      texture2: (i, j, k) => (j === k ? free() : 0),
+      match: (i, j, k) => (labelOf(i, j, K) === k ? pair(i, j) : 0),
     };
-    const [labels, rule] = rules[task];
-    return withNoise(fill(K, K, labels, rule), e);
+    return withNoise(fill(K, K, taskLabels(task, K, gate), rules[task]), e);
   }
 
   /** Information of a channel over K values that keeps the value at a rate. */
   const symmetric = (K, rate) => Math.max(0, Math.log2(K) - h(rate) - (1 - rate) * Math.log2(Math.max(K - 1, 1)));
 
-  /** The same task's atoms in closed form (docs/pid.md of the package tells why they are these). */
-  function taskAtoms(task, K, rho, e) {
-    const label = symmetric(K, 1 - e);
-    const keeps = rho * (1 - e) + ((1 - rho) * e) / (K - 1); // P(X2 = Y) after the label's noise
-    const atoms = { R: 0, U1: 0, U2: 0, S: 0, gap: 0 };
-    if (task === "shape") atoms.R = label;
-    else if (task === "texture2") atoms.U2 = label;
-    else if (task === "texture1") {
-      atoms.R = symmetric(K, keeps);
-      atoms.U1 = Math.max(0, label - atoms.R);
-    } else atoms.S = Math.max(0, h(rho * (1 - e) + (1 - rho) * e) - h(e));
+  /** Atoms about a value of image 1 that image 2 repeats at a rate: image 2 is a noisy copy of
+   *  image 1, so all that it tells is redundant. */
+  function repeated(K, rate, e) {
+    const keeps = rate * (1 - e) + ((1 - rate) * e) / (K - 1); // P(X2 = Y) after the label's noise
+    const R = symmetric(K, keeps);
+    return { R, U1: Math.max(0, symmetric(K, 1 - e) - R), U2: 0, S: 0 };
+  }
+
+  /** Atoms about a gate of two independent uniform values. A parity or a conjunction depends on
+   *  one bit of each value; merging values that tell the same about Y changes no atom. */
+  function gateAtoms(gate, K, e, tolerance) {
+    if (gate === "sum") return { R: 0, U1: 0, U2: 0, S: symmetric(K, 1 - e) };
+    if (gate === "parity" && K % 2 === 0) return { R: 0, U1: 0, U2: 0, S: symmetric(2, 1 - e) };
+    const one = Math.floor(K / 2) / K; // P(a number is odd)
+    const rate = (bit) => (bit ? one : 1 - one);
+    const { label } = GATE_RULES[gate];
+    return broja(withNoise(fill(2, 2, 2, (i, j, k) => (label(i, j, 2) === k ? rate(i) * rate(j) : 0)), e), tolerance);
+  }
+
+  /** The same task's atoms, in closed form but for two gates (docs/pid.md of the package tells why
+   *  they are these). */
+  function taskAtoms(task, K, rho, e, { share = 1, gate = "match", tolerance } = {}) {
+    const zero = { R: 0, U1: 0, U2: 0, S: 0 };
+    const rules = {
+      shape: () => repeated(K, share, e),
+      texture1: () => (gate === "match" ? repeated(K, rho, e) : { ...zero, U1: symmetric(K, 1 - e) }),
+      texture2: () => ({ ...zero, U2: symmetric(K, 1 - e) }),
+      match: () => (gate === "match"
+        ? { ...zero, S: Math.max(0, h(rho * (1 - e) + (1 - rho) * e) - h(e)) }
+        : gateAtoms(gate, K, e, tolerance)),
+    };
+    const atoms = { gap: 0, ...rules[task]() };
     atoms.total = atoms.R + atoms.U1 + atoms.U2 + atoms.S;
     return atoms;
   }
@@ -578,9 +628,9 @@ const Core = (() => {
   }
 
   return {
-    LN2, TASKS, table, uniform, fill, problem, normalized, marginals, informations, broja, iMin, mmi,
-    matchMass, withMatch, withNoise, otherTargets, taskTable, taskAtoms, generator, sampled, cellAt,
-    cumulated, permutation, fano, entropy, h,
+    LN2, TASKS, GATES, GATE_RULES, table, uniform, fill, problem, normalized, marginals, informations,
+    local, broja, iMin, mmi, matchMass, withMatch, withNoise, otherTargets, taskLabels, taskTable,
+    taskAtoms, generator, sampled, cellAt, cumulated, permutation, fano, entropy, h,
   };
 })();
 
