@@ -636,7 +636,7 @@ def test_recorded_runs_open_with_three_and_others_by_choice(student: Student) ->
     student.wait("location.hash.includes('arms=')")
     assert student.page.locator("#arms-key .arm").count() == 4
     for box in reversed(student.page.locator("#arms input:checked").all()):
-        box.uncheck()
+        box.click()
         student.settle()
     assert student.page.locator("#arms-key .arm").count() == 3  # none chosen: the three again
     assert student.page.locator("#runs").evaluate("e => e.textContent").count("seed 2") == 12
@@ -742,3 +742,29 @@ def test_reset_keeps_what_a_teacher_hid(student: Student) -> None:
     assert student.state()["hide"] == ["python"]
     assert student.state()["preset"] == ""
     assert student.text("#question") == "Does the color match the texture?"
+
+
+def test_the_way_back_leads_through_what_was_opened(student: Student) -> None:
+    student.open()
+    student.slide("rho", 0.7)
+    student.click("#beliefs li:nth-child(2) .go a:last-child")
+    assert student.state()["preset"] == "xor"
+    student.page.go_back()
+    student.wait("playground.state().preset === ''")
+    assert student.state()["rho"] == 0.7
+
+
+def test_what_is_hidden_cannot_be_read_off_the_braces(student: Student) -> None:
+    student.open("preset=and&hide=S")
+    assert student.page.locator(".brace-line:visible").count() == 0
+    student.open("preset=and")
+    assert student.page.locator(".brace-line:visible").count() == 3
+
+
+def test_a_covered_image_is_of_a_pair_not_yet_seen(student: Student) -> None:
+    student.open()
+    before = student.page.locator("#image-2").get_attribute("aria-label")
+    student.click("#cover-1")
+    assert student.page.locator("#image-2").get_attribute("aria-label") != before
+    student.click("#cover-1")
+    assert student.page.locator("#cover-1").inner_text() == "Cover"

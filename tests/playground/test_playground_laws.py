@@ -93,7 +93,7 @@ def test_an_edit_keeps_the_proportions_of_the_table_it_began_with() -> None:
     through, typed, spread, alone, above, empty, mended, start = node(script)
     assert through == [1, 0, 0, 0, 0, 0, 0, 0]
     np.testing.assert_allclose(typed, [0.5, 0, 1 / 6, 0, 1 / 6, 0, 0, 1 / 6])
-    np.testing.assert_allclose(spread, [0.5, *[0.5 / 7] * 7])
+    np.testing.assert_allclose(spread, [0.5, 0.5, *[0] * 6])  # its own pair holds enough
     assert alone == [0.5, 0, 0.25, 0, 0.25, 0, 0, 0.25]
     assert "sum to" in above
     assert "empty" in empty

@@ -124,19 +124,35 @@ const Laws = (() => {
 
   // ------------------------------------------------------------------ editing a table
 
+  /** Let the cells beside `cell` have what it leaves: those of its own x1, x2 as long as these hold
+   *  enough, in the proportions of `from`; then all others. */
+  function giveWay(p, from, cell, value) {
+    const K = from.K;
+    const first = cell - (cell % K);
+    const own = (c) => c >= first && c < first + K;
+    const held = from.p.subarray(first, first + K).reduce((total, x) => total + x, 0);
+    const within = K > 1 && value <= held;
+    const group = (c) => c !== cell && (within ? own(c) : !own(c));
+    const left = within ? held - value : 1 - value;
+    const many = p.reduce((count, _, c) => count + (group(c) ? 1 : 0), 0);
+    const rest = from.p.reduce((total, x, c) => total + (group(c) ? x : 0), 0);
+    p.forEach((_, c) => {
+      if (group(c)) p[c] = left * (rest > 0 ? from.p[c] / rest : 1 / many);
+      else if (c !== cell) p[c] = within ? from.p[c] : 0;
+    });
+  }
+
   /**
-   * The table after one cell was set. With `rescale` the other cells keep the proportions they had
-   * in `start`, the table when the edit began, so that a value typed on the way (1 before 1.5, 0
-   * before 0.5) destroys nothing; where they were all 0 they share the rest evenly. Without it, or
+   * The table after one cell was set. With `rescale` other cells give way: those of the same x1,
+   * x2, and where these do not hold enough all others. They keep the proportions they had in `start`,
+   * the table when the edit began, so that a value typed on the way (1 before 1.5, 0 before 0.5)
+   * destroys nothing; where they were all 0 they share the rest evenly. Without it, or
    * where `start` is no probability table or the value no probability, only the cell changes.
    */
   function edited(base, start, cell, value, rescale) {
     const from = start && start.p.length === base.p.length ? start : base;
     const p = Float64Array.from(base.p);
-    if (rescale && value >= 0 && value <= 1 && !C.problem(from) && p.length > 1) {
-      const rest = from.p.reduce((total, x, c) => total + (c === cell ? 0 : x), 0);
-      p.forEach((_, c) => { p[c] = (1 - value) * (rest > 0 ? from.p[c] / rest : 1 / (p.length - 1)); });
-    }
+    if (rescale && value >= 0 && value <= 1 && !C.problem(from) && p.length > 1) giveWay(p, from, cell, value);
     p[cell] = value;
     return C.table(base.N, base.M, base.K, p);
   }

@@ -45,7 +45,7 @@ const Predictions = (() => {
       answer: "X1 = (a, c), X2 = c, Y = a. The sources share the bit c, and yet they have no redundancy about Y: c tells nothing about a.",
       names: "X1 = (a, c) · X2 = c · Y = a", gallery: "CORRELATED",
       state: gate("000 110 201 311"),
-      question: "X1 and X2 share the bit c, and Y = a. How much about Y is redundant?",
+      question: "a and c are independent coin tosses. X1 shows both, X2 shows c, and Y = a. How much about Y is redundant?",
       options: [
         no("1 bit", "They share 1 bit, but that bit is c, and c tells 0 bits about Y = a."),
         yes("0 bits", "X2 = c tells 0 bits about Y = a, so nothing about Y can come from either source."),
@@ -67,7 +67,7 @@ const Predictions = (() => {
       id: "xor", belief: "A source that tells nothing alone can be dropped.",
       answer: "XOR: Y says whether the two bits differ. Either alone tells nothing; both together tell all. Drop one and everything is gone.",
       names: "Y = X1 xor X2", gallery: "XOR", state: gate("000 011 101 110"),
-      question: "Neither bit alone tells Y. How much do both tell together?",
+      question: "Y is 1 where the two bits differ (XOR), so neither bit alone tells Y. How much do both tell together?",
       options: [
         no("0 bits", "Together they show whether the bits differ, which is Y: 1 bit."),
         no("2 bits", "Y has two equally likely values, so there is only 1 bit to tell."),
@@ -83,7 +83,7 @@ const Predictions = (() => {
       answer: "X1 = (r, a), X2 = (r, b), Y = (r, a xor b): one redundant bit and one synergistic bit. Co-information is R − S = 0 and hides both.",
       names: "X1 = (r, a) · X2 = (r, b) · Y = (r, a xor b)", gallery: "RDNXOR",
       state: gate("000 011 101 110 222 233 323 332"),
-      question: "Y = (r, a xor b), and the co-information R − S is 0. What are R and S?",
+      question: "X1 = (r, a), X2 = (r, b), Y = (r, a xor b). The co-information, R − S, is 0. What are R and S?",
       options: [
         no("Both are 0 bits", "Both sources hold r, so 1 bit is redundant; a xor b needs both, so 1 bit is synergy."),
         yes("Both are 1 bit", "r is 1 redundant bit, a xor b is 1 bit of synergy, and the difference of the two is 0."),
@@ -100,7 +100,7 @@ const Predictions = (() => {
       id: "and", belief: "Minus the co-information is the synergy.",
       answer: "AND: co-information is −0.189, but the synergy is 0.5. Co-information is R − S, and here R is not 0.",
       names: "Y = X1 and X2", gallery: "AND", state: gate("000 010 100 111"),
-      question: "The co-information of AND is −0.189 bits. How much of Y is synergy?",
+      question: "Y = X1 and X2. The co-information, R − S, is −0.189 bits. How much about Y is synergy?",
       options: [
         no("0.189 bits", "Co-information is R − S: with R = 0.311, S is 0.5 and not 0.189 bits."),
         no("0.811 bits", "Both together tell 0.811 bits, but 0.311 of them are redundant."),
@@ -119,7 +119,7 @@ const Predictions = (() => {
       id: "and-swapped", belief: "The target is just a third variable.",
       answer: "AND again, asked the other way: the target is the first input, the sources are the second input and the output. Same law, other atoms. So always say “about Y”.",
       names: "X1 = second input · X2 = output · Y = first input", gallery: "AND-SWAPPED", state: gate("000 100 001 111"),
-      question: "AND, but the target is now the first input. Is R still 0.311 bits?",
+      question: "AND asked the other way: what do its second input and its output tell about its first input? Is R still 0.311 bits?",
       options: [
         yes("No, R is 0", "The second input tells 0 bits about the first, so nothing about it is redundant."),
         no("Yes, it is the same law", "The law is the same, but about this target R is 0 and U2 is 0.311 bits."),
@@ -135,7 +135,7 @@ const Predictions = (() => {
       id: "ablation", belief: "What is lost when a source is left out is its unique information.",
       answer: "XOR: leaving out either source costs 1 bit, and neither has any unique information. What is lost is U + S.",
       names: "Y = X1 xor X2", gallery: "XOR", state: gate("000 011 101 110"),
-      question: "Leaving out X1 of XOR costs 1 bit. How much is unique to X1?",
+      question: "Y = X1 xor X2. Leaving X1 out costs 1 bit. How much is unique to X1?",
       options: [
         no("1 bit", "The 1 bit lost is U1 + S, and X1 alone tells 0 bits: all of the loss is synergy."),
         yes("0 bits", "X1 alone tells 0 bits, so U1 is 0; the 1 bit that is lost is synergy."),
@@ -151,7 +151,7 @@ const Predictions = (() => {
       id: "copy", belief: "There is only one way to split the information.",
       answer: "Y = (X1, X2), two independent bits. BROJA calls each unique; I_min calls one bit redundant and one synergistic. A definition has to be chosen and named.",
       names: "Y = (X1, X2)", gallery: "COPY", state: gate("000 011 102 113", { compare: true }),
-      question: "Y = (X1, X2), two independent bits. How much about Y is redundant?",
+      question: "Y = (X1, X2), two independent bits: each source tells one of them. How much about Y is redundant?",
       options: [
         no("0 bits by every definition", "I_min says 1 bit: it compares how much is told, not whether it is the same."),
         no("1 bit by every definition", "BROJA says 0 bits: the two sources tell different bits of Y."),
@@ -184,7 +184,7 @@ const Predictions = (() => {
       id: "half-match", belief: "If half the pairs match, half the information is redundant.",
       answer: "Ten textures; the color of image 2 keeps the map to the texture of image 1 in half the pairs. Of 3.322 bits about that texture, only 0.737 are redundant.",
       names: "Y = texture of image 1", state: images("texture1", 10, 0.5),
-      question: "Half the pairs keep the map. How much of the 3.322 bits about texture 1 is redundant?",
+      question: "Ten textures, and half the pairs match. How much of the 3.322 bits about the texture of image 1 does the color of image 2 tell too?",
       options: [
         no("Half of it, 1.661 bits", "The color is wrong in half the pairs and does not say in which: 0.737 bits are left of it."),
         yes("Far less than half, 0.737 bits", "A color that is right half the time, and not known when, tells 0.737 of 3.322 bits."),
@@ -205,7 +205,7 @@ const Predictions = (() => {
       answer: "Three independent variables of four values: every atom is 0. Counted from 64 samples, a table says 0.42 bits of synergy on average. That is bias, and it shrinks as 1/n: choose more samples.",
       names: "X1, X2, Y independent", gallery: "INDEPENDENT",
       state: { mode: "table", base: C.fill(4, 4, 4, () => 1 / 64), rho: null, e: 0, n: 64 },
-      question: "64 samples of three independent variables say 0.42 bits of synergy on average. What is in the data?",
+      question: "64 samples of three independent variables say 0.42 bits of synergy on average. What is the true synergy?",
       options: [
         no("About 0.42 bits", "That is the bias of counting 64 samples in 64 cells: with 1,024 samples only 0.02 are left."),
         no("0.42 bits, give or take chance", "Chance would fall on either side, but the mean is 0.42 bits above the truth, which is 0."),
@@ -246,7 +246,8 @@ const Predictions = (() => {
       .sort((x, y) => x[1] - y[1]).map(([id]) => id);
     for (const { id, wrong } of BELIEFS)
       if (wrong.fits && wrong.applies(state, atoms) && wrong.fits(state, atoms, state.g)) found.push(id);
-    const id = found.includes(state.preset) ? state.preset : found[0];
+    // An answer that several beliefs give is named on an example of its own only.
+    const id = found.includes(state.preset) ? state.preset : state.preset || state.mode === "images" ? found[0] : undefined;
     return BELIEFS.find((belief) => belief.id === id) || null;
   }
 

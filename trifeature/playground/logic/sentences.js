@@ -44,7 +44,7 @@ const Sentences = (() => {
       const [covered, seen, size] = uncovered(state, atoms);
       return `With ${covered} covered, ${seen} alone tells ${inBits(size)} about ${target(state)}; both together tell ${inBits(atoms.total)}.`;
     }
-    const alone = `${upper(one)} alone tells ${inBits(atoms.R + atoms.U1)} about ${target(state)}, ${two} alone ${inBits(atoms.R + atoms.U2)}, and both together ${inBits(atoms.total)}`;
+    const alone = `${upper(one)} alone tells ${inBits(atoms.R + atoms.U1)} about ${target(state)}, ${two} alone ${inBits(atoms.R + atoms.U2)}, both together ${inBits(atoms.total)}`;
     return `${alone}: ${splitInWords(present, atoms)}.`;
   }
 
@@ -105,7 +105,7 @@ const Sentences = (() => {
     if (name !== "S") return "";
     return state.rho === 0 || state.rho === 1
       ? " The label is the same for every pair, so there is nothing to tell."
-      : ` Its size is the label's own entropy at a match rate of ${percent(state.rho)}: not how hard the question is.`;
+      : ` That is all there is to ask where ${percent(state.rho)} of the pairs match.`;
   }
 
   function gateReason(state, atoms, name) {
@@ -117,7 +117,7 @@ const Sentences = (() => {
   }
 
   function textureReason(state, atoms, name) {
-    if (name === "U1") return " What the color of image 2 leaves open.";
+    if (name === "U1") return " The color of image 2 does not tell the rest.";
     if (name !== "R") return "";
     return Math.abs(state.rho - 1 / state.k) < 1e-9
       ? " The color of image 2 keeps the map only by chance, so it says nothing."
@@ -128,7 +128,7 @@ const Sentences = (() => {
     ({ U1: " Nothing in image 2 depends on it.", R: " With this gate there is no map: the color of image 2 says nothing." }[name] || "");
 
   function shapeReason(state, atoms, name) {
-    if (name === "U1" && state.share < 1) return " What the shape of image 2 leaves open.";
+    if (name === "U1" && state.share < 1) return " The shape of image 2 does not tell the rest.";
     if (name !== "R") return "";
     if (state.share === 1) return " Both images show the same shape.";
     return Math.abs(state.share - 1 / state.k) < 1e-9

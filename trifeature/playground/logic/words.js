@@ -41,7 +41,7 @@ const Words = (() => {
   /** What each task asks about; QUESTIONS.match is for the gate that has a map. */
   const QUESTIONS = {
     shape: "the shape that both images share", texture1: "the texture of image 1",
-    texture2: "the texture of image 2", match: "whether the color of image 2 matches the texture of image 1",
+    texture2: "the texture of image 2", match: "whether the pair matches",
   };
   /** What the task "match" asks about under each gate. */
   const GATE_QUESTIONS = {

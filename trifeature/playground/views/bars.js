@@ -59,6 +59,7 @@ const Bars = (() => {
     const [one, two] = sourceNames();
     const who = { one: `${one} alone`, two: `${two} alone`, both: "both together" }[kind];
     const open = names.every((name) => !hidden(name));
+    brace.root.classList.toggle("unknown", W.ATOMS.some(hidden)); // its end would give a hidden part away
     brace.label.replaceChildren(make("b", {}, who), ` ${names.join(" + ")} = ${open ? W.inBits(size) : "?"}`);
   }
 
@@ -167,7 +168,7 @@ const Bars = (() => {
     for (const name of ORDER) {
       const button = $(`legend-${name}`);
       write(button.querySelector("b"), value(name));
-      button.setAttribute("aria-label", `${name}, ${FULL[name]}: ${value(name) === "?" ? "hidden" : value(name) === "–" ? "none" : `${value(name)} bits`}`);
+      button.setAttribute("aria-label", `${name}, ${FULL[name]}: ${value(name) === "?" ? "hidden" : value(name) === "–" ? "none" : W.inBits(Page.atoms[name])}`);
       button.setAttribute("aria-pressed", String(Page.part === name));
     }
   }
@@ -246,6 +247,7 @@ const Bars = (() => {
   let traced = null; // {dial, points, most}
   let playing = 0;
   let moving = ""; // the dial that plays
+  let before = null; // where it stood
   const CLIP = "sweep-clip";
 
   function sweepOf() {
@@ -324,11 +326,17 @@ const Bars = (() => {
     write("play", "Play");
   }
 
+  /** The end was seen: all is as before, unless the reader has moved on. */
+  function giveBack(dial, end) {
+    if (!playing && moving === dial && Page.state[dial] === Math.round(100 * end) / 100) Page.change({ [dial]: before }, true);
+  }
+
   /** Move the dial from end to end in four seconds; where motion is unwelcome, one step a second. */
   function play() {
     if (playing) { stop(); return Page.plan(); }
     const { dial, points } = sweepOf();
     moving = dial;
+    before = Page.state[dial];
     $("play").setAttribute("aria-pressed", "true");
     write("play", "Stop");
     const [low, high] = [points[0].x, points.at(-1).x];
@@ -337,7 +345,9 @@ const Bars = (() => {
       const share = Math.min(1, Math.max(0, (time - started) / 4000));
       const value = low + (high - low) * (Page.still() ? Math.ceil(4 * share) / 4 : share);
       Page.change({ [dial]: Math.round(100 * value) / 100 }, true);
-      if (share < 1) playing = requestAnimationFrame(move); else stop();
+      if (share < 1) { playing = requestAnimationFrame(move); return; }
+      stop();
+      setTimeout(() => giveBack(dial, value), 600);
     };
     playing = requestAnimationFrame(move);
   }

@@ -110,7 +110,7 @@ const Learned = (() => {
     const bits = Page.state.unit === "bits";
     const exact = bits ? exactOf(column) : chanceOf(column);
     if (exact > most) return chart.append(svg("text", { x: left + 3, y: y(most) + 14, class: "small" }, `↑ in the data: ${W.inBits(exact)}, far above`));
-    const words = bits ? { x: left + 3, y: y(exact) + 15, "text-anchor": "start" } : { x: width - 2, y: y(exact) + 14, "text-anchor": "end" };
+    const words = { x: left + 3, y: y(exact) + 15, "text-anchor": "start" };
     chart.append(svg("line", { x1: left, x2: width, y1: y(exact), y2: y(exact), class: "reference" }), svg("text", { ...words, class: "small" }, bits ? "in the data" : "guessing"));
   }
 

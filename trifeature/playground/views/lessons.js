@@ -6,6 +6,8 @@ const Lessons = (() => {
   const moved = new Set(); // controls that were touched in the present step
   const covered = new Set();
   const answers = {}; // by step: the option chosen
+  const firsts = {}; // by belief: whether the first answer was right
+  let exercise = ""; // the one that was started
   let step = -1;
 
   // ------------------------------------------------------------------ the guided path
@@ -38,7 +40,6 @@ const Lessons = (() => {
     }
     const picked = options[chosen];
     write("path-why", picked ? `${picked.right ? "Right." : "Not so."} ${picked.why}` : "");
-    return Boolean(picked && picked.right);
   }
 
   function renderPath() {
@@ -46,19 +47,20 @@ const Lessons = (() => {
     show("path", Boolean(lesson));
     show("invite", !lesson && !Page.state.preset && Page.state.mode === "images" && !Page.state.guess);
     document.body.classList.toggle("on-path", Boolean(lesson));
+    document.body.classList.toggle("waiting", Boolean(lesson) && answers[Page.state.step] === undefined && lesson.veiled);
     if (!lesson) { step = 0; return; }
     if (step !== Page.state.step) enter();
     write("path-title", `Step ${step} of ${W.STEPS.length}: ${lesson.title}`);
     write("path-text", lesson.text);
     const seen = { covered, moved, guesses: Stage.done().guesses, answered: answers[step] !== undefined };
     const did = Page.atoms && lesson.done(Page.state, Page.atoms, seen);
-    write("path-task", `${did ? "✓" : "▸"} ${lesson.task}`);
+    write("path-task", `${did ? "✓" : "2."} ${lesson.task}`);
     $("path-task").classList.toggle("done", Boolean(did));
     write("path-question", lesson.question);
-    const right = renderOptions(lesson);
+    renderOptions(lesson);
     show("path-back", step > 1);
     write("path-next", step === W.STEPS.length ? "To the ten beliefs" : "Next");
-    $("path-next").classList.toggle("strong", right);
+    $("path-next").classList.toggle("strong", seen.answered);
     [...$("path-dots").children].forEach((dot, place) => dot.firstChild[place + 1 === step ? "setAttribute" : "removeAttribute"]("aria-current", "step"));
   }
 
@@ -75,9 +77,9 @@ const Lessons = (() => {
   }
 
   function leave(finished) {
-    Page.change({ step: 0 });
-    Page.draw();
-    if (finished) { $("beliefs-title").scrollIntoView({ block: "start" }); $("beliefs-title").focus({ preventScroll: true }); } else $("question").scrollIntoView({ block: "start" });
+    Page.choose("");
+    $(finished ? "beliefs-title" : "question").scrollIntoView({ block: "start" });
+    $(finished ? "beliefs-title" : "bits-title").focus({ preventScroll: true });
   }
 
   // ------------------------------------------------------------------ beliefs and exercises
@@ -100,15 +102,18 @@ const Lessons = (() => {
       other.className = other === button ? (option.right ? "right" : "wrong") : "";
     }
     write(box.parentElement.querySelector(".why"), `${option.right ? "Right." : "Not so."} ${option.why}`);
+    firsts[belief.id] ??= option.right;
+    const first = Object.values(firsts);
+    write("beliefs-score", `${first.filter(Boolean).length} of ${first.length} right at the first try; ten in all.`);
   }
 
   function buildExercises() {
-    $("exercises").append(...W.EXERCISES.map((exercise) => make("li", {}, `${exercise.text} `, goto(exercise.start, "Start", exercise.text), make("span", { class: "done", id: `exercise-${exercise.id}`, role: "status" }))));
+    $("exercises").append(...W.EXERCISES.map(({ id, text, start }) => make("li", { "data-exercise": id }, `${text} `, goto(start, "Start", text), make("span", { class: "done", id: `exercise-${id}`, role: "status" }))));
   }
 
   function renderExercises() {
-    for (const exercise of W.EXERCISES)
-      if (Page.atoms && exercise.done(Page.state, Page.atoms)) write(`exercise-${exercise.id}`, " Solved ✓"); // once solved, it stays so
+    for (const one of W.EXERCISES)
+      if (one.id === exercise && Page.atoms && one.done(Page.state, Page.atoms)) write(`exercise-${one.id}`, " Solved ✓"); // once solved, it stays so
   }
 
   function build() {
@@ -138,6 +143,7 @@ const Lessons = (() => {
     $("path-back").addEventListener("click", () => go(step - 1));
     $("path-leave").addEventListener("click", () => leave(false));
     $("beliefs").addEventListener("click", (event) => { const button = event.target.closest("[data-belief] button"); if (button) answerBelief(button); });
+    $("exercises").addEventListener("click", (event) => { const item = event.target.closest("a") && event.target.closest("[data-exercise]"); if (item) exercise = item.dataset.exercise; });
     document.addEventListener("click", (event) => { if (event.target.id) moved.add(event.target.id); });
     document.addEventListener("input", (event) => { if (event.target.id) moved.add(event.target.id); if (event.target.dataset.place) moved.add("table"); });
   }

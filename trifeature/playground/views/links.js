@@ -57,7 +57,7 @@ const Links = (() => {
     for (const id of ["pairs", "table", "bars"]) {
       $(id).addEventListener("pointerover", (event) => light(from(event.target) || {}));
       $(id).addEventListener("pointerleave", () => light({}));
-      $(id).addEventListener("focusin", (event) => light(from(event.target) || {}));
+      $(id).addEventListener("focusin", (event) => { if (event.target.tagName !== "INPUT") light(from(event.target) || {}); });
       $(id).addEventListener("focusout", () => light({}));
     }
     $("bars").addEventListener("click", (event) => {

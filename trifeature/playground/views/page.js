@@ -116,8 +116,9 @@ const Page = (() => {
     try { history.replaceState(null, "", link()); } catch { /* the page works without */ }
   }
 
-  /** Take a state as it is: `notes` say what could not be taken. */
-  function settle(state, notes = []) {
+  /** Take a state as it is: `notes` say what could not be taken. `visit`: the way back leads to the one before. */
+  function settle(state, notes = [], visit = false) {
+    if (visit) { saveLink(); try { history.pushState(null, "", link()); } catch { /* the page works without */ } }
     Object.assign(page, { state, part: "" });
     page.place = Stage.restart();
     Bars.stop();
@@ -134,11 +135,11 @@ const Page = (() => {
   /** Follow a link within the page; what the teacher hid stays hidden. */
   function follow(hash) {
     const { state, notes } = W.fromHash(hash, limits());
-    settle({ ...state, ...kept() }, notes);
+    settle({ ...state, ...kept() }, notes, true);
   }
 
   /** Go to a preset. */
-  const choose = (id, more = {}) => settle({ ...W.presetState(id), ...kept(), ...more });
+  const choose = (id, more = {}) => settle({ ...W.presetState(id), ...kept(), ...more }, [], true);
 
   return Object.assign(page, {
     $, make, draw: page.draw, svg: draw, write, show, setValue, widthOf, ticks, inThousands, plural, still,

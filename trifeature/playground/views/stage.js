@@ -44,14 +44,14 @@ const Stage = (() => {
     const { state } = Page;
     if (state.mode === "table") return "What is Y?";
     if (state.task === "match") return { match: "Does the color match the texture?", parity: "Is just one of the two numbers odd?", and: "Are both numbers odd?", sum: `What is the sum of the two numbers, modulo ${state.k}?` }[state.gate];
-    return { shape: state.share < 1 ? "Which shape has image 1?" : "Which shape do both images show?", texture1: "Which texture has image 1?", texture2: "Which texture has image 2?" }[state.task];
+    return { shape: state.share < 1 ? "Which shape does image 1 show?" : "Which shape do both images show?", texture1: "Which texture does image 1 have?", texture2: "Which texture does image 2 have?" }[state.task];
   }
 
   function subtitle() {
     const { state } = Page;
     if (state.mode === "table") return "X1 is drawn as the texture of image 1, X2 as the color of image 2.";
-    if (state.task !== "match") return { shape: "Guess, then cover one image and guess again.", texture1: "Cover image 1: does image 2 help?", texture2: "Cover image 2: does image 1 help?" }[state.task];
-    return state.gate === "match" ? "The texture of image 1, the color of image 2, and the key between them."
+    if (state.task !== "match") return { shape: "Cover one image: does the other still tell it?", texture1: "Cover image 1: does image 2 help?", texture2: "Cover image 2: does image 1 help?" }[state.task];
+    return state.gate === "match" ? "Look up the texture of image 1 in the map. Is image 2 of that color?"
       : "The texture of image 1 and the color of image 2 have a number each.";
   }
 
@@ -83,7 +83,7 @@ const Stage = (() => {
     const each = (row) => Array.from({ length: K }, (_, value) => make("li", {}, ...row(value)));
     if (mapped()) {
       const map = mapOf();
-      return ["The key", each((t) => [named(Pixels.texture(t), DATA.textures[t]), "→", named(Pixels.swatch(map[t]), DATA.colors[map[t]])])];
+      return ["The map", each((t) => [named(Pixels.texture(t), DATA.textures[t]), "→", named(Pixels.swatch(map[t]), DATA.colors[map[t]])])];
     }
     return ["The numbers", each((t) => [named(Pixels.texture(t), DATA.textures[t]), make("b", {}, String(t)), named(Pixels.swatch(t), DATA.colors[t])])];
   }
@@ -227,7 +227,12 @@ const Stage = (() => {
     Page.draw();
   }
 
-  const cover = (side) => Page.change({ cover: Page.state.cover === side ? "" : side });
+  /** Cover an image, of a pair that was not seen whole: a guess counts by what was seen. */
+  function cover(side) {
+    const covers = Page.state.cover !== side;
+    if (covers) Object.assign(Page, { place: Page.place + 1 });
+    Page.change({ cover: covers ? side : "" });
+  }
 
   // ------------------------------------------------------------------ the gallery
 

@@ -10,6 +10,8 @@
     const { state } = Page;
     Page.atoms = W.atomsOf(state);
     Page.table = W.tableOf(state);
+    Lessons.render();
+    renderHidden(); // before what is drawn: a chart has no width while it is hidden
     renderControls();
     renderSentence();
     Stage.render();
@@ -18,8 +20,6 @@
     renderBelow();
     renderTools();
     Learned.render();
-    Lessons.render();
-    renderHidden();
     Links.again();
   }
 
@@ -78,7 +78,7 @@
     dial("rho", rho ?? 0, { short: rho === null ? "–" : W.percent(rho), long: rho === null ? "no value" : `${W.percent(rho)} of the pairs` });
     write("rho-name", images ? "Match rate" : "X1 equals X2");
     write("rho-hint", images
-      ? `how often the color is the one of the key; by chance ${W.percent(1 / state.k)}`
+      ? `how often the color is the one of the map; by chance ${W.percent(1 / state.k)}`
       : matched === null ? "once the table is a probability table" : fixed ? "fixed in this table" : "how often the sources have the same value");
   }
 
@@ -197,7 +197,13 @@
   }
 
   function listenGuess() {
-    on("predict", "click", () => Page.change({ guess: !Page.state.guess, shown: false, g: [0, 0, 0, 0] }));
+    on("predict", "click", () => {
+      Page.change({ guess: !Page.state.guess, shown: false, g: [0, 0, 0, 0] });
+      if (!Page.state.guess) return;
+      Page.draw();
+      $("bits-title").scrollIntoView({ block: "start" });
+      $("g-U1").focus({ preventScroll: true });
+    });
     on("reveal", "click", () => Page.change(Page.state.shown ? { shown: false, g: [0, 0, 0, 0] } : { shown: true }));
     W.ATOMS.forEach((name, c) => on(`g-${name}`, "input", () => {
       const g = [...Page.state.g];
