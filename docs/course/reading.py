@@ -529,7 +529,7 @@ def along_the_match(codes: Numbers) -> Numbers:
 def draw_matches(scores: Mapping[str, Numbers], order: Sequence[int]) -> None:
     """The match along the grid, a panel for each network; kept pairs lie on the diagonal."""
     figure, panels = plt.subplots(
-        1, len(scores), figsize=(9.5, 3), layout="constrained", sharey=True
+        1, len(scores), figsize=(8, 2.7), layout="constrained", sharey=True
     )
     for axes, (name, score) in zip(panels, scores.items(), strict=True):
         image = axes.imshow(score, cmap="PuOr", vmin=-30, vmax=30)

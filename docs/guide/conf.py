@@ -24,6 +24,7 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "accessibility",
     "apidoc",
     "command_line",
     "definitions",
@@ -64,7 +65,7 @@ html_title = f"trifeature {version}"
 html_math_renderer = "mathml"
 html_static_path = ["static"]
 html_css_files = ["guide.css"]
-html_js_files = ["definitions.js"]
+html_js_files = ["definitions.js", "guide.js"]
 html_copy_source = False
 html_show_sphinx = False
 

@@ -32,6 +32,7 @@ from course_files import (
 )
 from playground_tools import browser_path
 
+import trifeature as tf
 import trifeature.comm
 from trifeature.comm.losses import info_nce
 from trifeature.data.dataset import build as build_dataset
@@ -126,12 +127,89 @@ def raising(*_: Any) -> float:
         ("exercise_3_1", {"unbiased": "shape 1", "biased": "shape 1"}, "shape 2 can be told"),
         ("exercise_3_2", lambda a, b, t: "much" + str(len(a) + len(b) + t), "is one number"),
         ("exercise_3_4", lambda z: 2 * z, "has a mean of"),
+        ("exercise_3_4", lambda z: 0 * z, "the interaction is lost"),
+        ("exercise_3_4", lambda z: 2 * interaction(z), "nothing else is done to them"),
+        ("exercise_4_1", dict.fromkeys(("r", "u1", "u2", "s1 xor s2"), "L_1"), "L rewards r too"),
+        ("exercise_5_1", lambda *four: tf.Samples.from_arrays(four[0], four[2]), "dictionaries"),
     ],
 )
 def test_an_answer_of_another_kind_never_raises(name: str, answer: Any, words: str) -> None:
     verdict = checks.CHECKS[name](answer)
     assert not verdict.right
     assert words in verdict.sentence
+
+
+def interaction(z: Any) -> Any:
+    """What rows and columns leave of codes [N, M, D]."""
+    return z - z.mean(0) - z.mean(1, keepdims=True) + z.mean((0, 1))
+
+
+def test_a_gain_of_one_seed_is_no_gain() -> None:
+    """The made-up rows tell a mean over seeds from one seed, whichever is taken."""
+    whole = solutions.SOLUTIONS["exercise_3_3"]()
+    for seed in (0, 1):
+
+        def gain(rows: Any, method: str, seed: int = seed) -> float:
+            return float(whole([row for row in rows if row["seed"] == seed], method))
+
+        verdict = checks.CHECKS["exercise_3_3"](gain)
+        assert not verdict.right
+        assert "only one seed" in verdict.sentence
+
+
+def test_no_two_slips_of_a_check_look_alike() -> None:
+    """What a check says of a slip is said of no other: each has numbers or verdicts of its own."""
+    bias = checks.noise._bias
+    for n, N, M, K in ((1000, 4, 5, 3), (500, 4, 4, 4)):
+        values = [
+            *(checks.noise._mistakes_of_bias((n, N, M, K)).values()),
+            bias(n, N, M, K),
+        ]
+        gaps = np.diff(np.sort(values)) / np.min(values)
+        assert gaps.min() > 1e-3
+    right = tuple(case[2] for case in checks.terms.CASES)
+    said = [tuple(checks.terms.verdicts(j)) for j in checks.terms._mistakes_of_judges().values()]
+    assert len({right, *said}) == len(said) + 1
+    a, b = np.random.default_rng(0).normal(size=(2, 6, 4))
+    for mistakes in (
+        checks.alignment._mistakes_of_alignment(a, b, 0.5),
+        checks.gaussian._mistakes_of_correlation(0.4),
+        checks.alignment._mistakes_of_gain(checks.alignment._made_up_rows(), "comm"),
+    ):
+        assert np.diff(np.sort(list(mistakes.values()))).min() > 1e-6
+
+
+def test_a_judge_is_told_what_it_decides_like_and_not_what_it_does() -> None:
+    for judge, words in (
+        (lambda t, c: min(len(t), len(c)) > 1 and min(t) > max(c), "every treated run is above"),
+        (lambda t, c: checks.terms.judged(t, c, errors=2, how="mean"), "mean of the two squared"),
+        (lambda t, c: checks.terms.judged(t, c, errors=2, how="linear"), "added the two standard"),
+    ):
+        sentence = checks.CHECKS["exercise_4_3"](judge).sentence
+        assert words in sentence
+        assert "decides as if you" in sentence
+
+
+def test_a_wrong_definition_is_not_told_the_number_of_another_paper() -> None:
+    """The key of 8.3 cannot be read off its checks: only the paper's own number is said."""
+    claims = checks.gaussian.claims()
+    for paper in claims:
+        for name in ("MMI", "I_dep", "BROJA"):
+            answer = {**solutions.SOLUTIONS["exercise_8_3"](), paper: name}
+            said = set(re.findall(r"\d\.\d{4}", checks.CHECKS["exercise_8_3"](answer).sentence))
+            assert said <= {f"{claims[paper]:.4f}"}
+
+
+def test_an_atom_without_a_yes_may_be_no_or_open() -> None:
+    answer = {"A": {"synergy", "unique1"}, "B": {"redundancy"}, "C": set()}
+    sentence = checks.CHECKS["exercise_5_3"](answer).sentence
+    assert "no or open" in sentence
+
+
+def test_a_bound_that_was_estimated_is_written_with_its_interval() -> None:
+    text = markdown(notebook("05-your-data"))
+    (statement,) = re.findall(r"^d\) (.*?)<br>", text, re.DOTALL | re.MULTILINE)
+    assert "to within its interval" in statement
 
 
 def test_the_alignment_loss_by_hand_is_the_packages() -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from course_files import load, load_build, notebook, numbers, printed
 
-from tests.helpers.course_files import load, load_build, notebook, numbers, printed
 from trifeature.pid import GALLERY, broja, decompose, gaussian, gaussian_mmi
 
 checks = load("checks")

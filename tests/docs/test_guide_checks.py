@@ -386,6 +386,7 @@ def test_a_build_fails_on_what_is_broken_and_on_nothing_else(
     if message is None:
         assert result.returncode == 0, result.stderr
         assert (tiny_site / "out" / "site" / "extra.html").is_file()
+        assert not (tiny_site / "out" / "site" / "_downloads").exists()
         page = (tiny_site / "out" / "site" / "index.html").read_text("utf-8")
         assert 'href="playground/index.html#preset=xor&amp;guess=1"' in page
         assert re.findall(r'<a class="definition .*?std-term">(.+?)<', page) == ["synergies"]
@@ -403,6 +404,9 @@ def test_the_guide_builds_without_a_warning_and_without_the_network(
     assert (result.returncode, result.stderr) == (0, "")
     site = tmp_path / "site"
     assert links.broken_links(site, ["playground/index.html"]) == []
+    # What lies in the source folder is opened where it is, and copied once.
+    downloads = {path.name for path in (site / "_downloads").rglob("*") if path.is_file()}
+    assert downloads & {path.name for path in DOCS.rglob("*.html")} == set()
     for page in ("index", "pid", "log", "playground/index", "course/01-bits", "guide/api/data"):
         assert (site / f"{page}.html").is_file()
     methods = (site / "guide" / "methods.html").read_text("utf-8")

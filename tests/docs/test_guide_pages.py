@@ -127,7 +127,7 @@ def test_the_extras_are_those_of_the_package() -> None:
 
 def test_the_citation_names_the_version_and_the_four_works() -> None:
     citation = (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8")
-    page = re.sub(r" +", " ", (GUIDE / "cite.md").read_text(encoding="utf-8"))
+    page = re.sub(r"\s+", " ", (GUIDE / "cite.md").read_text(encoding="utf-8"))
     assert f"\nversion: {trifeature.__version__}\n" in citation
     assert f"version = {{{trifeature.__version__}}}" in page
     titles = re.findall(r'^ *title: "?([^"\n]+)', citation, re.MULTILINE)

@@ -307,8 +307,8 @@ def test_rows_that_are_not_of_codes_are_refused_with_their_line(change: dict[str
 
 def test_the_command_takes_codes_and_refuses_other_rows(tmp_path: Path) -> None:
     files = {"rows": recorded_rows(), "codes": code_rows(), "empty": []}
-    for name, rows in files.items():
-        text = "".join(json.dumps(row) + "\n" for row in rows)
+    for name, content in files.items():
+        text = "".join(json.dumps(row) + "\n" for row in content)
         (tmp_path / name).write_text(text, "utf-8")
     page = tmp_path / "page.html"
 

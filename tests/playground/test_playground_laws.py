@@ -98,3 +98,10 @@ def test_an_edit_keeps_the_proportions_of_the_table_it_began_with() -> None:
     assert "sum to" in above
     assert "empty" in empty
     np.testing.assert_allclose(mended, start)
+
+
+def test_a_value_that_is_no_probability_destroys_no_other_cell() -> None:
+    script = """const and = W.presetState("and").base;
+    const typed = W.edited(W.edited(and, and, 0, 1, true), and, 0, 1.5, true);
+    return Array.from(typed.p)"""
+    assert node(script) == [1.5, 0, 0.25, 0, 0.25, 0, 0, 0.25]

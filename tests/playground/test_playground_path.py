@@ -22,6 +22,12 @@ def lessons(student: Student) -> list[dict[str, Any]]:
     return found
 
 
+def guess(student: Student) -> None:
+    """The first answer, by keys."""
+    student.reach("#answers button")
+    student.press("Enter")
+
+
 def do_the_task(student: Student, step: str) -> None:
     """What the step asks for, by keys."""
     if step == "redundancy":
@@ -30,11 +36,13 @@ def do_the_task(student: Student, step: str) -> None:
     elif step == "uniqueness":
         student.reach("#cover-1")
         student.press("Enter")
+        guess(student)
     elif step == "synergy":
-        student.reach("#cover-1")
-        student.press("Enter")
-        student.reach("#cover-2")
-        student.press(" ")
+        guess(student)
+        for side, key in (("1", "Enter"), ("2", " ")):
+            student.reach(f"#cover-{side}")
+            student.press(key)
+            guess(student)
     elif step == "bias":
         student.reach("#rho")
         student.press("End")

@@ -39,7 +39,7 @@ CLIPPED = """() => {
     const stands = (selector, holder) => {
         for (const inner of shown(selector)) {
             const outer = inner.parentElement.closest(holder);
-            if (getComputedStyle(outer).display === "contents") continue;
+            if (!outer || getComputedStyle(outer).display === "contents") continue;
             const [a, b] = [inner, outer].map((e) => e.getBoundingClientRect());
             const beside = Math.max(b.left - a.left, a.right - b.right);
             const above = Math.max(b.top - a.top, a.bottom - b.bottom);

@@ -40,12 +40,12 @@ def test_every_preset_has_a_sentence_with_its_numbers() -> None:
         const present = W.ATOMS.filter((name) => atoms[name] > 0.0005);
         const meanings = W.ATOMS.map((name) => W.explain(state, atoms, name));
         const numbers = present.map((name) => W.bits(atoms[name]));
-        return [W.sentence(state, atoms), meanings, numbers, W.PRESETS[id].answer];
+        return [W.sentence(state, atoms), meanings, numbers, W.PRESETS[id].answer, atoms.total];
     })"""
-    for sentence, meanings, numbers, answer in node(script):
+    for sentence, meanings, numbers, answer, total in node(script):
         assert sentence.endswith(".")
         assert all(number in sentence for number in numbers)
-        assert len(set(meanings)) == 4
+        assert len(set(meanings)) == (4 if total > 1e-6 else 1)  # nothing to split
         assert answer
         assert not re.search(r"undefined|NaN|null", sentence + "".join(meanings))
 
@@ -79,7 +79,7 @@ def test_every_state_has_a_sentence_and_a_short_one() -> None:
         others = sorted(map(abs, atoms))[:3]
         claims_all = "all of it is" in all_[0][0] and "nearly" not in all_[0][0]
         assert claims_all == (sum(others) < 1e-6 < max(atoms)), hash_
-        assert len(set(meanings)) == 4
+        assert len(set(meanings)) == (4 if sum(map(abs, atoms)) > 1e-6 else 1)
         assert not re.search(r"undefined|NaN|null", json.dumps([all_, meanings]))
 
 

@@ -38,7 +38,7 @@ LARGE: Final = RenderSettings(
 """A renderer's settings with textures three times as coarse as a data set's."""
 
 SAMPLE: Final = slice(84, 172)
-"""The pixels of a large square that a tile of the key shows: texture alone."""
+"""The pixels of a large square that a tile of the map shows: texture alone."""
 LAW: Final = DatasetSettings(match_rate=0.5, synergy_map="identity")
 """Half of the pairs keep the map, so that the answer has one bit."""
 PAIR: Final = (("pentagon", "stripes", "orange"), ("pentagon", "pluses", "green"))
@@ -105,7 +105,7 @@ def opening_figure(rows: Path | str | Sequence[Row] | None = None) -> Figure:
         _draw_lines(figure.add_axes((0.76, 0.19, 0.11, 0.53)), lines)
         heading: dict[str, Any] = {"fontsize": SIZE + 4, "fontweight": "bold", "va": "center"}
         figure.text(0.035, 0.895, QUESTION, **heading)
-        figure.text(0.715, 0.895, "A probe reads", **heading)
+        figure.text(0.965, 0.895, "What models learned", ha="right", **heading)
     return figure
 
 
@@ -192,7 +192,7 @@ def _card(figure: Figure) -> None:
 
 
 def _draw_pair(figure: Figure) -> None:
-    """Two images side by side, and below them the key, with the pair's own line framed."""
+    """Two images side by side, and below them the map, with the pair's own line framed."""
     items = [
         (SHAPES.index(shape), TEXTURES.index(texture), COLORS.index(color))
         for shape, texture, color in PAIR
@@ -205,16 +205,16 @@ def _draw_pair(figure: Figure) -> None:
         axes.axis("off")
         axes.set_title(f"image {number}", fontsize=SIZE, pad=5, color=QUIET)
         figure.text(left + 0.09, 0.335, words, ha="center", va="center")
-    _draw_key(figure.add_axes((0.035, 0.1, 0.37, 0.21)))
+    _draw_map(figure.add_axes((0.035, 0.1, 0.37, 0.21)))
     figure.text(0.22, 0.095, "the map says: yes", color=QUIET, ha="center", va="center")
 
 
 def shown_map() -> dict[str, str]:
-    """The color of each texture of the key, by the map of `LAW`."""
+    """The color of each texture that is shown, by the map of `LAW`."""
     return {texture: COLORS[LAW.partners[TEXTURES.index(texture)]] for texture in SHOWN}
 
 
-def _draw_key(axes: Axes) -> None:
+def _draw_map(axes: Axes) -> None:
     """The map: a tile of each texture, an arrow, and the color that belongs to it."""
     from matplotlib.patches import (  # noqa: PLC0415 - see `trifeature.plots.drawing`
         Circle,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -83,6 +83,12 @@ def surprise(table: Rows) -> float:
     return float(-np.log(np.diag(chances)).mean())
 
 
+def _of_mean(table: Rows) -> float:
+    """Minus the logarithm of the mean chance at the diagonal, which is no mean surprise."""
+    chances = np.exp(table) / np.exp(table).sum(1, keepdims=True)
+    return float(-np.log(np.diag(chances).mean()))
+
+
 def _mistakes_of_alignment(a: Rows, b: Rows, tau: float) -> dict[str, float]:
     """Losses that students write, by what is wrong with them and why."""
     unit_a, unit_b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
@@ -100,6 +106,21 @@ def _mistakes_of_alignment(a: Rows, b: Rows, tau: float) -> dict[str, float]:
         "must find its a too: do the same with the table turned over": surprise(table),
         "it looks from b to a only, and the other half of the game is missing because each a "
         "must find its b too: do the same with the table turned over": surprise(table.T),
+        "the surprises of the pairs are added up, so the loss grows with the batch: take their "
+        "mean": len(a) * wanted,
+        "the surprises of the pairs are added up, and it looks from a to b only": len(a)
+        * surprise(table),
+        "the logarithm is taken of the mean chance: a pair is surprised by its own chance, so take "
+        "the logarithm of each and the mean last": (_of_mean(table) + _of_mean(table.T)) / 2,
+        "the logarithm is taken of the mean chance, and it looks from a to b only": _of_mean(table),
+        "a is compared with a, where everything is its own partner: the table is of a against b": (
+            surprise(unit_a @ unit_a.T / tau)
+        ),
+        "b is compared with b, where everything is its own partner: the table is of a against b": (
+            surprise(unit_b @ unit_b.T / tau)
+        ),
+        "a is compared with a and b with b, where everything is its own partner: the table is of a "
+        "against b": (surprise(unit_a @ unit_a.T / tau) + surprise(unit_b @ unit_b.T / tau)) / 2,
         "the two directions are added, so the loss is twice too large: it is the mean surprise of "
         "all who search, on both sides": 2 * wanted,
         "the temperature is missing: without it similarities reach from -1 to 1 only, and no "
@@ -127,43 +148,62 @@ def _mistakes_of_alignment(a: Rows, b: Rows, tau: float) -> dict[str, float]:
 
 
 def _made_up_rows() -> list[dict[str, Any]]:
-    """Rows of two methods, two seeds and two epochs, made up to be read by a function."""
+    """Rows of two methods, two seeds and two epochs, made up to be read by a function.
+
+    The second seed gains more than the first, so that one seed is not enough.
+    """
     values = {("cross", True): 0.51, ("cross", False): 0.50, ("comm", True): 0.66}
     values[("comm", False)] = 0.54
     return [
         {"method": m, "biased": b, "seed": seed, "epoch": e, "epochs": 4}
-        | {"S": S + 0.01 * seed if e else 0.5}
+        | {"S": S + (0.03 if b else 0.01) * seed if e else 0.5}
         for (m, b), S in values.items()
         for seed in (0, 1)
         for e in (0, 4)
     ]
 
 
+def _mean_gain(rows: Iterable[Mapping[str, Any]]) -> float:
+    """Mean S of the biased rows less mean S of the others, of all these rows."""
+    means = [np.mean([r["S"] for r in rows if r["biased"] == kind]) for kind in (True, False)]
+    return float(means[0] - means[1])
+
+
+def _mistakes_of_gain(rows: Sequence[Mapping[str, Any]], method: str) -> dict[str, float]:
+    """Gains that students return, by what is wrong with them and why."""
+    mine = [r for r in rows if r["method"] == method]
+    last = [r for r in mine if r["epoch"] == r["epochs"]]
+    treated = float(np.mean([r["S"] for r in last if r["biased"]]))
+    one_seed = "only one seed is among your rows, and seeds differ: take the mean over all of them"
+    return {
+        "the untrained network is among your rows, which halves the gain: keep the rows with "
+        "epoch == epochs only": _mean_gain(mine),
+        "the rows of all methods are among yours, so every method gets the same answer: keep the "
+        "rows with the method that is asked for": _mean_gain(
+            [r for r in rows if r["epoch"] == r["epochs"]]
+        ),
+        "the sign is turned: what was taught is biased less unbiased": -_mean_gain(last),
+        "you compare with 50 %, but the control is above 50 % without having seen the map: "
+        "subtract the same method's mean on unbiased pairs": treated - 0.5,
+        one_seed: _mean_gain([r for r in last if r["seed"] == 0]),
+        f"{one_seed}, not the last one": _mean_gain([r for r in last if r["seed"] == 1]),
+    }
+
+
 @check
 def exercise_3_3(answer: Any) -> str:
     """`gain(rows, method)`: S after biased training less its control, last epochs only."""
     rows = _made_up_rows()
-    for method, wanted in (("comm", 0.12), ("cross", 0.01)):
+    for method in ("comm", "cross"):
         found = number(returned(answer(rows, method)), "the gain")
+        wanted = _mean_gain(
+            [r for r in rows if r["method"] == method and r["epoch"] == r["epochs"]]
+        )
         if abs(found - wanted) < 1e-9:
             continue
-        if abs(found - wanted / 2) < 1e-9:
-            raise Wrong(
-                "the untrained network is among your rows, which halves the gain: keep the rows "
-                "with epoch == epochs only."
-            )
-        if abs(found - 0.065) < 1e-9:
-            raise Wrong(
-                "the rows of all methods are among yours, so every method gets the same answer: "
-                "keep the rows with the method that is asked for."
-            )
-        if abs(found + wanted) < 1e-9:
-            raise Wrong("the sign is turned: what was taught is biased less unbiased.")
-        if method == "comm" and abs(found - 0.165) < 1e-9:
-            raise Wrong(
-                "you compare with 50 %, but the control is above 50 % without having seen the map: "
-                "subtract the same method's mean on unbiased pairs."
-            )
+        for mistake, value in _mistakes_of_gain(rows, method).items():
+            if abs(found - value) < 1e-9:
+                raise Wrong(f"{mistake}.")
         raise Wrong(
             f"for {method} the made-up rows give {wanted:.3f}, you return {found:.3f}: mean S of "
             "the biased rows less mean S of the unbiased ones, at the last epoch."
@@ -201,7 +241,18 @@ def exercise_3_4(answer: Any) -> str:
         for mistake, value in mistakes.items():
             if np.allclose(found, value, atol=1e-6):
                 raise Wrong(f"{mistake}.")
+        if np.allclose(found, 0, atol=1e-6):
+            raise Wrong(
+                "everything is 0, and the interaction is lost with the rest: what depends on row "
+                "and column together has to be left."
+            )
         worst = max(float(np.abs(found.mean(d)).max()) for d in (0, 1))
+        if worst < 1e-6:
+            raise Wrong(
+                "the means of rows and columns are 0, as they should be, but what is left is not "
+                "the interaction: the means are subtracted from the codes, and nothing else is "
+                "done to them."
+            )
         raise Wrong(
             f"along a row or a column your answer has a mean of {worst:.3f}, not of 0: what a "
             "whole row has in common is no combination."

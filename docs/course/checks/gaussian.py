@@ -24,32 +24,43 @@ NOISE: Final = (0.5, 1.0)
 
 @check
 def exercise_8_1(answer: Any) -> str:
-    """`bits_of(r)`: information of two Gaussian numbers of correlation r."""
-    for r in (0.6, -0.8, 0.0):
-        found = number(returned(answer(r)), "an information")
-        wanted = -math.log2(1 - r * r) / 2
+    """`correlation_of(bits)`: the correlation, of at least 0, that tells so many bits."""
+    for bits in (0.4, 2.0, 0.0):
+        found = number(returned(answer(bits)), "a correlation")
+        wanted = math.sqrt(1 - 4**-bits)
         if abs(found - wanted) < 1e-6:
             continue
-        mistakes = {
-            "that is nats, since the logarithm is to the base e: divide by ln 2, or take `log2`": (
-                wanted * math.log(2)
-            ),
-            "the ½ is missing: the determinant counts variances, which are squares": 2 * wanted,
-            "the correlation has to be squared, r² is the share of the variance that is told": (
-                -math.log2(1 - abs(r)) / 2
-            ),
-            "information is never below 0: the sign is turned": -wanted,
-            "r² is a share of the variance, and not yet bits": r * r,
-            "that is the correlation, and not yet bits": abs(r),
-        }
-        for why, value in mistakes.items():
+        case = f"for {bits:g} bits you return {found:.3f}, it is {wanted:.3f}: "
+        for why, value in _mistakes_of_correlation(bits).items():
             if abs(found - value) < 1e-6:
-                raise Wrong(f"for r = {r:g} you return {found:.3f}, it is {wanted:.3f}: {why}.")
+                raise Wrong(f"{case}{why}.")
         raise Wrong(
-            f"for r = {r:g} you return {found:.3f}, it is {wanted:.3f}: minus half the logarithm, "
-            "to the base 2, of 1 − r²."
+            f"{case}solve bits = −½ log₂(1 − r²) for r; at 0 bits r is 0, and it stays below 1."
         )
-    return "a correlation of .6 tells .32 bits: correlations look larger than what they tell."
+    return "half a bit needs a correlation of .71: correlations look larger than what they tell."
+
+
+def _mistakes_of_correlation(bits: float) -> dict[str, float]:
+    """Correlations that students return, by what is wrong with them and why."""
+    return {
+        "these are nats, since a power of e takes back a natural logarithm: take powers of 2": (
+            math.sqrt(1 - math.exp(-2 * bits))
+        ),
+        "the ½ is missing: the share that is left is 2 to the power of −2 · bits": math.sqrt(
+            1 - 2**-bits
+        ),
+        "that is r², the share of the variance that is told: take the root": 1 - 4**-bits,
+        "that is 1 − r², the share of the variance that is left: what is told is the rest": (
+            4**-bits
+        ),
+        "that is the root of the share of the variance that is left: take what is told, r²": (
+            2**-bits
+        ),
+        "the sign is turned: a correlation of at least 0 is wanted": -math.sqrt(1 - 4**-bits),
+        "that are the bits of a correlation; the question is the other way round": (
+            -math.log2(1 - bits * bits) / 2 if bits < 1 else math.nan
+        ),
+    }
 
 
 def two_looks(noise1: float, noise2: float, together: float) -> Array:
@@ -131,17 +142,16 @@ def exercise_8_3(answer: Any) -> str:
     if not isinstance(answer, Mapping) or set(answer) != set(right):
         raise Wrong("a dictionary with the keys 'paper 1', 'paper 2' and 'paper 3' is wanted.")
     printed = claims()
-    gives = {right[paper]: bits for paper, bits in printed.items()}
     for paper, wanted in right.items():
         found = answer[paper]
         if found is ...:
             raise Wrong(f"the definition of {paper} is still to be found.")
-        if found not in gives:
+        if found not in _ABOUT:
             raise Wrong(f"{found!r} is none of the three: BROJA, MMI, I_dep.")
         if found != wanted:
             raise Wrong(
-                f"{paper} prints {printed[paper]:.4f} bits, but {found} gives {gives[found]:.4f} "
-                f"for this covariance: {_ABOUT[found]}."
+                f"{paper} prints {printed[paper]:.4f} bits, and {found} gives another number for "
+                f"this covariance: {_ABOUT[found]}."
             )
     return "one covariance, three redundancies: a number without its definition says little."
 

@@ -26,7 +26,7 @@ def _bias(n: float, N: int, M: int, K: int) -> float:
 @check
 def exercise_6_1(answer: Any) -> str:
     """`bias(n, N, M, K)`: bits that counting n rows of noise adds to the total."""
-    for n, N, M, K in ((1000, 3, 4, 2), (500, 4, 4, 4)):
+    for n, N, M, K in ((1000, 4, 5, 3), (500, 4, 4, 4)):
         found = number(returned(answer(n, N, M, K)), "the bias")
         wanted = _bias(n, N, M, K)
         if abs(found - wanted) < 1e-4 * wanted:
@@ -40,24 +40,37 @@ def exercise_6_1(answer: Any) -> str:
 
 def _why_bias(found: float, case: tuple[int, int, int, int]) -> str:
     """Which slip gives this number."""
+    for why, value in _mistakes_of_bias(case).items():
+        if abs(found - value) < 1e-4 * value:
+            return why
+    return "count the free cells, (NM − 1)(K − 1), and divide by 2 n ln 2."
+
+
+def _mistakes_of_bias(case: tuple[int, int, int, int]) -> dict[str, float]:
+    """Biases that students return, by what is wrong with them and why."""
     n, N, M, K = case
     wanted = _bias(n, N, M, K)
-    mistakes = {
+    return {
         "that is nats, since ln 2 is missing.": wanted * math.log(2),
         "the 2 of 2 n ln 2 is missing: a squared error has the factor ½.": 2 * wanted,
         "you count all cells; the sums of a table are fixed, so one value of each is not free: "
         "(NM − 1)(K − 1).": N * M * K / (2 * n * math.log(2)),
         "you count the cells less one; the sums of rows and columns are fixed too: "
         "(NM − 1)(K − 1).": (N * M * K - 1) / (2 * n * math.log(2)),
+        "NM(K − 1) fixes the sums over labels only; how many rows each label has is fixed as well, "
+        "so of the pair's values too one is not free: (NM − 1)(K − 1).": N
+        * M
+        * (K - 1)
+        / (2 * n * math.log(2)),
+        "K is missing, and a label of more values has more to be wrong about: (NM − 1)(K − 1).": (
+            N * M - 1
+        )
+        / (2 * n * math.log(2)),
         "(N − 1)(M − 1)(K − 1) belongs to what only three together show; the total compares Y with "
         "the *pair*, of NM values.": (N - 1) * (M - 1) * (K - 1) / (2 * n * math.log(2)),
         "the bias falls like 1 / n, not like 1 / √n: it is an error squared.": wanted
         * math.sqrt(n),
     }
-    for why, value in mistakes.items():
-        if abs(found - value) < 1e-4 * value:
-            return why
-    return "count the free cells, (NM − 1)(K − 1), and divide by 2 n ln 2."
 
 
 @check

@@ -28,7 +28,7 @@ def exercise_4_1(answer: Any) -> str:
     for bit, right in wanted.items():
         if answer[bit] is ...:
             raise Wrong(f"the terms of {bit!r} are still to be written.")
-        found = set(answer[bit])
+        found = {answer[bit]} if isinstance(answer[bit], str) else set(answer[bit])
         if unknown := found - wanted["r"]:
             raise Wrong(f"there is no term {sorted(unknown)[0]!r}: L, L_1 and L_2 are the three.")
         for term in sorted(found ^ right):
@@ -110,6 +110,8 @@ CASES: Final = (
     ([0.77, 0.47, 0.62], [0.55, 0.45, 0.50], False, "1.3 standard errors above its control"),
     ([0.66, 0.76, 0.86], [0.40, 0.50, 0.60], True, "3.2 standard errors above its control"),
     ([0.60, 0.61, 0.59], [0.40, 0.70, 0.55], False, "0.6 standard errors above its control"),
+    ([0.52, 0.62, 0.72], [0.30, 0.40, 0.50], True, "2.7 standard errors above its control"),
+    ([0.787, 0.487, 0.637], [0.55, 0.45, 0.50], False, "1.5 standard errors above its control"),
 )
 """Treated runs, their controls, whether something was learned, and why."""
 
@@ -128,7 +130,8 @@ def judged(treated: Sequence[float], control: Sequence[float], *, errors: float,
         errors: How many.
         how: squares (right); linear (errors of the means added up); spread (standard deviations
             instead of standard errors); treated (the control's error forgotten); population
-            (squares divided by n instead of n - 1).
+            (squares divided by n instead of n - 1); mean (the mean of the squared errors, not
+            their sum).
     """
     if min(len(treated), len(control)) < 2:
         return False
@@ -139,45 +142,57 @@ def judged(treated: Sequence[float], control: Sequence[float], *, errors: float,
         "linear": one + other,
         "spread": (statistics.variance(treated) + statistics.variance(control)) ** 0.5,
         "treated": one,
+        "mean": ((one**2 + other**2) / 2) ** 0.5,
         "population": sum(statistics.pvariance(x) / len(x) for x in (treated, control)) ** 0.5,
     }[how]
     return bool(gap > errors * error)
 
 
 def _mistakes_of_judges() -> dict[str, Callable[[Sequence[float], Sequence[float]], bool]]:
-    """Judges that students write, by what is wrong with them and why."""
+    """Judges that students write, by what they do, what is wrong with it, and why.
+
+    Other judges may say the same in all cases: what is found is that a judge decides *as if*.
+    """
     mean = statistics.fmean
     return {
-        "your judge compares with 50 %, but the control may be above 50 % too, without having "
+        "you compared with 50 %, but the control may be above 50 % too, without having "
         "seen the map: compare with the control": lambda t, _: mean(t) > 0.5,
-        "your judge asks only whether the mean is higher, and of two runs of nothing one is always "
+        "you asked only whether the mean is higher, and of two runs of nothing one is always "
         "higher: ask by how many standard errors": lambda t, c: mean(t) > mean(c),
-        "your judge asks whether every treated run is above every control, which takes no spread "
-        "into account and is easy for one seed": lambda t, c: min(t) > max(c),
-        "one standard error is too low a bar, chance passes it about once in five times: the "
-        "exercise says two": lambda t, c: judged(t, c, errors=1, how="squares"),
-        "your judge takes the standard deviation of the runs where the standard error of the mean "
+        "you asked whether every treated run is above every control, which takes no spread into "
+        "account and is easy for one seed": lambda t, c: min(t) > max(c),
+        "you asked whether every treated run is above every control; one run of many then decides "
+        "it, so compare means, by their errors": lambda t, c: (
+            min(len(t), len(c)) > 1 and min(t) > max(c)
+        ),
+        "you asked for one standard error, too low a bar: chance passes it about once in five "
+        "times: the exercise says two": lambda t, c: judged(t, c, errors=1, how="squares"),
+        "you took the standard deviation of the runs where the standard error of the mean "
         "belongs: the mean of n runs is known better than one run, so divide by the root of n": (
             lambda t, c: judged(t, c, errors=2, how="spread")
         ),
-        "your judge adds the two standard errors themselves, which is too strict because errors "
+        "you added the two standard errors themselves, which is too strict because errors "
         "partly cancel: add their squares and take the root": (
             lambda t, c: judged(t, c, errors=2, how="linear")
         ),
-        "your judge forgets that the control's mean has an error too, and is sure where the "
-        "control is all over the place: add the squares of both errors": (
+        "you forgot that the control's mean has an error too, and were sure where the control is "
+        "all over the place: add the squares of both errors": (
             lambda t, c: judged(t, c, errors=2, how="treated")
         ),
-        "your judge divides the squares by n (`pstdev`, NumPy's `std`), so three runs look "
+        "you took the mean of the two squared errors, but both means may be off, so the error of a "
+        "difference is the root of the sum of squares": (
+            lambda t, c: judged(t, c, errors=2, how="mean")
+        ),
+        "you divided the squares by n (`pstdev`, NumPy's `std`), so three runs look "
         "steadier than they are: divide by n - 1 (`stdev`, `ddof=1`)": (
             lambda t, c: judged(t, c, errors=2, how="population")
         ),
-        "your judge looks at differences of any sign: a mean far *below* the control is no sign of "
+        "you looked at differences of any sign: a mean far *below* the control is no sign of "
         "learning": lambda t, c: (
             judged(t, c, errors=2, how="squares") or judged(c, t, errors=2, how="squares")
         ),
-        "your judge never says yes; nobody can show anything to it": lambda *_: False,
-        "your judge always says yes, whatever it is shown": lambda *_: True,
+        "you never said yes, and nobody can show you anything": lambda *_: False,
+        "you always said yes, whatever was shown": lambda *_: True,
     }
 
 
@@ -190,7 +205,7 @@ def exercise_4_3(answer: Any) -> str:
         return "you no longer believe an S because it is above 50 %."
     for mistake, judge in _mistakes_of_judges().items():
         if found == verdicts(judge):
-            raise Wrong(f"{mistake}.")
+            raise Wrong(f"in all {len(CASES)} cases your judge decides as if {mistake}.")
     place = next(i for i, (f, w) in enumerate(zip(found, wanted, strict=True)) if f != w)
     treated, control, _, why = CASES[place]
     raise Wrong(f"{treated} against {control} is {why}, and you say {found[place]}.")

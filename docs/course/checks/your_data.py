@@ -34,10 +34,7 @@ def exercise_5_1(answer: Any) -> str:
     try:
         found = returned(answer(sound, video, mood, person))
     except InputError as problem:
-        raise Wrong(
-            f"no samples come out: {problem}. If the groups are moods, a mood that is tested was "
-            "never learned: groups are the people."
-        ) from None
+        raise Wrong(_REFUSED["every class" in str(problem)]) from None
     if not isinstance(found, Samples):
         raise Wrong(
             f"tf.Samples.from_arrays(...) makes what a study takes, this is {type(found).__name__}."
@@ -53,6 +50,19 @@ def exercise_5_1(answer: Any) -> str:
     if len(train) + len(test) < 12:
         raise Wrong(f"{len(train) + len(test)} groups came out of 12 people: groups are people.")
     return f"{len(train)} people to learn from, {len(test)} others to test on, and none in both."
+
+
+_REFUSED: Final = (
+    (
+        "no samples come out, since `from_arrays` wants its modalities and its labels as "
+        "dictionaries, a name for each array, and everywhere one row for each recording."
+    ),
+    (
+        "no samples come out, since a mood that is tested was never learned: you hand over the "
+        "moods as groups, and groups are the people."
+    ),
+)
+"""What is said of arguments that make no samples: of other kinds, and with moods as groups."""
 
 
 def _two_modalities(found: Samples, sound: int, video: int) -> None:
@@ -160,7 +170,10 @@ def exercise_5_3(answer: Any) -> str:
         if unknown := found - set(VERDICTS):
             raise Wrong(f"{sorted(map(str, unknown))[0]!r} is no atom: {', '.join(VERDICTS)}.")
         for atom in sorted(found - right):
-            plain = f"in {name} the study does not say yes to {atom}: open is not yes"
+            plain = (
+                f"in {name} the study does not say yes to {atom}: its verdict is no or open, and "
+                "neither is a yes"
+            )
             raise Wrong(f"{why.get((name, atom), plain)}.")
         for atom in sorted(right - found):
             raise Wrong(

@@ -52,6 +52,20 @@ def _negative(a: Rows, b: Rows, temperature: float) -> float:
     return -_added(a, b, temperature) / 2
 
 
+def _summed(a: Rows, b: Rows, temperature: float) -> float:
+    return len(a) * _added(a, b, temperature) / 2
+
+
+def _of_mean_chance(a: Rows, b: Rows, temperature: float) -> float:
+    weights = np.exp(_unit(a) @ _unit(b).T / temperature)
+    means = [np.diag(weights / weights.sum(k, keepdims=True)).mean() for k in (0, 1)]
+    return float(-np.log(means).mean())
+
+
+def _with_itself(a: Rows, _: Rows, temperature: float) -> float:
+    return _one_way(a, a, temperature)
+
+
 def _whole_table(a: Rows, b: Rows, temperature: float) -> float:
     weights = np.exp(_unit(a) @ _unit(b).T / temperature)
     return float(-np.log(np.diag(weights) / weights.sum()).mean())
@@ -71,6 +85,12 @@ def _above_half(rows: Sequence[Mapping[str, Any]], method: str) -> float:
     return _means(mine, biased=True) - 0.5
 
 
+def _first_seed(rows: Sequence[Mapping[str, Any]], method: str) -> float:
+    own = [row for row in rows if row["method"] == method and row["seed"] == 0]
+    last = [row for row in own if row["epoch"] == row["epochs"]]
+    return _means(last, biased=True) - _means(last, biased=False)
+
+
 def _all_methods(rows: Sequence[Mapping[str, Any]], _: str) -> float:
     last = [row for row in rows if row["epoch"] == row["epochs"]]
     return _means(last, biased=True) - _means(last, biased=False)
@@ -86,6 +106,11 @@ def _everything(codes: Rows) -> Rows:
 
 def _rows_only(codes: Rows) -> Rows:
     return np.asarray(codes - codes.mean(1, keepdims=True))
+
+
+def _nothing(codes: Rows) -> Rows:
+    rows = codes - codes.mean(1, keepdims=True)
+    return np.asarray(rows - rows)
 
 
 def _means_returned(codes: Rows) -> Rows:
@@ -160,6 +185,24 @@ KEY: Final = {
                 "It is a mean surprise, so a blind player must get ln of the number of candidates.",
             ),
             Slip(
+                "adds up the surprises of the pairs",
+                _summed,
+                "the loss grows with the batch",
+                "Would a class twice as large play twice as badly?",
+            ),
+            Slip(
+                "takes the logarithm of the mean chance",
+                _of_mean_chance,
+                "a pair is surprised by its own chance",
+                "Which comes first, the logarithm or the mean?",
+            ),
+            Slip(
+                "compares a with a",
+                _with_itself,
+                "the table is of a against b",
+                "What stands on your diagonal before you divide by the temperature?",
+            ),
+            Slip(
                 "leaves out the temperature",
                 _without_temperature,
                 "no choice can be sure",
@@ -212,6 +255,12 @@ KEY: Final = {
                 "A control is there to be subtracted.",
             ),
             Slip(
+                "takes the first seed only",
+                _first_seed,
+                "only one seed is among your rows",
+                "How many rows are left on each side before you take the mean?",
+            ),
+            Slip(
                 "takes the rows of all methods",
                 _all_methods,
                 "every method gets the same answer",
@@ -244,6 +293,12 @@ KEY: Final = {
                 _rows_only,
                 "what the columns add is still in it",
                 "You have done one half. Which image was it?",
+            ),
+            Slip(
+                "subtracts until nothing is left",
+                _nothing,
+                "the interaction is lost with the rest",
+                "Which part of a code depends on row and column together?",
             ),
             Slip(
                 "returns the means",

@@ -11,32 +11,33 @@ RIGHT = {"A": {"unique1", "synergy"}, "B": {"redundancy", "unique1"}, "C": {"syn
 KEY = {
     "exercise_8_1": Entry(
         minutes=6,
-        why="Given X, a share 1 − r² of the variance of Y is left. The entropy of a Gaussian is "
-        "half the logarithm of its variance and a constant, so −½ log2(1 − r²) bits are gone.",
+        why="Given X, a share 1 − r² of the variance of Y is left, and bits = −½ log2(1 − r²). So "
+        "1 − r² = 2^(−2 bits): each bit leaves a quarter of the variance, that is half of the "
+        "standard deviation. Then r = √(1 − 2^(−2 bits)).",
         slips=(
             Slip(
-                "takes the natural logarithm",
-                lambda r: -math.log(1 - r * r) / 2,
-                "that is nats",
-                "One bit is ln 2 nats.",
+                "takes powers of e",
+                lambda bits: math.sqrt(1 - math.exp(-2 * bits)),
+                "these are nats",
+                "Which power takes back a logarithm to the base 2?",
             ),
             Slip(
                 "leaves out the half",
-                lambda r: -math.log2(1 - r * r),
+                lambda bits: math.sqrt(1 - 2**-bits),
                 "the ½ is missing",
-                "A variance is a square; the logarithm of a standard deviation is half of it.",
+                "A variance is a square; one bit halves the standard deviation.",
             ),
             Slip(
-                "does not square the correlation",
-                lambda r: -math.log2(1 - abs(r)) / 2,
-                "has to be squared",
-                "A correlation of −.8 tells as much as one of .8: only r² can stand there.",
+                "returns r²",
+                lambda bits: 1 - 4**-bits,
+                "take the root",
+                "The share of the variance is r². What is asked for is r.",
             ),
             Slip(
-                "takes the explained variance for bits",
-                lambda r: r * r,
-                "not yet bits",
-                "At r = 1 everything is told, and that is infinitely many bits, not 1.",
+                "returns what is left",
+                lambda bits: 4**-bits,
+                "what is told is the rest",
+                "At 0 bits your answer should be 0: nothing is told.",
             ),
         ),
     ),
@@ -80,7 +81,7 @@ KEY = {
             Slip(
                 "takes the largest for BROJA",
                 {"paper 1": "BROJA", "paper 2": "I_dep", "paper 3": "MMI"},
-                "but BROJA gives",
+                "BROJA gives another number",
                 "R = min(I1, I2) is BROJA's for a single target number only. Here Y has two.",
             ),
             Slip(

@@ -18,6 +18,10 @@ def _all_cells(n: float, N: int, M: int, K: int) -> float:
     return N * M * K / (2 * n * math.log(2))
 
 
+def _labels_only(n: float, N: int, M: int, K: int) -> float:
+    return N * M * (K - 1) / (2 * n * math.log(2))
+
+
 def _three_way(n: float, N: int, M: int, K: int) -> float:
     return (N - 1) * (M - 1) * (K - 1) / (2 * n * math.log(2))
 
@@ -56,6 +60,12 @@ KEY = {
                 _all_cells,
                 "one value of each is not free",
                 "Given all other cells and the sums, can the last one still be chosen?",
+            ),
+            Slip(
+                "fixes the sums over labels only",
+                _labels_only,
+                "how many rows each label has is fixed as well",
+                "Add up your table both ways: which sums are given?",
             ),
             Slip(
                 "takes the three variables as equals",

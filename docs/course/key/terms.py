@@ -61,6 +61,10 @@ def _above_half(treated: Sequence[float], _: Sequence[float]) -> bool:
     return statistics.fmean(treated) > 0.5
 
 
+def _all_above(treated: Sequence[float], control: Sequence[float]) -> bool:
+    return min(len(treated), len(control)) > 1 and min(treated) > max(control)
+
+
 def _higher(treated: Sequence[float], control: Sequence[float]) -> bool:
     return statistics.fmean(treated) > statistics.fmean(control)
 
@@ -220,6 +224,12 @@ KEY: Final = {
                 _higher,
                 "one is always higher",
                 "Train the same thing twice: which of the two has learned more?",
+            ),
+            Slip(
+                "asks whether every run is above every control",
+                _all_above,
+                "one run of many then decides it",
+                "What does your judge say of a hundred seeds with one unlucky one?",
             ),
             Slip(
                 "asks for a fixed gap",

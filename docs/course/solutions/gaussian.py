@@ -9,12 +9,12 @@ from trifeature.pid import PID, gaussian, gaussian_mmi
 
 
 def exercise_8_1() -> Callable[[float], float]:
-    """1 - r² is the share of the variance that is left."""
+    """1 - r² is the share of the variance that is left, and each bit leaves a quarter of it."""
 
-    def bits_of(r: float) -> float:
-        return -math.log2(1 - r**2) / 2
+    def correlation_of(bits: float) -> float:
+        return math.sqrt(1 - 2 ** (-2 * bits))
 
-    return bits_of
+    return correlation_of
 
 
 def exercise_8_2() -> float:

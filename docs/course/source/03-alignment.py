@@ -270,7 +270,8 @@ for label, method in methods.items():
 # %% [markdown] tags=["slide"]
 # ## A prediction, tested
 # The argument predicts more than "Cross loses U". On biased pairs texture 1 helps to find the
-# other image, and texture 2 does not. So the same loss should raise U1, and U1 only.
+# other image, and texture 2 does not. So the same loss should raise U1, and U1 only. (Below,
+# points = percent.)
 
 # %% tags=["on-slide"]
 groups = {

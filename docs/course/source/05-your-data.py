@@ -142,7 +142,7 @@ print(*match["text"].split(". "), sep=".\n")
 # | **no** | the upper end is small |
 # | **open** | these samples cannot decide |
 #
-# *Small* is below .02 bits or 5 % of the label's entropy. **Open is not no.**
+# *Small* is below .02 bits or 5 % of the label's entropy, whichever is more. **Open is not no.**
 
 # %% [markdown]
 # ## Shuffled partners
@@ -214,8 +214,9 @@ plt.show()
 # own is open: the minimum's interval is above 0, but the dual finds less than half of it. How
 # much there is of each depends on who shares out. The *minimum* says that whatever the weaker
 # half tells, the other tells too: its R and S are the **largest**, its U1 and U2 the **smallest**
-# that any definition without negative parts allows. *Pointwise* takes this minimum digit by
-# digit, the *dual* looks for two experts who may not talk to each other. Nobody knows the true
+# that any definition without negative parts allows. *Pointwise* takes this minimum picture by
+# picture, the *dual* looks for two experts who may not talk to each other; both may go below 0,
+# as here, and then R or S may be larger than the minimum's. Nobody knows the true
 # atoms here, and there is no one number to know: a better reader would read more, another
 # definition would share otherwise. So write: *a probe of pixels reads at most so much that both
 # halves tell*. Never: the R of the data.
@@ -350,7 +351,7 @@ checks.exercise_5_3(yes)
 # b) A probe of pixels reads at most so much that both halves tell.<br>
 # c) Synergy was open, so there is none.<br>
 # d) By any definition without negative parts, what a probe reads is unique to the lower half to at
-# least the U of the minimum.<br>
+# least the U of the minimum, to within its interval.<br>
 # e) The lower half makes a digit even.
 
 # %% [markdown]

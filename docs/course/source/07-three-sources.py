@@ -170,8 +170,9 @@ figure.set_dpi(75)
 figure
 
 # %% [markdown]
-# Y is X1, and X2 xor X3 is the same: the one bit stands at {1}{23}. For our rules, under Williams
-# and Beer's measure I_min:
+# Y is X1, and X2 xor X3 is the same: the one bit stands at {1}{23}. The union called it unique to
+# source 1, and that is no contradiction: of the three, only source 1 tells it *by itself*, and 2
+# and 3 have to be put together. For our rules, under Williams and Beer's measure I_min:
 
 # %%
 for name, p in rules.items():
@@ -296,8 +297,8 @@ for values in (2, 4, 6):
 #
 # <details><summary>Hint</summary>
 #
-# Two points settle a line, one point does not. Let the secret be the height of a line at 0, let its
-# slope be chance, and count modulo 3.
+# What is settled by any two of its points, and by none alone? Bits are too few for it: let each
+# share have three values, and chance take part.
 #
 # </details>
 

@@ -54,7 +54,7 @@ R_COLOR, U1_COLOR, U2_COLOR, S_COLOR = ATOM_COLORS
 # of the covariance matrix.
 
 
-# %%
+# %% tags=["on-slide"]
 def told(covariance, one, other):
     """Bits that some Gaussian variables tell about others, by their places in the covariance."""
     dets = [np.linalg.det(covariance[np.ix_(k, k)]) for k in (one, other, one + other)]
@@ -257,7 +257,7 @@ for angle in (0, 45, 90):
 # %% [markdown] tags=["slide"]
 # ## So name the definition
 # * **MMI** counts equal amounts as the same thing: at 90° it calls two independent numbers fully
-#   redundant. It is an upper bound, and BROJA only for a single target number.
+#   redundant. It is an upper bound; for a single target number it is BROJA's redundancy.
 # * **I_dep** does not call two looks at the same thing synergy if their noise is independent.
 # * **BROJA** counts as synergy what no source could bring by itself, two looks that add up
 #   included.
@@ -357,22 +357,23 @@ plt.show()
 #
 # # Exercises
 #
-# **8.1** Write the bits that a number of correlation r tells.
+# **8.1** The other way round: which correlation, of at least 0, does it take to tell so many bits?
 #
 # <details><summary>Hint</summary>
 #
-# It is the first formula of this notebook. `np.log2` is the logarithm to the base 2.
+# Start with one bit: which share 1 − r² of the variance may be left? What does a second bit do to
+# that share?
 #
 # </details>
 
 
 # %% tags=["exercise"]
-def bits_of(r):
-    """I(X; Y) in bits, of two Gaussian numbers with correlation r."""
+def correlation_of(bits):
+    """The correlation >= 0 of two Gaussian numbers of which one tells `bits` about the other."""
     ...
 
 
-checks.exercise_8_1(bits_of)
+checks.exercise_8_1(correlation_of)
 
 # %% [markdown] tags=["slide"]
 # ## When does a second look add nothing?
@@ -392,7 +393,7 @@ rho = ...
 
 checks.exercise_8_2(rho)
 
-# %% [markdown]
+# %% [markdown] tags=["on-slide"]
 # **8.3** Three papers decompose the same data, with the covariance `checks.gaussian.PAPER` of X1,
 # X2 and Y = (a, b), and print three redundancies. Which definition did each use?
 #
@@ -402,7 +403,7 @@ checks.exercise_8_2(rho)
 #
 # </details>
 
-# %%
+# %% tags=["on-slide"]
 for paper, bits in checks.gaussian.claims().items():
     print(f"{paper}: R = {bits:.4f} bits")
 

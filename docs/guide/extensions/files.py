@@ -19,6 +19,7 @@ from docutils import nodes
 from myst_parser.mdit_to_docutils.sphinx_ import SphinxRenderer
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 Render = Callable[[Any, Any], None]
@@ -69,9 +70,23 @@ class OpenLocalFiles(SphinxPostTransform):
             node.replace_self(nodes.reference("", "", *node.children, refuri=target))
 
 
+def forget_copies(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Keep Sphinx from copying what is opened in place to `_downloads` as well.
+
+    Sphinx lists every download while it reads, before the transform, by its path from the source
+    folder.
+    """
+    if app.builder.format == "html":
+        for name in list(env.dlfiles):
+            if not str(name).startswith(".."):
+                del env.dlfiles[name]
+    return []
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the transform, and keep what follows the names of files."""
     if not hasattr(SphinxRenderer.render_link_unknown, "__wrapped__"):
         SphinxRenderer.render_link_unknown = keeping_suffix(SphinxRenderer.render_link_unknown)
     app.add_post_transform(OpenLocalFiles)
+    app.connect("env-updated", forget_copies)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -146,13 +146,15 @@ const Laws = (() => {
    * The table after one cell was set. With `rescale` other cells give way: those of the same x1,
    * x2, and where these do not hold enough all others. They keep the proportions they had in `start`,
    * the table when the edit began, so that a value typed on the way (1 before 1.5, 0 before 0.5)
-   * destroys nothing; where they were all 0 they share the rest evenly. Without it, or
-   * where `start` is no probability table or the value no probability, only the cell changes.
+   * destroys nothing; where they were all 0 they share the rest evenly. A value that is no probability
+   * (1.5) leaves them as in `start`. Without it, or where `start` is no probability table, only the cell
+   * changes.
    */
   function edited(base, start, cell, value, rescale) {
     const from = start && start.p.length === base.p.length ? start : base;
-    const p = Float64Array.from(base.p);
-    if (rescale && value >= 0 && value <= 1 && !C.problem(from) && p.length > 1) giveWay(p, from, cell, value);
+    const scaled = rescale && !C.problem(from);
+    const p = Float64Array.from(scaled ? from.p : base.p);
+    if (scaled && value >= 0 && value <= 1 && p.length > 1) giveWay(p, from, cell, value);
     p[cell] = value;
     return C.table(base.N, base.M, base.K, p);
   }

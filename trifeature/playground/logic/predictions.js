@@ -151,7 +151,7 @@ const Predictions = (() => {
       id: "copy", belief: "There is only one way to split the information.",
       answer: "Y = (X1, X2), two independent bits. BROJA calls each unique; I_min calls one bit redundant and one synergistic. A definition has to be chosen and named.",
       names: "Y = (X1, X2)", gallery: "COPY", state: gate("000 011 102 113", { compare: true }),
-      question: "Y = (X1, X2), two independent bits: each source tells one of them. How much about Y is redundant?",
+      question: "Y = (X1, X2), two independent bits: each source tells one of them. BROJA asks whether the sources tell the same, I_min only whether they tell as much. How much about Y is redundant?",
       options: [
         no("0 bits by every definition", "I_min says 1 bit: it compares how much is told, not whether it is the same."),
         no("1 bit by every definition", "BROJA says 0 bits: the two sources tell different bits of Y."),

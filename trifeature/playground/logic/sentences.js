@@ -80,6 +80,7 @@ const Sentences = (() => {
     const [one, two] = sources(here);
     const about = target(here);
     const size = inBits(atoms[name]);
+    if (Math.abs(atoms.total) < LEAST) return `Nothing to split: ${one} and ${two} together tell 0 bits about ${about}.`;
     const noise = state.e ? ` Label noise of ${percent(state.e)} has already taken its share.` : "";
     const general = {
       R: `Redundancy about ${about}: ${size} that ${one} tells and ${two} tells as well.`,
@@ -105,7 +106,7 @@ const Sentences = (() => {
     if (name !== "S") return "";
     return state.rho === 0 || state.rho === 1
       ? " The label is the same for every pair, so there is nothing to tell."
-      : ` That is all there is to ask where ${percent(state.rho)} of the pairs match.`;
+      : ` Where ${percent(state.rho)} of the pairs match, the answer holds no more.`;
   }
 
   function gateReason(state, atoms, name) {
@@ -117,7 +118,7 @@ const Sentences = (() => {
   }
 
   function textureReason(state, atoms, name) {
-    if (name === "U1") return " The color of image 2 does not tell the rest.";
+    if (name === "U1") return atoms.R < LEAST ? " The color of image 2 tells nothing about it." : " The color of image 2 does not tell the rest.";
     if (name !== "R") return "";
     return Math.abs(state.rho - 1 / state.k) < 1e-9
       ? " The color of image 2 keeps the map only by chance, so it says nothing."

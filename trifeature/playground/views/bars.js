@@ -22,16 +22,16 @@ const Bars = (() => {
   /** The longest of two texts that a part of so many pixels holds. */
   const fitting = (texts, pixels) => texts.find((text) => 8.4 * text.length + 12 <= pixels) || "";
 
-  /** Lay the parts of `atoms` out on a scale of `most` bits; words where the bar is so many pixels wide. */
+  /** Lay the parts of `atoms` out on a scale of `most` bits; words where the bar is so many pixels wide.
+   *  A hidden part takes no room and has no words: a gap of its size would give it away. */
   function layBar(bar, atoms, most, width = 0) {
     let at = 0;
     for (const name of ORDER) {
-      const size = Math.max(0, atoms[name]) / most;
+      const size = hidden(name) ? 0 : Math.max(0, atoms[name]) / most;
       const part = bar.parts[name];
-      const gone = hidden(name);
       part.style.left = percent(at);
-      part.style.width = gone ? "0" : percent(size);
-      part.classList.toggle("none", gone || size < 1e-7);
+      part.style.width = percent(size);
+      part.classList.toggle("none", size < 1e-7);
       if (width) write(part.firstChild, fitting([`${name} = ${W.bits(atoms[name])}`, name], size * width));
       at += size;
     }
@@ -53,13 +53,14 @@ const Bars = (() => {
     const first = ORDER.indexOf(names[0]);
     const start = ORDER.slice(0, first).reduce((sum, name) => sum + Math.max(0, atoms[name]), 0);
     const size = names.reduce((sum, name) => sum + Math.max(0, atoms[name]), 0);
-    brace.line.style.left = percent(start / most);
-    brace.line.style.width = percent(size / most);
+    const unknown = W.ATOMS.some(hidden); // its end would give a hidden part away
+    brace.line.style.left = percent(unknown ? 0 : start / most);
+    brace.line.style.width = percent(unknown ? 0 : size / most);
     brace.line.classList.toggle("point", size < 1e-7);
     const [one, two] = sourceNames();
     const who = { one: `${one} alone`, two: `${two} alone`, both: "both together" }[kind];
     const open = names.every((name) => !hidden(name));
-    brace.root.classList.toggle("unknown", W.ATOMS.some(hidden)); // its end would give a hidden part away
+    brace.root.classList.toggle("unknown", unknown);
     brace.label.replaceChildren(make("b", {}, who), ` ${names.join(" + ")} = ${open ? W.inBits(size) : "?"}`);
   }
 
@@ -202,7 +203,8 @@ const Bars = (() => {
       write(`g-${name}-out`, W.bits(state.g[c]));
     });
     write("reveal", state.shown ? "Try again" : "Reveal");
-    write("verdict", state.shown ? W.judge(state, atoms).text : "");
+    // How far off the four are would give a hidden part away.
+    write("verdict", !state.shown ? "" : W.ATOMS.some(hidden) ? "Compare the parts that are shown; one that is hidden is not judged." : W.judge(state, atoms).text);
   }
 
   // ------------------------------------------------------------------ four questions about the same pairs
@@ -269,6 +271,16 @@ const Bars = (() => {
 
   const DIALS = { rho: "match rate", share: "share rate", e: "label noise" };
 
+  let pending = 0;
+
+  /** At once where the curves are known; new ones wait until the bars are painted. */
+  function renderSweepSoon() {
+    clearTimeout(pending);
+    if (traced && sweepKey === [traced.dial, keyAt(traced.dial)].join()) return renderSweep();
+    if (playing) stop(); // another question was chosen meanwhile
+    pending = setTimeout(renderSweep, 40);
+  }
+
   function renderSweep() {
     const wanted = Page.atoms && !secret() && !W.ATOMS.some(hidden);
     $("sweep-box").hidden = !wanted;
@@ -319,7 +331,13 @@ const Bars = (() => {
     return value ?? (dial === "rho" && !C.problem(Page.state.base) ? C.matchMass(Page.state.base) : 0);
   }
 
+  /** End the play where it is: the dial stays there. */
   function stop() {
+    moving = "";
+    halt();
+  }
+
+  function halt() {
     cancelAnimationFrame(playing);
     playing = 0;
     $("play").setAttribute("aria-pressed", "false");
@@ -346,14 +364,14 @@ const Bars = (() => {
       const value = low + (high - low) * (Page.still() ? Math.ceil(4 * share) / 4 : share);
       Page.change({ [dial]: Math.round(100 * value) / 100 }, true);
       if (share < 1) { playing = requestAnimationFrame(move); return; }
-      stop();
+      halt();
       setTimeout(() => giveBack(dial, value), 600);
     };
     playing = requestAnimationFrame(move);
   }
 
   return {
-    ORDER, COLORS, BRACES, render: () => { renderBars(); renderLegend(); renderExplanation(); renderGuess(); renderAsks(); renderSweep(); },
+    ORDER, COLORS, BRACES, render: () => { renderBars(); renderLegend(); renderExplanation(); renderGuess(); renderAsks(); renderSweepSoon(); },
     build: () => { buildLegend(); buildAsks(); }, barRows, watch, play, stop, explain: renderExplanation, legend: renderLegend, total, sourceNames,
   };
 })();

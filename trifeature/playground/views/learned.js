@@ -244,7 +244,7 @@ const Learned = (() => {
     }
     write("claim", runs.claim || "");
     write("codes-claim", runs.codes_claim || "");
-    write("learned-sub", `Linear probes read trained networks, epoch by epoch. Solid: S after training on pairs that match; dashed, its control: after training on pairs without a map. S counts only above its control.`);
+    write("learned-sub", `Linear probes read trained networks, epoch by epoch. Solid: S after training on pairs that match; dashed, its control: after training on pairs that match only by chance. S counts only above its control.`);
     write("how", `${runs.preset}; ${runs.classes} values of each attribute. R and U are read after training on unbiased pairs. Shaded: from the lowest to the highest seed.${runs.readings.includes("S_auc") ? " As an accuracy, S is read by AUC: how often the probe puts a pair that matches before one that does not; guessing scores 50." : ""}`);
     $("arms").append(...runs.arms.map((arm, index) => make("label", {}, make("input", { type: "checkbox", value: arm.id }), sampleLine(styleOf(index)), arm.label)));
     write("arms-summary", `Choose among ${plural(runs.arms.length, "run")}`);

@@ -45,6 +45,7 @@ const Lessons = (() => {
   function renderPath() {
     const lesson = stepOf();
     show("path", Boolean(lesson));
+    show("path-bar", Boolean(lesson));
     show("invite", !lesson && !Page.state.preset && Page.state.mode === "images" && !Page.state.guess);
     document.body.classList.toggle("on-path", Boolean(lesson));
     document.body.classList.toggle("waiting", Boolean(lesson) && answers[Page.state.step] === undefined && lesson.veiled);
@@ -52,13 +53,13 @@ const Lessons = (() => {
     if (step !== Page.state.step) enter();
     write("path-title", `Step ${step} of ${W.STEPS.length}: ${lesson.title}`);
     write("path-text", lesson.text);
-    const seen = { covered, moved, guesses: Stage.done().guesses, answered: answers[step] !== undefined };
+    const seen = { covered, moved, guessed: Stage.guessed(), answered: answers[step] !== undefined };
     const did = Page.atoms && lesson.done(Page.state, Page.atoms, seen);
     write("path-task", `${did ? "✓" : "2."} ${lesson.task}`);
     $("path-task").classList.toggle("done", Boolean(did));
     write("path-question", lesson.question);
     renderOptions(lesson);
-    show("path-back", step > 1);
+    $("path-back").disabled = step === 1;
     write("path-next", step === W.STEPS.length ? "To the ten beliefs" : "Next");
     $("path-next").classList.toggle("strong", seen.answered);
     [...$("path-dots").children].forEach((dot, place) => dot.firstChild[place + 1 === step ? "setAttribute" : "removeAttribute"]("aria-current", "step"));
@@ -72,7 +73,7 @@ const Lessons = (() => {
   function go(wanted) {
     if (wanted < 1 || wanted > W.STEPS.length) return leave(wanted > W.STEPS.length);
     Page.follow(`#${W.STEPS[wanted - 1].hash}`);
-    $("path").scrollIntoView({ block: "start" });
+    $("path-title").scrollIntoView({ block: "start" });
     $("path-title").focus({ preventScroll: true });
   }
 
@@ -116,6 +117,15 @@ const Lessons = (() => {
       if (one.id === exercise && Page.atoms && one.done(Page.state, Page.atoms)) write(`exercise-${one.id}`, " Solved ✓"); // once solved, it stays so
   }
 
+  /** All answers: the page may have another reader now. */
+  function forget() {
+    for (const given of [answers, firsts]) for (const name of Object.keys(given)) delete given[name];
+    exercise = "";
+    write("beliefs-score", "");
+    for (const button of $("beliefs").querySelectorAll("[data-belief] button")) Object.assign(button, { className: "" }).setAttribute("aria-pressed", "false");
+    for (const place of document.querySelectorAll("#beliefs .why, #exercises .done")) write(place, "");
+  }
+
   function build() {
     $("path-dots").append(...W.STEPS.map((lesson, place) => make("li", {}, make("a", { href: `#${lesson.hash}`, "data-go": "", "aria-label": `Step ${place + 1}: ${lesson.title}` }, String(place + 1)))));
     buildBeliefs();
@@ -135,7 +145,7 @@ const Lessons = (() => {
       const button = event.target.closest("button");
       if (!button) return;
       answers[step] = Number(button.dataset.option);
-      render();
+      Page.draw(); // all of it: the charts that waited had no width
       const again = $("path-options").querySelector(`[data-option="${button.dataset.option}"]`);
       if (again) again.focus({ preventScroll: true });
     });
@@ -148,5 +158,5 @@ const Lessons = (() => {
     document.addEventListener("input", (event) => { if (event.target.id) moved.add(event.target.id); if (event.target.dataset.place) moved.add("table"); });
   }
 
-  return { build, render, listen, leftOut };
+  return { build, render, listen, leftOut, forget };
 })();

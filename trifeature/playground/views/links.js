@@ -4,6 +4,7 @@ const Links = (() => {
 
   const { $, write, W, C, hidden, secret } = Page;
   let now = {};
+  let pointed = null; // the element that lights the others
 
   const all = (selector) => document.querySelectorAll(selector);
 
@@ -53,12 +54,18 @@ const Links = (() => {
     return { cell: found.dataset.cell, ...(place === undefined ? {} : { label: Stage.pairAt(Number(place)).label }) };
   };
 
+  /** Light what belongs to an element, null for none; another law may put another pair in its place. */
+  function lightFrom(element) {
+    pointed = element;
+    light((element && from(element)) || {});
+  }
+
   function listen() {
     for (const id of ["pairs", "table", "bars"]) {
-      $(id).addEventListener("pointerover", (event) => light(from(event.target) || {}));
-      $(id).addEventListener("pointerleave", () => light({}));
-      $(id).addEventListener("focusin", (event) => { if (event.target.tagName !== "INPUT") light(from(event.target) || {}); });
-      $(id).addEventListener("focusout", () => light({}));
+      $(id).addEventListener("pointerover", (event) => lightFrom(event.target));
+      $(id).addEventListener("pointerleave", () => lightFrom(null));
+      $(id).addEventListener("focusin", (event) => { if (event.target.tagName !== "INPUT") lightFrom(event.target); });
+      $(id).addEventListener("focusout", () => lightFrom(null));
     }
     $("bars").addEventListener("click", (event) => {
       const found = from(event.target);
@@ -69,5 +76,8 @@ const Links = (() => {
     });
   }
 
-  return { light, listen, again: () => light(now) };
+  /** After a change of the law: the element may show another pair, or be gone. */
+  const again = () => (pointed ? lightFrom(pointed.isConnected ? pointed : null) : light(now));
+
+  return { light: (what) => { pointed = null; light(what); }, listen, again };
 })();

@@ -118,10 +118,12 @@ const Page = (() => {
 
   /** Take a state as it is: `notes` say what could not be taken. `visit`: the way back leads to the one before. */
   function settle(state, notes = [], visit = false) {
-    if (visit) { saveLink(); try { history.pushState(null, "", link()); } catch { /* the page works without */ } }
+    if (visit) saveLink();
     Object.assign(page, { state, part: "" });
+    if (visit && link() !== location.href) try { history.pushState(null, "", link()); } catch { /* the page works without */ }
     page.place = Stage.restart();
     Bars.stop();
+    Learned.stop();
     write("notice", notes.join(" "));
     page.draw();
     saveLink();
@@ -143,7 +145,7 @@ const Page = (() => {
 
   return Object.assign(page, {
     $, make, draw: page.draw, svg: draw, write, show, setValue, widthOf, ticks, inThousands, plural, still,
-    runs, LAST_EPOCH, limits, hidden, secret, change, plan, link, saveLink, settle, load, follow, choose,
+    runs, LAST_EPOCH, limits, kept, hidden, secret, change, plan, link, saveLink, settle, load, follow, choose,
     vocabulary: DATA, labels: () => W.labelNames(page.state, DATA), cellOf: (pair) => `${pair.x1},${pair.x2}`, C, W,
   });
 })();

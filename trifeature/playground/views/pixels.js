@@ -4,6 +4,7 @@ const Pixels = (() => {
 
   const { make } = Page;
   const TILE = DATA.sprites.tile;
+  const SMALL = 64; // pixels of a picture in a key or a header
   const WHITE = DATA.colors.indexOf("white");
   const sheet = new Image();
   const tint = document.createElement("canvas"); // one for all pictures: making them is slow
@@ -35,8 +36,8 @@ const Pixels = (() => {
 
   /** A small picture for a key, a header or an answer; decorative unless it is named. */
   function small(image, name = "") {
-    const canvas = make("canvas", { width: TILE, height: TILE, ...(name ? { role: "img", "aria-label": name, title: name } : { "aria-hidden": "true" }) });
-    paint(canvas.getContext("2d"), 0, 0, TILE, image);
+    const canvas = make("canvas", { width: SMALL, height: SMALL, ...(name ? { role: "img", "aria-label": name, title: name } : { "aria-hidden": "true" }) });
+    paint(canvas.getContext("2d"), 0, 0, SMALL, image);
     return canvas;
   }
 

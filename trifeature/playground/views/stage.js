@@ -9,19 +9,34 @@ const Stage = (() => {
 
   // ------------------------------------------------------------------ pairs
 
+  let cumulated = { of: null, sums: null };
+
+  /** The cells of the law added up, once for all pairs. */
+  function sumsOf(table) {
+    if (cumulated.of !== table) cumulated = { of: table, sums: C.cumulated(table.p) };
+    return cumulated.sums;
+  }
+
   /** The pair at a place: the same uniform numbers whatever the rates, so that a moved slider changes few. */
   function pairAt(place) {
     const random = C.generator(Page.state.seed * 1000 + place);
-    return Page.state.mode === "images" ? W.pairOf(Page.state, random) : W.cellPair(Page.state, random);
+    return Page.state.mode === "images" ? W.pairOf(Page.state, random) : W.cellPair(Page.state, random, sumsOf(Page.table));
   }
 
-  /** The first pair that does not mislead a newcomer: image 1's own color is not the one asked about. */
+  /** Whether a pair shows what is asked: its own colors do not distract, and what often fails does fail. */
+  function clear(place) {
+    const { state } = Page;
+    const pair = pairAt(place);
+    const plain = pair.color1 !== pair.color2 && pair.texture1 !== pair.texture2;
+    if (state.task === "shape") return plain && !W.pairOf({ ...state, share: 0.5 }, C.generator(state.seed * 1000 + place)).shares;
+    return plain && (state.task !== "texture1" || !pairAt(place + 1).keeps);
+  }
+
+  /** The first pair that does not mislead a newcomer. */
   function firstPlace() {
     const { state } = Page;
     if (state.mode === "table" || state.gate !== "match") return 0;
-    const places = Array.from({ length: PAIRS }, (_, place) => place);
-    const clear = (place) => { const pair = pairAt(place); return pair.color1 !== pair.color2 && pair.texture1 !== pair.texture2; };
-    return Math.max(0, places.find(clear) ?? 0);
+    return Array.from({ length: PAIRS }, (_, place) => place).find(clear) ?? 0;
   }
 
   /** A law is opened: no guess was made yet. The place of its first pair. */
@@ -174,14 +189,14 @@ const Stage = (() => {
       button.classList.toggle("wrong", done && y === round.answered && y !== pair.label);
     }
     $("next-pair").classList.toggle("strong", round.answered !== null);
-    write("feedback", round.answered === null ? "" : `${round.answered === pair.label ? "Right." : `No: ${answerNames()[pair.label]}.`} ${because(pair)}`);
+    write("feedback", round.answered === null ? "" : `${round.answered === pair.label ? "Right." : `Wrong, the answer is: ${answerNames()[pair.label]}.`} ${because(pair)}`);
     renderTally();
   }
 
   function renderTally() {
     const items = ["image 1 only", "image 2 only", "both"].map((view) => {
       const [right, total] = round.tally[view] || [0, 0];
-      const best = Page.atoms && !Page.secret() ? `at best ${W.percent(bestShare(Page.table, view))}` : "";
+      const best = Page.atoms && !Page.secret() && !W.ATOMS.some(Page.hidden) ? `at best ${W.percent(bestShare(Page.table, view))}` : "";
       return make("span", { class: `count${seen() === view ? " now" : ""}` }, make("b", {}, view === "both" ? "both images" : view), ` ${total ? `${right} of ${total} right` : "no guess yet"}`, ...(best ? [make("small", {}, best)] : []));
     });
     $("tally").replaceChildren(...items);
@@ -209,8 +224,8 @@ const Stage = (() => {
     return pair;
   }
 
-  /** What the guided path asks about: how each image was covered, how often guessed. */
-  const done = () => ({ guesses: Object.values(round.tally).reduce((total, [, count]) => total + count, 0), tally: round.tally });
+  /** What was seen at a guess: "both", "image 1 only", "image 2 only". */
+  const guessed = () => new Set(Object.keys(round.tally));
 
   function guess(y) {
     const pair = pairAt(Page.place);
@@ -230,7 +245,7 @@ const Stage = (() => {
   /** Cover an image, of a pair that was not seen whole: a guess counts by what was seen. */
   function cover(side) {
     const covers = Page.state.cover !== side;
-    if (covers) Object.assign(Page, { place: Page.place + 1 });
+    if (covers || round.answered !== null) Page.place += 1;
     Page.change({ cover: covers ? side : "" });
   }
 
@@ -258,7 +273,7 @@ const Stage = (() => {
     const detail = state.mode === "table" ? `X1 = ${pair.x1}, X2 = ${pair.x2}` : `${DATA.textures[pair.texture1]} · ${DATA.colors[pair.color2]}${marked ? " ✓" : ""}`;
     figure.caption.replaceChildren(make("b", {}, Page.secret() ? detail : label), Page.secret() ? "" : detail);
     const [one, two] = Pixels.images(pair).map(Pixels.inWords);
-    figure.root.setAttribute("aria-label", `Image 1: ${one}. Image 2: ${two}. ${label}. Put it on the stage.`);
+    figure.root.setAttribute("aria-label", `Image 1: ${one}. Image 2: ${two}.${Page.secret() ? "" : ` ${label}.`} Put it on the stage.`);
     figure.root.classList.toggle("keeps", marked);
     figure.root.classList.toggle("on", place === Page.place);
     figure.root.dataset.cell = Page.cellOf(pair);
@@ -313,5 +328,5 @@ const Stage = (() => {
     $("pairs").addEventListener("click", (event) => { const figure = event.target.closest(".pair"); if (figure) go(Number(figure.dataset.place)); });
   }
 
-  return { render, listen, pairAt, restart, done, go, mapOf, lawKey };
+  return { render, listen, pairAt, restart, guessed, go, mapOf, lawKey };
 })();

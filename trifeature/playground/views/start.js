@@ -34,6 +34,7 @@
     show("field-share", images && state.task === "shape");
     show("field-k", images);
     show("field-gate", images);
+    show("frame-box", !secret() && !W.ATOMS.some(hidden)); // its atoms are of another law, and could be taken for the answer
   }
 
   function dial(id, value, words) {
@@ -152,7 +153,8 @@
     let found;
     try { found = W.readAny($("paste").value, Page.limits()); } catch (problem) { return write("paste-error", problem.message); }
     write("paste-error", "");
-    if (found.state) Page.settle({ ...found.state }, found.notes || []);
+    // Neither a program nor a link uncovers what the teacher hid.
+    if (found.state) Page.settle({ ...found.state, hide: [...new Set([...Page.kept().hide, ...found.state.hide])] }, found.notes || [], true);
     else Page.choose("", { mode: "table", base: found.table, rho: null, e: 0 });
     $("bits-title").scrollIntoView({ block: "start" });
     $("bits-title").focus({ preventScroll: true });
@@ -190,6 +192,7 @@
     on("reset", "click", () => {
       Bars.stop();
       Learned.stop();
+      Lessons.forget();
       Page.choose("", { hide: Page.state.hide, arms: [], unit: W.DEFAULTS.unit, epoch: -1 });
       $("keep").checked = true;
       window.scrollTo({ top: 0 });
@@ -221,7 +224,7 @@
 
   function goTo(anchor) {
     Page.follow(anchor.getAttribute("href"));
-    const target = Page.state.step ? ["path", "path-title"] : Page.state.guess ? ["bits-title", "bits-title"] : ["question", "bits-title"];
+    const target = Page.state.step ? ["path-title", "path-title"] : Page.state.guess ? ["bits-title", "bits-title"] : ["question", "bits-title"];
     $(target[0]).scrollIntoView({ block: "start" });
     $(target[1]).focus({ preventScroll: true });
   }
