@@ -261,7 +261,7 @@ const Learned = (() => {
     if (!runs) return;
     const { state } = Page;
     // A moved slider above changes nothing here.
-    const now = JSON.stringify([state.epoch, state.unit, state.arms, $("curves").clientWidth]);
+    const now = JSON.stringify([state.epoch, state.unit, state.arms, Page.widthOf("curves")]);
     if (key === now) return;
     key = now;
     const last = lastShown();

@@ -44,8 +44,18 @@ const Page = (() => {
     if ($(id) !== document.activeElement || $(id).type === "range") $(id).value = value;
   }
 
-  /** Width to draw a chart at: its container's, so that text keeps its size on a phone. */
-  const widthOf = (id) => Math.max(220, Math.floor($(id).clientWidth || 320));
+  let widths = {};
+  let layout = "";
+
+  /** Width to draw a chart at: its container's, so that text keeps its size on a phone. To read it makes
+   *  the browser lay the page out, so it is kept as long as the layout is. */
+  const widthOf = (id) => { widths[id] ??= $(id).clientWidth; return Math.max(220, widths[id] || 320); };
+
+  /** Forget the widths where the layout is another; "" for any. */
+  function laidOut(now) {
+    if (!now || now !== layout) widths = {};
+    layout = now;
+  }
 
   /** Round steps of an axis for up to `most` bits. */
   function ticks(most) {
@@ -144,7 +154,7 @@ const Page = (() => {
   const choose = (id, more = {}) => settle({ ...W.presetState(id), ...kept(), ...more }, [], true);
 
   return Object.assign(page, {
-    $, make, draw: page.draw, svg: draw, write, show, setValue, widthOf, ticks, inThousands, plural, still,
+    $, make, draw: page.draw, svg: draw, write, show, setValue, widthOf, laidOut, ticks, inThousands, plural, still,
     runs, LAST_EPOCH, limits, kept, hidden, secret, change, plan, link, saveLink, settle, load, follow, choose,
     vocabulary: DATA, labels: () => W.labelNames(page.state, DATA), cellOf: (pair) => `${pair.x1},${pair.x2}`, C, W,
   });

@@ -53,12 +53,9 @@ const Pixels = (() => {
 
   /** Both images side by side on one canvas. */
   function paintPair(canvas, pair) {
-    const gap = 8;
-    canvas.width = 2 * TILE + gap;
-    canvas.height = TILE;
-    const context = canvas.getContext("2d");
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    images(pair).forEach((image, place) => paint(context, place * (TILE + gap), 0, TILE, image));
+    const [side, gap] = [88, 6];
+    Object.assign(canvas, { width: 2 * side + gap, height: side }); // which clears it
+    images(pair).forEach((image, place) => paint(canvas.getContext("2d"), place * (side + gap), 0, side, image));
   }
 
   const inWords = ({ shape: s, texture: t, color }) => `${DATA.colors[color]} ${DATA.textures[t]} ${DATA.shapes[s]}`;

@@ -12,6 +12,7 @@
     Page.table = W.tableOf(state);
     Lessons.render();
     renderHidden(); // before what is drawn: a chart has no width while it is hidden
+    Page.laidOut(JSON.stringify([document.body.className, state.mode, state.task, state.step, state.hide, state.guess, state.shown, state.n, state.gate]));
     renderControls();
     renderSentence();
     Stage.render();
@@ -111,6 +112,7 @@
   }
 
   function renderNumbers() {
+    if (!$("numbers-box").open) return;
     const answers = Bars.barRows().map(([name, words, atoms]) => ({ label: words || { answer: "the parts" }[name], atoms }));
     const rows = secret() || !Page.atoms ? [] : [...answers, ...Samples.rows()];
     const cell = (row, name) => make("td", {}, hidden(name) ? "?" : W.bits(row.atoms[name]));
@@ -186,6 +188,7 @@
     on("redraw", "click", () => Page.change({ seed: (Page.state.seed % 999999) + 1 }));
     on("remap", "click", () => Page.change({ map: (Page.state.map % 9999) + 1 }));
     on("play", "click", Bars.play);
+    on("numbers-box", "toggle", renderNumbers);
     on("copy-link", "click", () => copy(Page.link(), $("copy-link")));
     on("copy-python", "click", () => copy(W.program(Page.state), $("copy-python")));
     on("use-paste", "click", usePasted);
@@ -245,7 +248,7 @@
     });
     let width = window.innerWidth;
     window.addEventListener("resize", () => {
-      if (window.innerWidth !== width) { width = window.innerWidth; Page.change({}); }
+      if (window.innerWidth !== width) { width = window.innerWidth; Page.laidOut(""); Page.change({}); }
     });
   }
 

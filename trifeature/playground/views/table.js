@@ -94,9 +94,11 @@ const Table = (() => {
     const top = Math.max(...Array.from(t.p).filter(Number.isFinite), 1e-9);
     for (const input of $("table").querySelectorAll("input")) {
       const x = t.p[input.dataset.place];
-      if (input !== document.activeElement || (input.type === "range" && Number(input.value) !== x)) input.value = input.type === "range" ? x || 0 : shown(x);
+      const value = input.type === "range" ? String(x || 0) : shown(x);
+      if (input.value !== value && (input !== document.activeElement || input.type === "range")) input.value = value;
       if (input.type === "number") {
-        input.style.setProperty("--fill", why ? 0 : Math.max(0, x / top).toFixed(3));
+        const fill = why ? "0" : Math.max(0, x / top).toFixed(3);
+        if (input.dataset.fill !== fill) { input.dataset.fill = fill; input.style.setProperty("--fill", fill); }
         input.setAttribute("aria-invalid", String(!(x >= 0)));
       } else input.setAttribute("aria-valuetext", shown(x));
     }
