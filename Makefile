@@ -5,9 +5,11 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Tests beside the science: what stands in extra/, the documents, readers of files that few have.
-BESIDE := tests/extra tests/docs tests/course tests/playground tests/real \
-	tests/experiments/test_tables123.py
+# Tests beside the science: what stands in extra/, the documents, and what only real data need: readers
+# of files that few have, studies, many labels, absent steps.
+BESIDE := tests/extra tests/docs tests/course tests/playground tests/real tests/studies \
+	tests/experiments/test_tables123.py tests/probes/test_many_labels.py tests/comm/test_absent.py \
+	tests/cli/test_cli_benchmark.py
 DOCS_READY := $(VENV)/.docs-ready
 
 .PHONY: demo docs test test-extra test-processes test-slow check lint format clean
