@@ -22,9 +22,10 @@ from trifeature.data.dataset import Dataset
 from trifeature.data.render import render
 from trifeature.data.storage import generate, verify
 from trifeature.errors import InputError
+from trifeature.experiments.opening import LAW, opening_atoms
 from trifeature.playground import build_page, write_page, write_preview
 from trifeature.playground.build import DRAWN, MARKER, SEED, SPRITE, sprite_sheet
-from trifeature.playground.preview import KEY, LAW, PAIR, preview_atoms
+from trifeature.playground.preview import KEY, PAIR
 from trifeature.playground.recorded import check_codes, learned
 
 BUILT = Path(__file__).parents[2] / "docs" / "playground" / "index.html"
@@ -346,7 +347,7 @@ def test_the_pair_of_the_preview_keeps_the_map_and_has_one_bit_of_synergy() -> N
     (_, texture, _), (_, _, color) = PAIR
     assert COLORS[LAW.partners[TEXTURES.index(texture)]] == color
     assert texture in KEY
-    assert preview_atoms().values == pytest.approx((0, 0, 0, 1), abs=1e-6)
+    assert opening_atoms().values == pytest.approx((0, 0, 0, 1), abs=1e-6)
 
 
 # --------------------------------------------------------------------------- the command

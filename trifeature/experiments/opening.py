@@ -25,7 +25,7 @@ from trifeature.experiments.plan import Row
 from trifeature.experiments.reproduction import recorded_results, rows_file
 from trifeature.pid import Atoms
 from trifeature.pid.estimation.bars import ATOM_COLORS
-from trifeature.plots import CURVE_COLORS, curve_points, drawing
+from trifeature.plots import curve_points, drawing
 
 if TYPE_CHECKING:  # Matplotlib is loaded where something is drawn
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ PAIR: Final = (("pentagon", "stripes", "orange"), ("pentagon", "pluses", "green"
 SHOWN: Final = ("solid", "stripes", "grid", "dots")
 """The textures of the part of the map that is shown."""
 
-SYNERGY: Final = CURVE_COLORS[3]
+SYNERGY: Final = ATOM_COLORS[3]
 """The color of S, here and on the playground."""
 BARS: Final[Mapping[str, tuple[str, str]]] = {
     "U1": ("unique1", ATOM_COLORS[1]),

@@ -89,9 +89,9 @@ def check_row(row: Mapping[str, Any], path: Path, line: int) -> RecordedRow:
         wanted = ""
         if not isinstance(value, kind) or flag:
             wanted = words
-        elif name in ACCURACIES and not (_is_number(value) and 0 <= value <= 1):
+        elif name in ACCURACIES and not (is_number(value) and 0 <= value <= 1):
             wanted = "from 0 to 1"
-        elif name in NULLABLE and value is not None and not _is_number(value):
+        elif name in NULLABLE and value is not None and not is_number(value):
             wanted = "a number or null"
         if wanted:
             raise InputError(f"{place}: {name!r} must be {wanted}, not {str(value)[:40]!r}")
@@ -109,9 +109,9 @@ READ_OF_OTHER_MAPS: Final = ("S_auc", "S", "products_S_auc", "products_S", "simi
 """What `other_maps` of a row holds, where it is there."""
 
 
-def _is_number(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value)
+def is_number(value: object) -> bool:
+    """Whether a value of a row is a finite number; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _check_parts(row: Mapping[str, Any], place: str) -> None:
@@ -121,7 +121,7 @@ def _check_parts(row: Mapping[str, Any], place: str) -> None:
             raise InputError(f"{place}: the confusion of {column!r} must be a table of counts")
     for part in ("official", "products", "other_maps"):
         for column, value in row.get(part, {}).items():
-            if not _is_number(value):
+            if not is_number(value):
                 raise InputError(f"{place}: {column!r} of {part!r} must be a number")
     others = row.get("other_maps", READ_OF_OTHER_MAPS)
     if lacking := [name for name in READ_OF_OTHER_MAPS if name not in others]:
@@ -130,5 +130,5 @@ def _check_parts(row: Mapping[str, Any], place: str) -> None:
         # Of many labels there is no bound by Fano's inequality.
         needed = {"cross_entropy"} if column in row.get("kinds", {}) else {"cross_entropy", "fano"}
         fine = isinstance(part, dict) and needed <= part.keys()
-        if not fine or any(v is not None and not _is_number(v) for v in part.values()):
+        if not fine or any(v is not None and not is_number(v) for v in part.values()):
             raise InputError(f"{place}: the information of {column!r} must be numbers by name")

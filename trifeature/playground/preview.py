@@ -15,11 +15,10 @@ import numpy as np
 from PIL import Image
 
 from trifeature.data.attributes import COLOR_RGB, COLORS, SHAPES, TEXTURES
-from trifeature.data.law import law_atoms
 from trifeature.data.render import RenderSettings, render
-from trifeature.data.settings import DatasetSettings
+from trifeature.experiments.opening import LAW, QUESTION, opening_atoms
 from trifeature.files import write_atomically
-from trifeature.pid import ATOM_NAMES, Atoms
+from trifeature.pid import ATOM_NAMES
 from trifeature.pid.estimation.bars import ATOM_COLORS
 from trifeature.plots import drawing
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:  # Matplotlib is loaded where something is drawn
 
 SIZE: Final = (1200, 630)
 """Width and height in pixels, as shared links show them."""
-LAW: Final = DatasetSettings(match_rate=0.5, synergy_map="identity")
 PAIR: Final = (("pentagon", "dots", "yellow"), ("pentagon", "stripes", "pink"))
 """Shape, texture and color of image 1 and of image 2; the map assigns color 2 to texture 1."""
 KEY: Final = ("stripes", "grid", "dots", "zigzags")
@@ -44,19 +42,15 @@ SOFT: Final = "#515a64"
 LINE: Final = "#d5d9de"
 WASH: Final = "#f5f5f2"
 """The page's colors of words, lines and ground, see style.css."""
-QUESTION: Final = "Does the color match the texture?"
 DOTS_PER_INCH: Final = 100
 PALETTE: Final = 128
 
 
-def preview_atoms() -> Atoms:
-    """The exact atoms of the question, in bits."""
-    return law_atoms(LAW, "synergy", "train")
-
-
 def preview_figure() -> Figure:
     """The picture, 12 × 6.3 inches."""
-    with drawing(SIZE[0] / 100, SIZE[1] / 100, **{"axes.grid": False, "text.color": INK}) as figure:
+    with drawing(
+        SIZE[0] / DOTS_PER_INCH, SIZE[1] / DOTS_PER_INCH, **{"axes.grid": False, "text.color": INK}
+    ) as figure:
         figure.set_layout_engine("none")  # every part has its place
         figure.set_facecolor(WASH)
         _card(figure, (0.025, 0.045, 0.95, 0.91))
@@ -191,7 +185,7 @@ def _middle(tile: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _draw_atoms(figure: Figure) -> None:
     """The sum as words, and the four bars with their bits."""
-    atoms = preview_atoms()
+    atoms = opening_atoms()
     one, two, both = (
         _number(atoms.redundancy + atoms.unique1),
         _number(atoms.redundancy + atoms.unique2),

@@ -17,7 +17,7 @@ from trifeature.data.dataset import preset as data_preset
 from trifeature.errors import InputError
 from trifeature.experiments.experiment import Arm
 from trifeature.experiments.leaderboard import KNOWN, arms
-from trifeature.experiments.rows import preset_of
+from trifeature.experiments.rows import is_number, preset_of
 from trifeature.presets import PRESETS
 from trifeature.probes.names import read_protocol
 from trifeature.report import difference_of
@@ -91,7 +91,7 @@ def learned(
         del kept[key]
     pairs = Counter(row.get("test_pairs") or 0 for row in fit).most_common(1)[0][0]
     every = [row for group in kept.values() for row in group]
-    readings = [c for c in READINGS if all(_is_number(row.get(c)) for row in every)]
+    readings = [c for c in READINGS if all(is_number(row.get(c)) for row in every)]
     opened = _opened(list(kept))
     shown = [
         _arm_data(key, group, _label(key, named), (*COLUMNS, *readings), default=key in opened)
@@ -118,13 +118,9 @@ def _usable(row: Row) -> bool:
         not row.get("validation")
         and "U3" not in row
         and read_protocol(row.get("probing", "ours")) == "ours"
-        and all(_is_number(row.get(column)) for column in COLUMNS)
+        and all(is_number(row.get(column)) for column in COLUMNS)
         and {"preset", "method", "seed", "epoch", "biased"} <= row.keys()
     )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _arm(row: Row) -> Key:
@@ -240,18 +236,19 @@ def claim(opened: Sequence[Mapping[str, Any]]) -> str:
     Args:
         opened: Data of the arms that the page opens with, the first in the lead.
     """
+    if not opened:
+        return ""
+    seeds = len(opened[0]["biased"])
     groups: dict[bool, list[str]] = {True: [], False: []}
     for arm in opened:
         last = max(epoch for run in arm["biased"] for epoch in run["epochs"])
         own, control = (_mean(arm[kind], _synergy(arm), last) for kind in ("biased", "unbiased"))
         several = f", {_in_words(len(arm['biased']))} seeds"
-        same = arm is not opened[0] and len(arm["biased"]) == _seeds(opened)
+        same = arm is not opened[0] and len(arm["biased"]) == seeds
         numbers = f"{own}, control {control}{'' if same else several}"
         groups[_leads(arm, last)].append(f"{arm['label']} ({numbers})")
-    reading = "AUC in per cent" if opened and _synergy(opened[0]) == "S_auc" else "macro accuracy"
+    reading = "AUC in per cent" if _synergy(opened[0]) == "S_auc" else "macro accuracy"
     told, untold = (" or ".join(groups[kind]) for kind in (True, False))
-    if not opened:
-        return ""
     source = f"by {reading}, from the features of"
     if not told:
         return f"No linear probe is shown to tell matches, {source} {untold}."
@@ -307,10 +304,6 @@ def _synergy(arm: Mapping[str, Any]) -> str:
     return "S_auc" if all("S_auc" in run for run in arm["biased"]) else "S"
 
 
-def _seeds(opened: Sequence[Mapping[str, Any]]) -> int:
-    return len(opened[0]["biased"])
-
-
 def _mean_at(runs: Sequence[Mapping[str, Any]], column: str, epoch: int) -> float | None:
     """The mean over the seeds that were probed at an epoch."""
     values = [run[column][run["epochs"].index(epoch)] for run in runs if epoch in run["epochs"]]
@@ -347,7 +340,7 @@ def check_codes(rows: Sequence[Row], path: Path) -> None:
 
 def _is_of_codes(row: Row) -> bool:
     words = all(isinstance(row.get(name), str) for name in ("method", "codes", "setting"))
-    numbers = all(_is_number(row.get(name)) for name in ("seed", "n"))
+    numbers = all(is_number(row.get(name)) for name in ("seed", "n"))
     atoms, law = row.get("atoms"), row.get("law")
     return (
         row.get("kind") == "codes"
@@ -357,9 +350,9 @@ def _is_of_codes(row: Row) -> bool:
         and row.get("task") in TASKS
         and isinstance(atoms, Mapping)
         and isinstance(law, Mapping)
-        and all(_is_number(law.get(name)) for name in COLUMNS)
+        and all(is_number(law.get(name)) for name in COLUMNS)
         and all(
-            isinstance(atoms.get(name), Mapping) and _is_number(atoms[name].get("value"))
+            isinstance(atoms.get(name), Mapping) and is_number(atoms[name].get("value"))
             for name in COLUMNS
         )
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -25,10 +25,6 @@ def _both(atoms: Atoms, _: int) -> float:
 
 def _own_information(atoms: Atoms, source: int) -> float:
     return atoms.information1 if source == 1 else atoms.information2
-
-
-def _raises(*answers: Any) -> float:
-    return float(list(answers)[7])
 
 
 KEY: Final = {

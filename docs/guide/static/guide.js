@@ -8,7 +8,7 @@
   const BOXES = "pre, .table-wrapper, .math, .output, .sidebar-scroll, .toc-scroll";
   const NAMES = { "sidebar-drawer": "Contents of the guide", "toc-drawer": "On this page" };
 
-  /* A box that scrolls takes the focus; one that fits, or holds a link to be reached, needs none. */
+  /* A box that scrolls takes the focus; one that fits needs none. */
   function reach(box) {
     const scrolls = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
     if (scrolls) box.tabIndex = 0;

@@ -15,7 +15,7 @@ const PathSteps = (() => {
   const imageTask = (state, task) => state.mode === "images" && state.task === task;
 
   /* The six steps. Each asks for a prediction, then for an action. `done(state, atoms, seen)` tells
-   * whether the action was done; `seen` has the Sets `covered` ("1", "2"), `moved` (ids of
+   * whether the action was done; `seen` has the Sets `moved` (ids of
    * controls) and `guessed` (what was seen at a guess), and `answered`. `options` is a list, or a function of a summary of the recorded runs,
    * {arms: [{label, S, control}]} with S and control in one unit: see optionsOf. `show` names the
    * parts of the page that the step shows; `veiled`: the bars wait for the answer. */

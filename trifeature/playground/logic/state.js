@@ -210,7 +210,7 @@ const State = (() => {
     return state;
   }
 
-  return { toHash, fromHash, same };
+  return { toHash, fromHash, same, samePreset };
 })();
 
 if (typeof module !== "undefined") module.exports = State;

@@ -15,7 +15,7 @@ const World = (() => {
   const { GATES, PRESETS, DEFAULTS, SAMPLE_SIZES, presetState } = inNode ? require("./presets.js") : Presets;
   const { STEPS, optionsOf } = inNode ? require("./path_steps.js") : PathSteps;
   const { EXERCISES } = inNode ? require("./exercises.js") : Exercises;
-  const { toHash, fromHash } = inNode ? require("./state.js") : State;
+  const { toHash, fromHash, samePreset } = inNode ? require("./state.js") : State;
   const { program, readPasted, readAny } = inNode ? require("./programs.js") : Programs;
 
   return {
@@ -27,7 +27,7 @@ const World = (() => {
     GATES, PRESETS, DEFAULTS, SAMPLE_SIZES, presetState,
     STEPS, optionsOf,
     EXERCISES,
-    toHash, fromHash,
+    toHash, fromHash, samePreset,
     program, readPasted, readAny,
   };
 })();

@@ -371,7 +371,7 @@ const Bars = (() => {
   }
 
   return {
-    ORDER, COLORS, BRACES, render: () => { renderBars(); renderLegend(); renderExplanation(); renderGuess(); renderAsks(); renderSweepSoon(); },
-    build: () => { buildLegend(); buildAsks(); }, barRows, watch, play, stop, explain: renderExplanation, legend: renderLegend, total, sourceNames,
+    COLORS, render: () => { renderBars(); renderLegend(); renderExplanation(); renderGuess(); renderAsks(); renderSweepSoon(); },
+    build: () => { buildLegend(); buildAsks(); }, barRows, watch, play, stop, explain: renderExplanation, legend: renderLegend,
   };
 })();

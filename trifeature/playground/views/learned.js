@@ -5,7 +5,7 @@ const Learned = (() => {
   const { $, make, svg, write, show, runs, ticks, inThousands, plural, W, C } = Page;
   const COLORS = ["#0072B2", "#D55E00", "#009E73", "#AA4499", "#7a5300", "#767676"];
   const MARKERS = ["circle", "square", "triangle", "diamond", "cross", "bar"];
-  const COLUMNS = ["R", "U1", "U2", "S"];
+  const COLUMNS = W.ATOMS;
   const TASKS = { R: "shape", U1: "texture1", U2: "texture2", S: "match" };
   const TITLES = { R: "R: the shared shape", U1: "U1: texture of image 1", U2: "U2: texture of image 2", S: "S: does the color match?" };
   let epoch = 0; // the one shown
@@ -18,7 +18,7 @@ const Learned = (() => {
     return { color: COLORS[index % COLORS.length], marker: MARKERS[(index + lap) % MARKERS.length], hollow: lap % 2 === 1 };
   }
 
-  const opening = () => { const chosen = runs.arms.filter((arm) => arm.default).map((arm) => arm.id); return chosen.length ? chosen : runs.arms.slice(0, 3).map((arm) => arm.id); };
+  const opening = () => runs.arms.filter((arm) => arm.default).map((arm) => arm.id);
   const shownIds = () => (Page.state.arms.length ? Page.state.arms : opening());
   const shownArms = () => runs.arms.map((arm, index) => ({ ...arm, ...styleOf(index) })).filter((arm) => shownIds().includes(arm.id));
 
@@ -32,9 +32,11 @@ const Learned = (() => {
     return column === "S" && runs.readings.includes(reading) ? reading : column;
   }
 
+  const classesOf = (column) => (column === "S" ? 2 : runs.classes);
+
   /** An accuracy as bits that it proves at least (Fano), or as it is. */
   function measured(accuracy, column) {
-    return Page.state.unit === "accuracy" ? 100 * accuracy : C.fano(accuracy, column === "S" ? 2 : runs.classes);
+    return Page.state.unit === "accuracy" ? 100 * accuracy : C.fano(accuracy, classesOf(column));
   }
 
   const meanOf = (values) => values.reduce((total, x) => total + x, 0) / values.length;
@@ -52,8 +54,8 @@ const Learned = (() => {
 
   /** R and U of a run are those of unbiased training, S that of biased training. */
   const seriesOf = (arm, column) => (column === "S" ? arm.biased : arm.unbiased.length ? arm.unbiased : arm.biased);
-  const exactOf = (column) => (column === "S" ? 1 : Math.log2(runs.classes));
-  const chanceOf = (column) => 100 / (column === "S" ? 2 : runs.classes);
+  const exactOf = (column) => Math.log2(classesOf(column));
+  const chanceOf = (column) => 100 / classesOf(column);
   const pointAt = (series, column, read) => curve(series, column, read).find((point) => point.epoch === epoch) || null;
 
   /** The last epoch of the runs shown. */
@@ -222,7 +224,7 @@ const Learned = (() => {
     if (codes) { const found = codes.atoms[column]; return { label: arm.label, value: found.mean, low: found.low, high: found.high, style: arm }; }
     if (coded()) return null;
     const point = pointAt(seriesOf(arm, column), column, readAs(column, "bits"));
-    return point ? { label: arm.label, value: meanOf(point.values.map((value) => C.fano(value, column === "S" ? 2 : runs.classes))), style: arm } : null;
+    return point ? { label: arm.label, value: meanOf(point.values.map((value) => C.fano(value, classesOf(column)))), style: arm } : null;
   }
 
   function renderFrame() {
@@ -233,7 +235,7 @@ const Learned = (() => {
 
   // ------------------------------------------------------------------ building and drawing
 
-  const runInWords = (run) => `seed ${run.seed} (${run.key.slice(0, 8)})`;
+  const runInWords = (run) => `seed ${run.seed} (${run.key})`;
 
   const sampleLine = (style) => svg("svg", { width: 28, height: 14, "aria-hidden": "true" }, svg("line", { x1: 0, x2: 28, y1: 7, y2: 7, stroke: style.color, "stroke-width": 2 }), marker(style, 14, 7));
 
@@ -242,8 +244,8 @@ const Learned = (() => {
       show("learned-body", false);
       return write("learned-sub", "This page was built without recorded runs. Build it with: trifeature playground OUT.html --rows FILE, where FILE holds rows that comm-probe wrote.");
     }
-    write("claim", runs.claim || "");
-    write("codes-claim", runs.codes_claim || "");
+    write("claim", runs.claim);
+    write("codes-claim", runs.codes_claim);
     write("learned-sub", `Linear probes read trained networks, epoch by epoch. Solid: S after training on pairs that match; dashed, its control: after training on pairs that match only by chance. S counts only above its control.`);
     write("how", `${runs.preset}; ${runs.classes} values of each attribute. R and U are read after training on unbiased pairs. Shaded: from the lowest to the highest seed.${runs.readings.includes("S_auc") ? " As an accuracy, S is read by AUC: how often the probe puts a pair that matches before one that does not; guessing scores 50." : ""}`);
     $("arms").append(...runs.arms.map((arm, index) => make("label", {}, make("input", { type: "checkbox", value: arm.id }), sampleLine(styleOf(index)), arm.label)));
@@ -251,7 +253,7 @@ const Learned = (() => {
     $("curves").append(...COLUMNS.map((column) => make("figure", {}, make("figcaption", { id: `title-${column}` }, TITLES[column]), make("div", { id: `curve-${column}` }))));
     const words = (series) => (series.length ? series.map(runInWords).join(", ") : "none");
     $("runs").append(...runs.arms.map((arm) => make("li", {}, `${arm.label}: ${arm.words}. Trained on pairs that match: ${words(arm.biased)}. Trained on unbiased pairs: ${words(arm.unbiased)}.`)));
-    $("runs").append(make("li", {}, `Source: ${runs.source}; ${plural(runs.rows, "row")}.${(runs.few || []).length ? ` Left out, with fewer than three seeds: ${runs.few.join(", ")}.` : ""}`));
+    $("runs").append(make("li", {}, `Source: ${runs.source}; ${plural(runs.rows, "row")}.${runs.few.length ? ` Left out, with fewer than three seeds: ${runs.few.join(", ")}.` : ""}`));
     countSamples();
   }
 

@@ -4,7 +4,6 @@ const Lessons = (() => {
 
   const { $, make, write, show, W } = Page;
   const moved = new Set(); // controls that were touched in the present step
-  const covered = new Set();
   const answers = {}; // by step: the option chosen
   const firsts = {}; // by belief: whether the first answer was right
   let exercise = ""; // the one that was started
@@ -16,8 +15,7 @@ const Lessons = (() => {
   function summary() {
     if (!Page.runs) return { arms: [] };
     const mean = (series) => { const last = series.map((run) => (run.S_auc || run.S).at(-1)); return last.length ? last.reduce((x, y) => x + y, 0) / last.length : null; };
-    const chosen = Page.runs.arms.filter((arm) => arm.default);
-    return { arms: (chosen.length ? chosen : Page.runs.arms.slice(0, 3)).map((arm) => ({ label: arm.label, S: mean(arm.biased), control: mean(arm.unbiased), seeds: arm.biased.length })) };
+    return { arms: Page.runs.arms.filter((arm) => arm.default).map((arm) => ({ label: arm.label, S: mean(arm.biased), control: mean(arm.unbiased), seeds: arm.biased.length })) };
   }
 
   const stepOf = () => W.STEPS[Page.state.step - 1] || null;
@@ -25,7 +23,6 @@ const Lessons = (() => {
   function enter() {
     step = Page.state.step;
     moved.clear();
-    covered.clear();
   }
 
   function renderOptions(lesson) {
@@ -53,7 +50,7 @@ const Lessons = (() => {
     if (step !== Page.state.step) enter();
     write("path-title", `Step ${step} of ${W.STEPS.length}: ${lesson.title}`);
     write("path-text", lesson.text);
-    const seen = { covered, moved, guessed: Stage.guessed(), answered: answers[step] !== undefined };
+    const seen = { moved, guessed: Stage.guessed(), answered: answers[step] !== undefined };
     const did = Page.atoms && lesson.done(Page.state, Page.atoms, seen);
     write("path-task", `${did ? "✓" : "2."} ${lesson.task}`);
     $("path-task").classList.toggle("done", Boolean(did));
@@ -134,7 +131,6 @@ const Lessons = (() => {
 
   function render() {
     const { state } = Page;
-    if (state.cover) covered.add(state.cover);
     renderPath();
     renderExercises();
     for (const item of $("beliefs").children) item.classList.toggle("now", item.dataset.id === state.preset);

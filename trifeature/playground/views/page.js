@@ -93,19 +93,10 @@ const Page = (() => {
   const hidden = (name) => page.state.hide.includes(name);
   const secret = () => page.state.guess && !page.state.shown; // a prediction is being made
 
-  /** Whether the law is still of the preset's making: a moved slider keeps its name. */
-  function samePreset() {
-    const { state } = page;
-    const start = W.presetState(state.preset);
-    return start.mode === state.mode && (state.mode === "images"
-      ? start.task === state.task && start.gate === state.gate
-      : W.encodeTable(start.base) === W.encodeTable(state.base));
-  }
-
   /** Change the state and draw it with the next frame. `structural`: it may no longer be the preset's. */
   function change(values, structural = false) {
     Object.assign(page.state, values);
-    if (structural && page.state.preset && !samePreset()) page.state.preset = "";
+    if (structural && page.state.preset && !W.samePreset(page.state)) page.state.preset = "";
     plan();
     clearTimeout(saving);
     // A browser may refuse more than 100 changes of its address in ten seconds.
@@ -155,7 +146,7 @@ const Page = (() => {
 
   return Object.assign(page, {
     $, make, draw: page.draw, svg: draw, write, show, setValue, widthOf, laidOut, ticks, inThousands, plural, still,
-    runs, LAST_EPOCH, limits, kept, hidden, secret, change, plan, link, saveLink, settle, load, follow, choose,
-    vocabulary: DATA, labels: () => W.labelNames(page.state, DATA), cellOf: (pair) => `${pair.x1},${pair.x2}`, C, W,
+    runs, limits, kept, hidden, secret, change, plan, link, saveLink, settle, load, follow, choose,
+    labels: () => W.labelNames(page.state, DATA), cellOf: (pair) => `${pair.x1},${pair.x2}`, C, W,
   });
 })();

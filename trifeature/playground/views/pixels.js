@@ -66,5 +66,5 @@ const Pixels = (() => {
     sheet.src = DATA.sprites.uri;
   }
 
-  return { TILE, WHITE, ready, paintOn, paintPair, texture, shape, swatch, images, inWords, load };
+  return { ready, paintOn, paintPair, texture, shape, swatch, images, inWords, load };
 })();

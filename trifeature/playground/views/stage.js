@@ -45,7 +45,7 @@ const Stage = (() => {
     return firstPlace();
   }
 
-  /** The law in one text: pictures change with it and with the seed only. */
+  /** The law in one text: the count of pairs changes with it and with the seed only. */
   const lawKey = () => {
     const { mode, task, k, rho, e, share, gate, map, base } = Page.state;
     return JSON.stringify(mode === "images" ? [task, k, rho, e, share, gate, map] : [W.encodeTable(base), rho, e]);
@@ -129,15 +129,11 @@ const Stage = (() => {
 
   /** The largest share of right guesses that images 1, 2 or both allow. */
   function bestShare(t, view) {
-    const best = new Map();
-    for (let i = 0; i < t.N; i++)
-      for (let j = 0; j < t.M; j++)
-        for (let k = 0; k < t.K; k++) {
-          const x = view === "both" ? i * t.M + j : view === "image 1 only" ? i : j;
-          if (!best.has(x)) best.set(x, new Float64Array(t.K));
-          best.get(x)[k] += t.p[(i * t.M + j) * t.K + k];
-        }
-    return [...best.values()].reduce((total, chances) => total + Math.max(...chances), 0);
+    const { a, b } = C.marginals(t);
+    const cells = { both: t.p, "image 1 only": a, "image 2 only": b }[view];
+    let total = 0;
+    for (let at = 0; at < cells.length; at += t.K) total += Math.max(...cells.subarray(at, at + t.K));
+    return total;
   }
 
   function renderTwins(pair) {
@@ -328,5 +324,5 @@ const Stage = (() => {
     $("pairs").addEventListener("click", (event) => { const figure = event.target.closest(".pair"); if (figure) go(Number(figure.dataset.place)); });
   }
 
-  return { render, listen, pairAt, restart, guessed, go, mapOf, lawKey };
+  return { render, listen, pairAt, restart, guessed, mapOf };
 })();
