@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -373,6 +373,7 @@ class Bar:
             on unbiased pairs.
         untrained: What the untrained network reaches, in percent; None where not measured.
         published: The paper's means in percent, where it gives them.
+        authors: Means in percent by the authors' probe, with which the paper's go, where taken.
     """
 
     label: str
@@ -380,6 +381,7 @@ class Bar:
     control: Mapping[str, Summary | None]
     untrained: Mapping[str, float | None]
     published: Mapping[str, float]
+    authors: Mapping[str, float] = field(default_factory=dict)
 
 
 def interaction_bars(
@@ -391,7 +393,8 @@ def interaction_bars(
     """R, U and S of several methods: the layout of Figure 4 of Dufumier et al.
 
     What has a control (S) stands beside it, and both on chance: their lengths are what they gain
-    over guessing. The paper's values are open diamonds, missing ones a word.
+    over guessing. The paper's values are open diamonds, ours by the authors' probe crosses, missing
+    ones a word.
 
     Args:
         bars: A bar in each panel.
@@ -426,7 +429,9 @@ def _draw_bar(axes: Axes, place: int, bar: Bar, name: str, guess: float) -> None
     shift, width = (-0.2, 0.38) if control is not None else (0.0, 0.7)
     if value is None:
         low, _ = _limits(guess)
-        axes.annotate("not measured", (place, low), rotation=90, fontsize=7, ha="center")
+        # To the left of the middle, where the published value may stand.
+        look: dict[str, Any] = {"rotation": 90, "fontsize": 7, "ha": "right", "va": "bottom"}
+        axes.annotate("not measured", (place, low), (-4, 2), textcoords="offset points", **look)
     else:
         color = CURVE_COLORS[place % len(CURVE_COLORS)]
         _draw_height(axes, place + shift, value, floor, width=width, color=color)
@@ -437,10 +442,19 @@ def _draw_bar(axes: Axes, place: int, bar: Bar, name: str, guess: float) -> None
     if (untrained := bar.untrained.get(name)) is not None:
         span = [place - 0.4, place + 0.4]
         axes.plot(span, [untrained] * 2, color="0.1", lw=1.2, label="untrained network")
+    if name in bar.authors:
+        axes.plot([place + shift], [bar.authors[name]], **_CROSS)
     if name in bar.published:
         axes.plot([place + shift], [bar.published[name]], **_DIAMOND)
 
 
+_CROSS: Final[dict[str, Any]] = {
+    "marker": "x",
+    "color": "black",
+    "linestyle": "none",
+    "markersize": 6,
+    "label": "ours by the authors' probe",
+}
 _DIAMOND: Final[dict[str, Any]] = {
     "marker": "D",
     "markerfacecolor": "none",
@@ -561,7 +575,9 @@ def information_points(
 def _informed(curves: Mapping[str, Sequence[Curve]]) -> dict[str, list[Curve]]:
     """The curves whose rows all state bits; empty if there are none."""
     found = {
-        name: [c for c in panel if all(name in row.get("information", {}) for row in c.rows)]
+        name: [
+            c for c in panel if c.rows and all(name in row.get("information", {}) for row in c.rows)
+        ]
         for name, panel in curves.items()
     }
     return found if any(found.values()) else {}

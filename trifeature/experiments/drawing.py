@@ -30,6 +30,7 @@ def draw_bars(results: Results, panels: Sequence[str] = PANELS) -> Figure:
             {c: result.control(c) for c in panels if result.arm.from_biased(c)},
             {column: result.mean_untrained(column) for column in panels},
             {column: mean for column, (mean, _) in result.arm.published.items()},
+            {c: found.mean for c in panels if (found := result.authors(c)) is not None},
         )
         for result in results
     ]
@@ -99,14 +100,14 @@ def comparison(results: Results, *, published: bool = True) -> Lines:
     for result in results:
         cells = [result.arm.label]
         for column in experiment.columns:
-            cells.append(_text(result.summary(column)))
+            cells.append(summary_words(result.summary(column)))
             cells += [published_words(result, column)] if published else []
         for column in results.controlled:
             untrained = result.mean_untrained(column)
-            cells.append(_text(result.control(column)))
+            cells.append(summary_words(result.control(column)))
             cells.append(NOT_MEASURED if untrained is None else f"{untrained:.1f}")
-        cells += [_text(result.summary(column)) for column in (*experiment.details, *own)]
-        cells += [_text(result.authors(column)) for column in authors]
+        cells += [summary_words(result.summary(column)) for column in (*experiment.details, *own)]
+        cells += [summary_words(result.authors(column)) for column in authors]
         lines.append([*cells, f"{len(result.biased)} + {len(result.unbiased)}"])
     return lines
 
@@ -117,7 +118,8 @@ def _authors_words(column: str) -> str:
     return ", ".join([f"{name} authors' probe", *converged])
 
 
-def _text(summary: Summary | None) -> str:
+def summary_words(summary: Summary | None) -> str:
+    """Mean ± spread, or that it was not measured."""
     return NOT_MEASURED if summary is None else str(summary)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from trifeature.experiments.beside import beside_paper
 from trifeature.experiments.drawing import comparison, draw_bars
 from trifeature.experiments.experiment import Arm, Experiment, Priority
 from trifeature.presets import Preset
@@ -52,4 +53,5 @@ FIG4 = Experiment(
     arms,
     draw=draw_bars,
     table=comparison,
+    more_tables=beside_paper,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trifeature.experiments.beside import beside_paper
 from trifeature.experiments.drawing import comparison, draw_curves
 from trifeature.experiments.experiment import Arm, Experiment, Priority, curve_epochs
 from trifeature.presets import Preset
@@ -28,5 +29,6 @@ FIG5 = Experiment(
     arms,
     draw=draw_curves,
     table=comparison,
+    more_tables=beside_paper,
     probe_epochs=curve_epochs,
 )

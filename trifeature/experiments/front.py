@@ -205,7 +205,9 @@ def _draw_epochs(axes: Axes, rows: Sequence[Row], column: str, look: Mapping[str
     known = [row for row in rows if row.get(column) is not None]
     if known:
         epochs, means, _ = curve_points(known, column)
-        axes.plot(epochs, means, **look)
+        # A line between the untrained network and the last epoch would look like a curve.
+        points = {} if len(epochs) > 2 else {"marker": "o", "markersize": 4, "linewidth": 0.6}
+        axes.plot(epochs, means, **{**look, **points})
 
 
 FRONT: Final = Experiment(

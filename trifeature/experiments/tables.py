@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from trifeature.experiments.beside import beside_paper
 from trifeature.experiments.drawing import comparison, draw_bars
 from trifeature.experiments.experiment import Arm, Experiment, Priority, Published
 from trifeature.presets import Preset
@@ -113,6 +114,7 @@ TABLE4 = Experiment(
     fusion_arms,
     draw=draw_bars,
     table=comparison,
+    more_tables=beside_paper,
 )
 TABLE5 = Experiment(
     "table5",
@@ -121,7 +123,13 @@ TABLE5 = Experiment(
     # The paper prints no mean of U1 and U2: they are what the table is about.
     draw=partial(draw_bars, panels=("R", "U1", "U2", "S_auc", "S")),
     table=comparison,
+    more_tables=beside_paper,
 )
 TABLE7 = Experiment(
-    "table7", "ResNet-50 encoders (Table 7)", encoder_arms, draw=draw_bars, table=comparison
+    "table7",
+    "ResNet-50 encoders (Table 7)",
+    encoder_arms,
+    draw=draw_bars,
+    table=comparison,
+    more_tables=beside_paper,
 )
