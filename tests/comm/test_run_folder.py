@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -302,3 +303,23 @@ def test_no_run_is_made_in_a_data_set(data: Dataset, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="is in a data set: name another folder"):
             train(data, RUN, place)
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
+
+
+def test_checkpoints_that_take_long_are_rarer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At most one in 50 times as long as it takes to write it: 2 % of the time."""
+    now, saved = [0.0], []
+    monkeypatch.setattr(run_folder, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def save(_: RunFolder, epoch: int) -> None:
+        saved.append(epoch)
+        now[0] += 0.5  # seconds of writing
+
+    monkeypatch.setattr(RunFolder, "_save", save)
+    run = RunFolder(tmp_path)
+    for epoch in range(1, 41):
+        now[0] += 1.0  # seconds of an epoch
+        run._keep(epoch, {"epoch": epoch}, last=epoch == 40)  # type: ignore[arg-type]
+    # The first after 5 s, as nothing is known, the next after 25 s, and the last one.
+    assert saved == [6, 32, 40]

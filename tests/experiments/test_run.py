@@ -17,10 +17,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from planned_runs import drawn
 from tiny_runs import tiny_run
+from torch import Tensor
 
 import trifeature
 from trifeature.comm import run_folder, training
@@ -37,7 +39,7 @@ from trifeature.experiments.plan import Plan, Row, control_of, make_plan, missin
 from trifeature.experiments.run import carry_out
 from trifeature.files import read_rows, write_rows
 from trifeature.probes import authors, protocol
-from trifeature.probes.protocol import probe
+from trifeature.probes.protocol import CleanCodes, probe
 from trifeature.views.sets import ViewSet
 
 pytestmark = pytest.mark.usefixtures("fitted_once")
@@ -58,8 +60,10 @@ def replace_probe(patch: pytest.MonkeyPatch) -> list[bool]:
     """Replace the probe by a digest and render once; a call notes if each image alone is probed."""
     calls: list[bool] = []
 
-    def digest(method: Method, dataset: Dataset, *, probing: str, alone: bool) -> SimpleNamespace:
-        del dataset, probing
+    def digest(
+        method: Method, dataset: Dataset, *, probing: str, alone: bool, codes: CleanCodes
+    ) -> SimpleNamespace:
+        del dataset, probing, codes
         assert not method.training
         calls.append(alone)
         state = torch.cat([x.flatten().double() for x in method.state_dict().values()])
@@ -245,6 +249,27 @@ def test_the_last_epoch_is_probed_with_products_where_asked(
     assert set(last["products"]) == {"R", "U1", "U2", "U", "S", "S_auc", "S_balanced"}
     assert last["products"] == {name: expected[name] for name in last["products"]}
     assert "products" not in carry_out(make(0, run=once), tmp_path / "other")[-1]
+
+
+def test_an_evaluation_encodes_every_item_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By our probe, of each image alone too, the one with products, and those of other maps."""
+    monkeypatch.setattr(protocol, "COSTS", (0.01,))
+    monkeypatch.setattr(runs, "build", rendered)
+    monkeypatch.setattr(runs, "i_nce", lambda *_: None)  # of views, which it encodes itself
+    encode, shown = CoMM.encode, [[], []]  # type: ignore[var-annotated]
+
+    def spy(self: CoMM, items: Tensor, modality: int) -> Tensor:
+        shown[modality] += [x.numpy().tobytes() for x in items]
+        return encode(self, items, modality)
+
+    monkeypatch.setattr(CoMM, "encode", spy)
+    (row,) = carry_out(make(run=replace(RUN, epochs=0), products=True), tmp_path / "run")
+    assert {"S", "image1", "products", "other_maps"} <= set(row)
+    rows = [rendered(DATA).pairs[name].images for name in ("probe", "test")]
+    for m, own in enumerate(shown):
+        assert len(own) == len(set(own)) == sum(len(np.unique(images[:, m])) for images in rows)
 
 
 def test_features_without_products_leave_a_row_without_them(

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pretended_gpu import pretended_gpu
 from probe_problems import FloatArray, IntArray, Sets, known_sets, objective, one_hot, problem
 from scipy.optimize import minimize
 from sklearn.preprocessing import StandardScaler
@@ -71,6 +72,22 @@ def test_a_published_fit_ends_where_torchs_optimizer_does(cost: float) -> None:
         model = fit_published(X.clone(), y, cost, 3)
     torch.testing.assert_close(model.weights[0].float(), layer.weight.detach(), rtol=0, atol=1e-6)
     torch.testing.assert_close(model.biases[0].float(), layer.bias.detach(), rtol=0, atol=1e-6)
+
+
+def test_a_published_fit_is_the_same_on_a_gpu_and_waits_for_it_a_few_times_an_evaluation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(authors, "ITERATIONS", 20)
+    X, y = unconverged()
+    here = fit_published(X, y, 10.0, 3)
+    with pretended_gpu() as gpu:
+        there = fit_published(X.to("cuda"), y, 10.0, 3)
+        assert all(gpu.on_device(x) for x in (there.weights, there.biases, there.gradients))
+        found = there.weights.cpu()
+    assert torch.equal(found, here.weights)
+    # Weights and biases go there, their gradients and the loss come back. The optimizer alone would
+    # wait twice an iteration for each of the iterations before.
+    assert len(gpu.waits) < 6 * 25
 
 
 def test_a_published_fit_stops_above_the_minimum() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pretended_gpu import pretended_gpu
 from probe_problems import FloatArray, IntArray, Sets, known_sets, one_hot, oracle, problem
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -38,6 +39,35 @@ def fitted(
 @pytest.fixture
 def sets() -> Sets:
     return known_sets()
+
+
+# ------------------------------------------------------------------ features on a GPU
+
+
+def read_on(device: str, probing: str) -> dict[str, Any]:
+    """A row of three classes and of two, of features on a device."""
+    X, y = problem(3, samples=400)
+    labels = {"three": y, "first": (y == 0).astype(int)}
+    halves = [(torch.as_tensor(X[k::2]), {t: v[k::2] for t, v in labels.items()}) for k in (0, 1)]
+    (a, known), (b, asked) = halves
+    return probe_features(a.to(device), known, b.to(device), asked, probing=probing).row()
+
+
+def test_features_on_a_gpu_are_probed_there() -> None:
+    with pretended_gpu() as gpu:
+        there = read_on("cuda", "ours")
+    assert there == read_on("cpu", "ours")
+    # What comes back is a table of predictions for each fold of each task, and the final ones.
+    assert sum(wait.why == "download" for wait in gpu.waits) <= 3 + 3 + 3
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("probing", ["ours", "authors"])
+def test_a_gpu_reads_what_the_cpu_reads(probing: str) -> None:
+    there, here = read_on("cuda", probing), read_on("cpu", probing)
+    for column in ("three", "first", "first_auc"):
+        assert there[column] == pytest.approx(here[column], abs=0.02)
 
 
 # ------------------------------------------------------------------ probes with known answers

@@ -23,7 +23,7 @@ from trifeature.data.dataset import Dataset, PairSet
 from trifeature.errors import InputError
 from trifeature.probes import authors, protocol
 from trifeature.probes.names import PROBINGS, Probing, read_protocol
-from trifeature.probes.protocol import extract, probe
+from trifeature.probes.protocol import CleanCodes, extract, extract_aligned, probe
 from trifeature.samples import Samples
 from trifeature.views.sets import IMAGENET_MEAN, IMAGENET_STD
 
@@ -295,6 +295,40 @@ def test_features_come_in_the_order_of_the_pairs_across_batches(
     expected = one_hot(torch.from_numpy(shown), [0, 1]).float()
     assert torch.equal(both, expected)
     assert torch.equal(second, expected[:, 3 * K :])
+
+
+def test_kept_codes_are_those_of_the_method_items_and_samples_asked_for(data: Dataset) -> None:
+    """Nothing is taken for the codes of what they are not of."""
+    encoded: list[int] = []
+
+    class Counting(Fake):
+        def encode(self, images: Tensor, modality: int) -> Tensor:
+            encoded.append(len(images))
+            return super().encode(images, modality)
+
+    method, samples = Counting(one_hot), data.samples()
+    pairs = data.pairs["test"]
+    relabeled = replace(pairs, labels={task: 1 - y % 2 for task, y in pairs.labels.items()})
+    turned = replace(pairs, images=pairs.images[:, ::-1].copy())
+    other_images = {str(name): (x.flip(0),) * 2 for name, x in data.images.items()}
+    codes = CleanCodes()
+    (first,) = extract(method, samples, "test", [[0, 1]], codes=codes)
+    again = replace(data, pairs={**data.pairs, "test": relabeled}).samples()
+    counts = len(encoded)
+    (kept,) = extract(method, again, "test", [[0, 1]], codes=codes)
+    extract_aligned(method, again, "test", codes=codes)
+    assert torch.equal(kept, first)
+    assert len(encoded) == counts
+    others = (
+        (Counting(one_hot), samples),
+        (method, replace(data, pairs={**data.pairs, "test": turned}).samples()),
+        (method, replace(samples, items=other_images)),
+    )
+    for one, own in others:
+        expected = extract(one, own, "test", [[0, 1]])[0]
+        counts = len(encoded)
+        assert torch.equal(extract(one, own, "test", [[0, 1]], codes=codes)[0], expected)
+        assert len(encoded) > counts
 
 
 def test_our_probing_sees_plain_images_and_the_authors_random_crops(tiny: Dataset) -> None:

@@ -37,7 +37,7 @@ from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES, Interval
 from trifeature.pid.estimation.estimates import INFORMATIONS, Estimate
 from trifeature.pid.estimation.predictions import Spread, atoms_of_predictions
-from trifeature.probes.protocol import extract, extract_aligned
+from trifeature.probes.protocol import CleanCodes, extract, extract_aligned
 from trifeature.samples import Samples
 from trifeature.studies.readers import (
     FloatArray,
@@ -98,10 +98,10 @@ def model_codes(method: Method, samples: Samples) -> CodesOfSets:
     if len(samples.modalities) != 2:
         raise InputError(f"codes are of two modalities, not {len(samples.modalities)}")
     method.eval()
-    found = {}
+    found, codes = {}, CleanCodes()
     for name in SETS:
-        one, two = extract(method, samples, name, [[0], [1]])
-        product = product_of(extract_aligned(method, samples, name))
+        one, two = extract(method, samples, name, [[0], [1]], codes=codes)
+        product = product_of(extract_aligned(method, samples, name, codes=codes))
         found[name] = Codes(*(np.asarray(x.double().cpu().numpy()) for x in (one, two, product)))
     return found
 

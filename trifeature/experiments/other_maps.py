@@ -26,7 +26,7 @@ from trifeature.comm.products import product_of
 from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.dataset import SPLIT_OF, Dataset, PairSet
 from trifeature.probes.metrics import roc_auc
-from trifeature.probes.protocol import extract_aligned, probe
+from trifeature.probes.protocol import CleanCodes, extract_aligned, probe
 from trifeature.samples import Samples, Task
 
 SETS: Final[tuple[PairSet, ...]] = ("probe", "test")
@@ -57,8 +57,13 @@ def match_of(data: Dataset, name: PairSet, shift: int) -> npt.NDArray[np.int64]:
     return np.asarray(attributes[:, 1, b] == wanted, dtype=np.int64)
 
 
-def other_maps(method: Method, data: Dataset) -> dict[str, float]:
+def other_maps(method: Method, data: Dataset, codes: CleanCodes | None = None) -> dict[str, float]:
     """What is read of other maps than the pairs', and of the pairs' own by similarity alone.
+
+    Args:
+        method: Trained or not; it is left in evaluation mode.
+        data: Pairs that have other maps, see `has_other_maps`.
+        codes: Of the method and these pairs, if they are kept from other probings.
 
     Returns:
         Means over the other maps, in [0, 1]: `S_auc` and `S` by our probe of the method's features,
@@ -66,13 +71,14 @@ def other_maps(method: Method, data: Dataset) -> dict[str, float]:
         the similarity for the pairs' own map.
     """
     samples = with_labels_of(data, shifts_of(len(data.settings.partners)))
+    clean = CleanCodes() if codes is None else codes
     found: dict[str, float] = {}
     for prefix, probing in (("", "ours"), ("products_", "products")):
-        results = probe(method, samples, probing=probing).results.values()
+        results = probe(method, samples, probing=probing, codes=clean).results.values()
         found[f"{prefix}S_auc"] = fmean(one.roc_auc for one in results if one.roc_auc is not None)
         found[f"{prefix}S"] = fmean(one.macro_accuracy for one in results)
     device = next(method.parameters()).device
-    aligned = extract_aligned(method.eval(), samples.to(device), "test")
+    aligned = extract_aligned(method.eval(), samples.to(device), "test", codes=clean)
     similarity = product_of(aligned).sum(1).cpu().numpy()
     return found | {"similarity": roc_auc(labels=match_of(data, "test", 0), scores=similarity)}
 

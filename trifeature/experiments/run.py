@@ -27,7 +27,7 @@ from trifeature.experiments.other_maps import has_other_maps, other_maps
 from trifeature.experiments.plan import Data, Plan, Row
 from trifeature.files import append_row, read_rows
 from trifeature.probes.i_nce import i_nce
-from trifeature.probes.protocol import probe
+from trifeature.probes.protocol import CleanCodes, probe
 from trifeature.provenance import provenance
 from trifeature.real.catalog import SOURCES
 from trifeature.real.settings import RealSettings
@@ -171,15 +171,16 @@ class _Work:
         if self.keep and 0 < epoch < self.plan.run.epochs:
             self.run.write_weights(method, epoch, self.run.weights_of(epoch))
         started, last = time.monotonic(), epoch == self.plan.run.epochs
+        codes, probing = CleanCodes(), self.plan.probing
         try:
-            measured = probe(method, self.data, probing=self.plan.probing, alone=last).row()
+            measured = probe(method, self.data, probing=probing, alone=last, codes=codes).row()
             if last:
                 measured["i_nce"] = i_nce(method, self.data)
             if last and self.plan.official:
                 official = probe(method, self.data, probing="authors")
                 measured["official"] = official.accuracies() | official.converged()
-            if last and self.plan.products and self.plan.probing == "ours":
-                measured |= _by_products(method, self.data)
+            if last and self.plan.products and probing == "ours":
+                measured |= _by_products(method, self.data, codes)
         except NotFiniteError as problem:
             raise TrainingError(
                 f"{self.plan.describe()} has diverged by epoch {epoch} ({problem}): a smaller "
@@ -243,18 +244,18 @@ def read_settings(folder: Path) -> tuple[RunSettings, Data]:
     return run.settings(), DatasetSettings.from_json(origin)
 
 
-def _by_products(method: Method, data: Dataset | Samples) -> Row:
+def _by_products(method: Method, data: Dataset | Samples, codes: CleanCodes) -> Row:
     """The scores of probes with products, and those of other maps, as `products` and `other_maps`.
 
     Nothing where the features of the modalities differ in length, so that they have no products;
     other maps where the pairs have a map.
     """
     try:
-        row = probe(method, data, probing="products").row()
+        row = probe(method, data, probing="products", codes=codes).row()
     except UnequalLengthsError:
         return {}
     scores = {column: row[column] for column in row if isinstance(row[column], float)}
     found: Row = {"products": scores}
     if not isinstance(data, Dataset) or not has_other_maps(data):
         return found
-    return found | {"other_maps": other_maps(method, data)}
+    return found | {"other_maps": other_maps(method, data, codes)}

@@ -288,7 +288,7 @@ class _Lbfgs:
         total = z.exp_().sum(dim=1, keepdim=True)
         value = _dot(problems.weights, (total.log() - own)[:, 0])  # Σ w (logsumexp z − z[y])
         z /= total  # P
-        z.scatter_add_(1, problems.labels, own.new_tensor(-1.0).expand_as(own))  # P − Y
+        z.scatter_add_(1, problems.labels, own.new_full((), -1.0).expand_as(own))  # P − Y
         z *= problems.weights[:, None, :]
         slope = _dot(z.flatten(1), change.flatten(1))
         # ‖W + tD‖² = ‖W‖² + t·(2 W·D + t·‖D‖²), and half its derivative W·D + t·‖D‖².

@@ -99,6 +99,9 @@ def fit_published(features: Tensor, labels: IntArray, cost: float, classes: int)
     The norm is not squared and the bias free. From zero, on raw features, `torch.optim.LBFGS`
     takes at most 100 iterations, or 125 evaluations, and so stops far from the minimum.
 
+    The optimizer's vectors are on the CPU, wherever the features are: an iteration takes hundreds
+    of products of vectors and waits for the result of each.
+
     Args:
         features: [N, D].
         labels: From 0 to C − 1 [N].
@@ -108,24 +111,24 @@ def fit_published(features: Tensor, labels: IntArray, cost: float, classes: int)
     with torch.inference_mode(False), torch.enable_grad():
         points = features.detach().clone()  # extracted in inference mode, which keeps no gradients
         truth = torch.from_numpy(labels).to(points.device)
-        weights = points.new_zeros(classes, points.shape[1]).requires_grad_()
-        biases = points.new_zeros(classes).requires_grad_()
+        weights = torch.zeros(classes, points.shape[1], dtype=points.dtype).requires_grad_()
+        biases = torch.zeros(classes, dtype=points.dtype).requires_grad_()
         optimizer = torch.optim.LBFGS(
             [weights, biases], max_iter=ITERATIONS, line_search_fn="strong_wolfe"
         )
 
         def closure() -> Tensor:
-            optimizer.zero_grad()
-            fit = cross_entropy(linear(points, weights, biases), truth)
-            loss: Tensor = fit + 0.5 / cost * weights.norm()
-            loss.backward()
+            there = [x.detach().to(points.device).requires_grad_() for x in (weights, biases)]
+            fit = cross_entropy(linear(points, *there), truth)
+            loss: Tensor = fit + 0.5 / cost * there[0].norm()
+            weights.grad, biases.grad = (x.cpu() for x in torch.autograd.grad(loss, there))
             return loss
 
         optimizer.step(closure)
         closure()  # for the gradient where it stopped
         slopes = torch.cat([x.grad.flatten() for x in (weights, biases) if x.grad is not None])
-    ends = [x.detach().double()[None] for x in (weights, biases)]
-    return LinearModels(ends[0], ends[1], slopes.abs().amax().double()[None])
+    ends = [x.detach().double()[None] for x in (weights, biases, slopes.abs().amax())]
+    return LinearModels(*(x.to(points.device) for x in ends))
 
 
 def _coarse_to_fine(accuracies: Callable[[Sequence[float]], list[float]]) -> None:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from trifeature.comm.methods import Method
+from trifeature.comm.training import numerics
 from trifeature.samples import HasSamples
 
 BATCH: Final = 64
@@ -44,9 +45,10 @@ def i_nce(method: Method, data: HasSamples, batches: int = 16) -> float | None:
     for rows in samples.rows_of("test")[: batches * BATCH].split(BATCH):
         batch = samples.batch("test", rows)
         clean = [m.defaults.clean for m in samples.modalities]
-        plain = [method.augment(x, m, generator, clean[m]) for m, x in enumerate(batch)]
-        views = [method.augment(x, m, generator) for m, x in enumerate(batch)]
-        z, z_view = method.embed(tuple(plain)), method.embed(tuple(views))
+        with numerics("float32", samples.device):
+            plain = [method.augment(x, m, generator, clean[m]) for m, x in enumerate(batch)]
+            views = [method.augment(x, m, generator) for m, x in enumerate(batch)]
+            z, z_view = method.embed(tuple(plain)), method.embed(tuple(views))
         if z is None or z_view is None:
             return None
         if len(rows) == BATCH:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +76,7 @@ def probe(
     alone: bool = False,
     without: bool = False,
     label_costs: str = "shared",
+    codes: CleanCodes | None = None,
 ) -> Reading:
     """Measure how much of each task can be read from a method's features.
 
@@ -96,6 +97,7 @@ def probe(
         without: Also probe all modalities but each, of three or more. (Of two this is `alone`.)
         label_costs: Of a task of many labels, `shared`: one cost for all of them, or `own`: one for
             each.
+        codes: The same object in several probings of a method saves encoding its items again.
 
     Raises:
         InputError: unknown protocol or classifier, samples without a task, too few groups, or
@@ -110,7 +112,10 @@ def probe(
     others = [[o for o in every if o != m] for m in every] if without and len(names) > 2 else []
     subsets = [list(every), *single, *others]
     fitted, scored = (
-        [Labeled.of(data, name, x) for x in extract(method, data, name, subsets, how.probing)]
+        [
+            Labeled.of(data, name, x)
+            for x in extract(method, data, name, subsets, how.probing, codes=codes)
+        ]
         for name in ("probe", "test")
     )
     groups = data.sets["probe"].groups
@@ -312,6 +317,8 @@ def extract(
     name: str,
     subsets: Sequence[Sequence[int]],
     probing: Probing = "ours",
+    *,
+    codes: CleanCodes | None = None,
 ) -> list[Tensor]:
     """The features of every sample of a set, for each subset of the modalities.
 
@@ -323,34 +330,40 @@ def extract(
         probing: `ours` takes the clean items, `authors` one random light view of each. `products`
             takes the clean items and adds, for a subset of several modalities, the element-wise
             products of what each modality shows by itself: see `trifeature.comm.products`.
+        codes: Those of clean items, if they are kept.
 
     Returns:
         float32 [N, D] for each subset.
     """
     method = method_for(method, samples)
-    codes_of = _codes_of_light_views if probing == "authors" else _codes_of_clean
+    clean = CleanCodes() if codes is None else codes
+    codes_of = _codes_of_light_views if probing == "authors" else clean.of
     with numerics("float32", samples.device):
         parts = [
-            _combine(method, codes, subsets, products=probing == "products")
-            for codes in codes_of(method, samples, name)
+            _combine(method, own, subsets, products=probing == "products")
+            for own in codes_of(method, samples, name)
         ]
     return [torch.cat(features).float() for features in zip(*parts, strict=True)]
 
 
 @torch.inference_mode()
-def extract_aligned(method: Method, samples: Samples, name: str) -> list[Tensor]:
+def extract_aligned(
+    method: Method, samples: Samples, name: str, *, codes: CleanCodes | None = None
+) -> list[Tensor]:
     """What a probe with products multiplies, of every sample of a set: float32 [N, F] a modality.
 
     Args:
         method: In evaluation mode.
         samples: On the method's device.
         name: Of the set.
+        codes: Those of clean items, if they are kept.
     """
     method = method_for(method, samples)
+    clean = CleanCodes() if codes is None else codes
     with numerics("float32", samples.device):
         parts = [
-            [method.aligned(codes, m) for m in range(len(codes))]
-            for codes in _codes_of_clean(method, samples, name)
+            [method.aligned(own, m) for m in range(len(own))]
+            for own in clean.of(method, samples, name)
         ]
     return [torch.cat(own).float() for own in zip(*parts, strict=True)]
 
@@ -370,26 +383,74 @@ def _combine(
     ]
 
 
-def _codes_of_clean(method: Method, samples: Samples, name: str) -> Iterator[list[Tensor]]:
-    """The codes of the clean items of consecutive samples.
+class CleanCodes:
+    """A method's codes of the clean items of each set, kept for several probings of it.
 
-    Every item is encoded once for each modality that shows it, not once for each of its samples:
-    ten thousand pairs of the paper's preset are made of 2,400 images.
+    Every item of a set is encoded once for each modality that shows it, not once for each of its
+    samples: ten thousand pairs of the paper's preset are made of 2,400 images. Tasks may differ
+    from probing to probing. The codes of another method, of other items or of other samples
+    replace those of the set; codes do not follow a change of the method's weights.
     """
-    generator = torch.Generator(samples.device)  # clean items use none of its randomness
-    rows, tables = samples.rows_of(name), samples.items[samples.sets[name].table]
-    shown = [column.unique() for column in rows.unbind(1)]
-    codes = []
-    for m, (own, items) in enumerate(zip(shown, tables, strict=True)):
-        clean = samples.modalities[m].defaults.clean
-        parts = [
-            method.encode(_view(clean, items[part], generator), m) for part in own.split(BATCH)
-        ]
-        codes.append(torch.cat(parts))
-    for part in rows.split(BATCH):
-        yield [
+
+    def __init__(self) -> None:
+        self._sets: dict[str, _SetCodes] = {}
+
+    def of(self, method: Method, samples: Samples, name: str) -> Iterator[list[Tensor]]:
+        """The codes of consecutive samples of a set: for each modality [n, …], n ≤ `BATCH`."""
+        known = self._sets.get(name)
+        if known is None or not known.are_of(method, samples, name):
+            known = self._sets[name] = _SetCodes.of(method, samples, name)
+        for rows in samples.rows_of(name).split(BATCH):
+            yield known.of_rows(rows)
+
+
+class _SetCodes(NamedTuple):
+    """The codes of the distinct items of a set, and what they are codes of.
+
+    Attributes:
+        method: What encoded them.
+        items: The tables that the items are in.
+        rows: As `SampleSet.rows` [P, M].
+        shown: For each modality the numbers of its items in order [K].
+        codes: For each modality [K, …].
+    """
+
+    method: Method
+    items: tuple[Tensor, ...]
+    rows: IntArray
+    shown: list[Tensor]
+    codes: list[Tensor]
+
+    @classmethod
+    def of(cls, method: Method, samples: Samples, name: str) -> _SetCodes:
+        """Encode every item that the samples of a set show."""
+        generator = torch.Generator(samples.device)  # clean items use none of its randomness
+        tables = samples.items[samples.sets[name].table]
+        shown = [column.unique() for column in samples.rows_of(name).unbind(1)]
+        codes = []
+        for m, (own, items) in enumerate(zip(shown, tables, strict=True)):
+            clean = samples.modalities[m].defaults.clean
+            parts = [
+                method.encode(_view(clean, items[part], generator), m) for part in own.split(BATCH)
+            ]
+            codes.append(torch.cat(parts))
+        return cls(method, tables, samples.sets[name].rows, shown, codes)
+
+    def are_of(self, method: Method, samples: Samples, name: str) -> bool:
+        """True for the same method, the same tables of items and equal rows."""
+        own = samples.sets[name]
+        tables = zip(self.items, samples.items[own.table], strict=False)
+        return (
+            self.method is method
+            and all(a is b for a, b in tables)
+            and np.array_equal(self.rows, own.rows)
+        )
+
+    def of_rows(self, rows: Tensor) -> list[Tensor]:
+        """For each modality the codes [n, …] of its items in some rows [n, M]."""
+        return [
             code[torch.searchsorted(own, column.contiguous())]
-            for code, own, column in zip(codes, shown, part.unbind(1), strict=True)
+            for code, own, column in zip(self.codes, self.shown, rows.unbind(1), strict=True)
         ]
 
 
