@@ -415,6 +415,7 @@ def test_cuda_agrees_with_the_cpu(views: ViewSet) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_never_waits_for_the_host() -> None:
     images = random_images(16, 32).cuda()
