@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -66,6 +67,21 @@ def test_floating_images_are_the_same_images() -> None:
     torch.testing.assert_close(fused, apply(images, params, ALL), rtol=0, atol=1e-5)
 
 
+def test_sets_of_the_same_transforms_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def keep(images: Tensor, _: ViewParameters, passes: Any, __: torch.dtype) -> Tensor:
+        seen.append(passes)
+        return images
+
+    monkeypatch.setattr(fused_views, "_compiled", lambda: keep)
+    weaker = replace(ALL, crop_scale=(0.5, 1.0), blur_sigma=(0.05, 1.0), hue=0.0)
+    for views in (ALL, ALL_WITHOUT_CROP, weaker, LIGHT):
+        apply_fused(views, random_images(2, 8), draw(views, 2, 8, seeded()))
+    assert len({hash(passes) for passes in seen}) == 2
+    assert seen[0] == seen[1] == seen[2] != seen[3]
+
+
 class Negative(ViewSet):
     """Views with a step of their own."""
 
@@ -118,6 +134,7 @@ def test_compiled_it_is_still_the_same_and_compiles_once() -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.slow  # a compiler takes half a minute
 @pytest.mark.filterwarnings("default")  # the compiler's own
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
@@ -126,4 +143,6 @@ def test_compiled_on_a_gpu_it_is_the_reference_of_the_cpu(dtype: torch.dtype) ->
     params = draw(ALL, 16, 224, seeded())
     fused = apply_fused(ALL, images.cuda(), params.to("cuda"), dtype=dtype)
     expected = apply(images, params, ALL)
-    torch.testing.assert_close(fused.float().cpu(), expected, rtol=0, atol=TOLERANCES[dtype])
+    # A GPU rounds a product and a sum at once, and divides within two units of the last place.
+    tolerance = max(TOLERANCES[dtype], 1e-4)
+    torch.testing.assert_close(fused.float().cpu(), expected, rtol=0, atol=tolerance)

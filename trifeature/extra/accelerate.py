@@ -14,7 +14,7 @@ import functools
 import gc
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -108,19 +108,16 @@ class Accelerated(Backend):
         def take_step(indices: Tensor) -> tuple[list[str], Tensor]:
             return step(learner, samples.batch("train", rows[indices]), self)
 
-        chosen = GraphedSteps(learner, take_step) if self.execution.graphs else take_step
-        if not self.execution.compiled:
-            yield _with_clear_errors(chosen) if self.execution.graphs else chosen
-            return
-        full = learner.method.settings.batch_size
-        with compiled(learner):
+        def compiled_if_full(indices: Tensor) -> tuple[list[str], Tensor]:
+            is_full = len(indices) == learner.method.settings.batch_size
+            with torch.compiler.set_stance("default" if is_full else "force_eager"):
+                return take_step(indices)
 
-            def compiled_if_full(indices: Tensor) -> tuple[list[str], Tensor]:
-                is_full = len(indices) == full
-                with torch.compiler.set_stance("default" if is_full else "force_eager"):
-                    return chosen(indices)
-
-            yield _with_clear_errors(compiled_if_full)
+        chosen: StepFunction = compiled_if_full if self.execution.compiled else take_step
+        if self.execution.graphs:
+            chosen = GraphedSteps(learner, chosen)
+        with compiled(learner) if self.execution.compiled else nullcontext():
+            yield _with_clear_errors(chosen)
 
 
 @contextmanager

@@ -2,12 +2,16 @@
 
 The reference multiplies colors by small matrices, one call after another. That is fast on a CPU,
 but on a GPU each call reads and writes all pixels. Here every color operation is written pixel by
-pixel, so that `torch.compile` can keep a pixel in registers from the crop to the normalization:
+pixel, on the red, green and blue planes by themselves: operations on tensors of one shape are what
+`torch.compile` fuses into one pass, in which a pixel stays in registers:
 
 1. crop, resize and flip: two batched matrix products;
 2. one pass that only reads: the mean gray level for contrast;
-3. one pass that reads and writes: jitter, grayscale, normalization;
+3. two passes that read and write: jitter; grayscale and normalization;
 4. blur: two batched matrix products.
+
+In between, images are stored line by line, [N, S, 3, S], so that a sample's matrix multiplies all
+channels at once.
 
 In half precision (`dtype=torch.float16`, with the ten mantissa bits of TF32) products and memory
 traffic are halved; colors are computed in float32 between load and store. Without compilation it is
@@ -20,6 +24,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
 import torch
@@ -29,19 +34,21 @@ from trifeature.views import Views
 from trifeature.views.images import (
     JITTER_OPS,
     LUMA,
+    Statistics,
     ViewParameters,
     blends,
     blur_matrix,
     check_images,
-    multiply,
     normalization,
     resize_matrix,
-    shift_hue,
 )
 from trifeature.views.sets import ViewSet
 
 _CONTRAST: Final = JITTER_OPS.index("contrast")
 _HUE: Final = JITTER_OPS.index("hue")
+
+Colors = tuple[Tensor, Tensor, Tensor]
+"""The red, green and blue pixels of N images, floating [N, S, S] each."""
 
 
 def apply_fused(
@@ -75,10 +82,43 @@ def apply_fused(
     if not _is_fused(views, items):
         return views.apply(items, parameters)
     check_images(items, parameters)
-    normalization(views, 3)  # raises if mean and std do not fit
     function = _compiled() if compiled else _apply
     with torch.autocast(items.device.type, enabled=False):
-        return function(items, parameters, views, dtype)
+        return function(items, parameters, _passes(views), dtype)
+
+
+@dataclass(frozen=True)
+class _Passes:
+    """What `_apply` knows of a `ViewSet`, so that sets which differ otherwise are compiled once.
+
+    Attributes:
+        crop: Whether images are cropped or mirrored.
+        jitter: Whether colors are jittered.
+        grayscale: Whether colors are removed.
+        blur: Whether images are blurred.
+        normalized: Mean and standard deviation of the channels; None for no normalization.
+    """
+
+    crop: bool
+    jitter: bool
+    grayscale: bool
+    blur: bool
+    normalized: Statistics | None
+
+
+def _passes(views: ViewSet) -> _Passes:
+    """The passes of a view set.
+
+    Raises:
+        InputError: its normalization is for another number of channels than three.
+    """
+    return _Passes(
+        crop=views.crop_scale is not None or views.flip_probability > 0,
+        jitter=views.jitter_probability > 0,
+        grayscale=views.grayscale_probability > 0,
+        blur=views.blur_probability > 0,
+        normalized=normalization(views, 3),
+    )
 
 
 def _is_fused(views: Views, items: Tensor) -> TypeGuard[ViewSet]:
@@ -87,51 +127,65 @@ def _is_fused(views: Views, items: Tensor) -> TypeGuard[ViewSet]:
     return type(views) is ViewSet and square_rgb
 
 
+Function = Callable[[Tensor, ViewParameters, _Passes, torch.dtype], Tensor]
+
+
 @functools.cache
-def _compiled() -> Callable[[Tensor, ViewParameters, ViewSet, torch.dtype], Tensor]:
+def _compiled() -> Function:
     """One compiled function for the whole process, so that every run reuses its kernels."""
-    function: Callable[[Tensor, ViewParameters, ViewSet, torch.dtype], Tensor] = torch.compile(
-        _apply, fullgraph=True, dynamic=False
-    )
+    function: Function = torch.compile(_apply, fullgraph=True, dynamic=False)
     return function
 
 
-def _apply(images: Tensor, params: ViewParameters, views: ViewSet, dtype: torch.dtype) -> Tensor:
+def _apply(images: Tensor, params: ViewParameters, passes: _Passes, dtype: torch.dtype) -> Tensor:
     """Views of images [N, 3, S, S], without compilation."""
     size = images.shape[3]
     unit = images if images.is_floating_point() else images.float() / 255
-    pixels = unit.to(dtype)
-    if views.crop_scale is not None or views.flip_probability > 0:
+    lines = unit.to(dtype).transpose(1, 2)
+    if passes.crop:
         upright = torch.zeros_like(params.flip)
         rows = resize_matrix(params.top, params.height, upright, size, size).to(dtype)
         columns = resize_matrix(params.left, params.width, params.flip, size, size).to(dtype)
-        pixels = multiply(rows, pixels, columns)
-    colors = pixels.flatten(2).float()
-    if views.jitter_probability > 0:
-        colors = _jitter(colors, params)
-    pixels = _gray_and_normalize(colors, params.grayscale, views).to(dtype).view(pixels.shape)
-    if views.blur_probability > 0:
+        lines = _multiply(rows, lines, columns)
+    red, green, blue = lines.float().unbind(2)
+    colors = (red, green, blue)
+    if passes.jitter:
+        red, green, blue = (x.to(dtype) for x in _jitter(colors, params))
+        colors = (red, green, blue)  # stored between two passes
+    colors = _gray_and_normalize(colors, params.grayscale, passes)
+    lines = torch.stack([x.to(dtype) for x in colors], dim=2)
+    if passes.blur:
         matrix = blur_matrix(params.blur_sigma * params.blur, size).to(dtype)
-        pixels = multiply(matrix, pixels, matrix)
-    return pixels
+        lines = _multiply(matrix, lines, matrix)
+    return lines.transpose(1, 2)
 
 
-def _jitter(colors: Tensor, params: ViewParameters) -> Tensor:
-    """Brightness, contrast, saturation and hue in each sample's own order, on [N, 3, P].
+def _multiply(rows: Tensor, lines: Tensor, columns: Tensor) -> Tensor:
+    """Multiply each channel by its sample's matrices, [N, S, S] · [N, S, 3, S] · [N, S, S]ᵀ.
+
+    With the channels between rows and columns both are products of whole matrices, so that no
+    matrix is copied for each channel.
+    """
+    down = torch.bmm(rows, lines.flatten(2)).view_as(lines)
+    return torch.bmm(down.flatten(1, 2), columns.mT).view_as(lines)
+
+
+def _jitter(colors: Colors, params: ViewParameters) -> Colors:
+    """Brightness, contrast, saturation and hue in each sample's own order.
 
     Contrast mixes in the mean gray level of its input. The operations before contrast are therefore
     computed twice: first for this mean, without storing any pixels, then in the final pass.
     """
     weights = blends(params)
     hue = params.hue * params.jitter
-    turn = torch.arange(4, device=colors.device)
+    turn = torch.arange(4, device=hue.device)
     of_contrast = (params.order == _CONTRAST).int().argmax(1, keepdim=True)  # [N, 1]
     of_hue = (params.order == _HUE).int().argmax(1, keepdim=True)
     unmixed = torch.where((turn < of_contrast)[:, :, None], weights, _identity(weights))
     early_hue = torch.where(of_hue < of_contrast, hue[:, None], 0.0)[:, 0]
     nothing = torch.zeros_like(hue)
     found = _apply_in_order(colors, unmixed, of_hue, early_hue, nothing)
-    level = _gray(found).mean(1)
+    level = _gray(found).mean(2).mean(1)  # of lines first: one pass with what precedes it
     return _apply_in_order(colors, weights, of_hue, hue, level)
 
 
@@ -142,9 +196,9 @@ def _identity(weights: Tensor) -> Tensor:
 
 
 def _apply_in_order(
-    colors: Tensor, weights: Tensor, of_hue: Tensor, hue: Tensor, level: Tensor
-) -> Tensor:
-    """Apply blends [N, 4, 3] in order to [N, 3, P], and shift the hue at its place among them.
+    colors: Colors, weights: Tensor, of_hue: Tensor, hue: Tensor, level: Tensor
+) -> Colors:
+    """Apply blends [N, 4, 3] in order, and shift the hue at its place among them.
 
     Args:
         colors: Pixels in [0, 1].
@@ -153,36 +207,57 @@ def _apply_in_order(
         hue: Its shift in turns of the wheel [N].
         level: The mean gray level for contrast [N].
     """
-    turn = torch.arange(4, device=colors.device)
+    turn = torch.arange(4, device=hue.device)
     identity = _identity(weights)
     before = torch.where((turn < of_hue)[:, :, None], weights, identity)
     after = torch.where((turn > of_hue)[:, :, None], weights, identity)
     for place in range(3):
         colors = _blend(colors, before[:, place], level)
-    colors = shift_hue(colors, hue)
+    colors = _shift_hue(colors, hue)
     for place in range(1, 4):
         colors = _blend(colors, after[:, place], level)
     return colors
 
 
-def _blend(colors: Tensor, weight: Tensor, level: Tensor) -> Tensor:
-    """Blend pixels [N, 3, P] with weights [N, 3]: a · x + b · gray(x) + c · level, clamped."""
-    own, gray, mean = weight[:, :, None].unbind(1)  # [N, 1] each
-    added = gray * _gray(colors) + mean * level[:, None]
-    return (own[:, None] * colors + added[:, None]).clamp(0, 1)
+def _blend(colors: Colors, weight: Tensor, level: Tensor) -> Colors:
+    """Blend pixels with weights [N, 3]: a · x + b · gray(x) + c · level, clamped."""
+    own, gray, mean = weight[:, :, None, None].unbind(1)  # [N, 1, 1] each
+    added = gray * _gray(colors) + mean * level[:, None, None]
+    red, green, blue = ((own * x + added).clamp(0, 1) for x in colors)
+    return red, green, blue
 
 
-def _gray(colors: Tensor) -> Tensor:
-    """The gray level of [N, 3, P]: [N, P]."""
-    red, green, blue = colors.unbind(1)
+def _shift_hue(colors: Colors, shift: Tensor) -> Colors:
+    """`trifeature.views.images.shift_hue`, plane by plane."""
+    red, green, blue = colors
+    high = torch.maximum(torch.maximum(red, green), blue)
+    low = torch.minimum(torch.minimum(red, green), blue)
+    chroma = high - low
+    from_red = (high - red + green + blue - 2 * low) / chroma.clamp(min=1e-12)
+    turn = torch.copysign(from_red, green - blue) / 6 + shift[:, None, None]
+
+    def level(place: float) -> Tensor:
+        distance = turn - place
+        distance = (distance - distance.round()).abs()  # the shorter way round
+        return (2 - 6 * distance).clamp(0, 1) * chroma + low
+
+    return level(0), level(1 / 3), level(2 / 3)
+
+
+def _gray(colors: Colors) -> Tensor:
+    """The gray level of each pixel: [N, S, S]."""
+    red, green, blue = colors
     return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
 
 
-def _gray_and_normalize(colors: Tensor, grayscale: Tensor, views: ViewSet) -> Tensor:
-    """Remove the colors where `grayscale` [N] is set, then normalize: [N, 3, P]."""
-    if views.grayscale_probability > 0:
-        colors = torch.where(grayscale[:, None, None], _gray(colors)[:, None], colors)
-    if views.mean is None or views.std is None:
-        return colors
-    channels = zip(colors.unbind(1), views.mean, views.std, strict=True)
-    return torch.stack([(x - mean) / std for x, mean, std in channels], dim=1)
+def _gray_and_normalize(colors: Colors, grayscale: Tensor, passes: _Passes) -> Colors:
+    """Remove the colors where `grayscale` [N] is set, then normalize."""
+    red, green, blue = colors
+    if passes.grayscale:
+        gray = _gray(colors)
+        red, green, blue = (torch.where(grayscale[:, None, None], gray, x) for x in colors)
+    if passes.normalized is None:
+        return red, green, blue
+    channels = zip((red, green, blue), *passes.normalized, strict=True)
+    red, green, blue = ((x - mean) / std for x, mean, std in channels)
+    return red, green, blue

@@ -28,6 +28,7 @@ from trifeature.extra.accelerate import Execution
 from trifeature.extra.bench.rendering import bench_rendering
 from trifeature.extra.bench.timing import repeated_ms, timed
 from trifeature.extra.settings import STEPS
+from trifeature.files import finite
 from trifeature.probes.protocol import probe
 from trifeature.provenance import provenance
 
@@ -84,14 +85,15 @@ def bench_training(
 
     Returns:
         A row: times in milliseconds or seconds as its keys say, rates a second, fractions in
-        [0, 1]; `peak_memory_gib` is that of the steps (on a CPU of the process until then).
+        [0, 1]; `peak_memory_gib` is that of the steps (on a CPU of the process until then), `loss`
+        that of a step after the timed ones, in nats, None if it is not finite.
     """
     mode = execution or Execution.default(device, settings.precision)
     data = dataset.to(device)
     rendering = bench_rendering(data.settings.render, images, device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    times, first_seconds = _time_steps(data, settings, device, mode, steps)
+    times, first_seconds, loss = _time_steps(data, settings, device, mode, steps)
     peak = _peak_bytes(device)
     ideal = _ideal(data, settings, device)
     views = 2 * settings.batch_size * data.settings.rule.modalities
@@ -108,6 +110,7 @@ def bench_training(
         "views_a_second": round(1000 * views / times.views, 1),
         **{f"{name}_ms": round(value, 3) for name, value in asdict(times).items()},
         "first_step_seconds": round(first_seconds, 3),
+        "loss": finite(loss),
         **ideal.row(times.step),
         "probing_seconds": _time_probing(data, settings, device) if probing else None,
         "peak_memory_gib": round(peak / 2**30, 3),
@@ -118,8 +121,8 @@ def bench_training(
 
 def _time_steps(
     data: Dataset, settings: RunSettings, device: torch.device, mode: Execution, steps: int
-) -> tuple[StepTimes, float]:
-    """Times of a step and its parts, and seconds of the first step, including compilation."""
+) -> tuple[StepTimes, float, float]:
+    """Times of a step and its parts, seconds of the first step with its compilation, a loss."""
     learner = Learner.of(new_method(settings, data, device), settings, device)
     learner.method.train()
     indices = torch.arange(settings.batch_size, device=device)
@@ -128,6 +131,7 @@ def _time_steps(
     with mode.backend().steps(learner, samples) as take_step, numerics(settings.precision, device):
         _, first = timed(lambda: take_step(indices), device)
         whole = _median_ms(lambda: take_step(indices), steps, device)
+        loss = float(take_step(indices)[1][0])
         views = learner.method.views(batch, learner.generator)
 
         def learn() -> None:
@@ -142,7 +146,7 @@ def _time_steps(
             optimizer=_median_ms(lambda: [o.step() for o in learner.optimizers], steps, device),
         )
     rest = max(0.0, parts.fusion_and_loss - parts.encoders)
-    return StepTimes(**{**asdict(parts), "fusion_and_loss": rest}), first
+    return StepTimes(**{**asdict(parts), "fusion_and_loss": rest}), first, loss
 
 
 def _time_encoders(
