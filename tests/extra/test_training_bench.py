@@ -42,6 +42,7 @@ def test_a_row_of_every_method(name: str, data: Dataset, monkeypatch: pytest.Mon
         row["gflop_a_step"] / row["step_ms"] * 1e3, rel=0.01
     )
     assert row["probing_seconds"] > 0
+    assert 0 < row["loss"] < 100
     assert (row["bench"], row["method"], row["precision"]) == ("training", name, "float32")
     assert row["authors_step_ms"] is None  # of the paper's preset alone
 
@@ -127,7 +128,7 @@ def test_the_papers_preset_on_a_cpu_stands_beside_the_authors_step(
 def _stub(name: str) -> Any:
     """Stands in for what would take minutes with AlexNet."""
     answers: dict[str, Any] = {
-        "_time_steps": (training.StepTimes(4.0, 1.0, 1.0, 1.0, 1.0), 1.0),
+        "_time_steps": (training.StepTimes(4.0, 1.0, 1.0, 1.0, 1.0), 1.0, 2.0),
         "_ideal": Ideal(1.0, 1.0, 1.0, 1.0),
         "new_method": torch.nn.Identity(),
     }
