@@ -1,26 +1,33 @@
-"""Spend fifteen minutes of a GPU: `gpu.sh smoke OUT`, then `gpu.sh rows OUT SECONDS --from SMOKE`.
+"""Spend fifteen minutes of a GPU, in two calls.
 
-`smoke` answers: which GPU is it; do ten steps of CoMM at the paper's size run in every mode, how
-fast and with a finite loss; does one epoch become a row, with all its probes; do the tests that
-need a GPU pass. OUT/smoke.jsonl gets a line for each answer when it is known.
+    gpu.sh smoke SMOKE
+    gpu.sh rows ROWS 500 --from SMOKE
+
+`smoke` answers: which GPU it is; whether ten steps of CoMM at the paper's size run in every mode,
+how fast, and with a finite loss; whether one epoch becomes a row, with all its probes; whether the
+tests that need a GPU pass. SMOKE/smoke.jsonl gets a line for each answer when it is known.
 
 `rows` trains what has no row yet (`ORDER` in gpu_parts.py), most valuable first, while another
-process compiles what comes later. A process that fails or hangs before it has taken steps is
-followed by one in the next mode, down to plain steps; a run that fails later is left out. Rows are
-in OUT/paper.jsonl and OUT/fast.jsonl, which begin as those of figures/; each is written when its
-run ends, so a clock that runs out loses only the unfinished run. Put them into figures/ afterwards:
-the next call goes on from there.
+process compiles what comes later. A run that fails or hangs before it has taken steps is tried in
+the next mode, down to plain steps; one that fails later is left out. Rows are in ROWS/paper.jsonl
+and ROWS/fast.jsonl, which begin as those of figures/; each is written when its run ends, so a clock
+that runs out loses only the unfinished run. Copy both over those of figures/ afterwards: the next
+call goes on from there.
 
-Compiled kernels are kept in OUT/kernels.*, for a later call that is given the folder by `--from`;
-`rows` then also begins with the mode that was fastest. Every part is a process with a limit, whose
-words go to OUT/log.txt. Nothing is installed.
+The modes are `graphs` (compiled, and replayed as CUDA graphs), `compiled`, `captured` (CUDA graphs
+without the compiler) and `plain`. Compiled kernels are kept in kernels.* of a call's folder, for a
+later call that is given this folder by `--from`, also on another machine of the same kind; `rows`
+then tries the modes that worked there, the fastest first.
+
+Every part is a process with a limit. What it says goes to log.txt; its errors go only there. The
+Python of $PYTHON (python3) needs what the package needs; nothing is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import io
-import json
 import lzma
 import math
 import os
@@ -32,10 +39,15 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, NoReturn, TextIO
+from typing import Any, BinaryIO, Final, NoReturn, TextIO
+
+from trifeature.errors import InputError
+from trifeature.files import read_rows
+from trifeature.provenance import commit
 
 ROOT: Final = Path(__file__).parents[1]
 PARTS: Final = Path(__file__).with_name("gpu_parts.py")
@@ -43,23 +55,37 @@ SMOKE: Final = "smoke.jsonl"
 KERNELS: Final = "kernels"
 
 MODES: Final = ("graphs", "compiled", "captured", "plain")
-"""The ways to take steps, in the order in which they are tried; see gpu_parts.py."""
-
-RUN_STEPS: Final = 15_700
-"""Steps of a run of the paper's preset: 100 epochs of 10,000 pairs in batches of 64."""
+"""The ways to take steps, in the order in which they are tried; see the head of this file."""
 
 SMOKE_SECONDS: Final = 150
 LAST_SECONDS: Final = 15
 """Kept free at the end of a call, to store the kernels."""
-SILENCE: Final = 120
-"""Seconds without a word after which a process that trains is taken to hang."""
+SILENCE: Final = 90
+"""Seconds without a word, before any step, after which a process that trains is taken to hang."""
 LATE: Final = "out of time"
 SHORTEST: Final = 5
 """Seconds below which no part is started."""
+LEAST_SECONDS: Final = 60
+"""Of a call: below, no part would do more than import torch."""
+
+STOP_SECONDS: Final = 2
+"""Given to a process that is told to end, before it is killed."""
+STORE_SECONDS: Final = 8
+"""After which no further kernel is kept."""
+LOG_LINE: Final = 2_000
+LOG_BYTES: Final = 12 * 2**20
+"""Most characters of a line, and of the log, which has to come back too."""
 
 PIECE: Final = 15 * 2**20
 PIECES: Final = 3
-"""Kernels are kept in at most three files of 15 MiB: a transfer takes eight of 16 MiB."""
+HELD_BACK: Final = 2**21
+"""Kernels are kept in at most three files of 15 MiB: lent machines give back few and small ones."""
+
+FILES: Final = ("paper.jsonl", "fast.jsonl")
+COMPILED: Final = ("graphs", "compiled")
+"""The modes that need the compiler."""
+WORK: Final = "trifeature-gpu"
+"""Folder of what parts share, among the temporary files: compiled kernels name their place."""
 
 Row = dict[str, Any]
 
@@ -70,16 +96,24 @@ Row = dict[str, Any]
 class Log:
     """What happens, on the terminal and in a file, with the seconds since the start."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self.file, self.start, self.lock = file, time.monotonic(), threading.Lock()
+        self.written = 0
 
     def say(self, words: str, *, shown: bool = True) -> None:
         """Write one line, to the file alone if it is not to be shown."""
-        line = f"{time.monotonic() - self.start:6.1f}  {words}\n"
+        line = f"{time.monotonic() - self.start:6.1f}  {words[:LOG_LINE]}\n"
+        content = line.encode(errors="replace")
         with self.lock:
-            for place in (sys.stdout, self.file) if shown else (self.file,):
-                place.write(line)
-                place.flush()
+            self.written += len(content)
+            # A full disk or a closed terminal must not end a call.
+            if self.written < LOG_BYTES:
+                with suppress(OSError):
+                    self.file.write(content)
+            if shown:
+                with suppress(OSError):
+                    sys.stdout.write(line)
+                    sys.stdout.flush()
 
 
 class Part:
@@ -90,13 +124,15 @@ class Part:
         command: What to run.
         environment: Its environment.
         limit: Seconds after which it is stopped.
-        silence: Seconds without a line after which it is stopped.
+        silence: Seconds without a line, before any step, after which it is stopped.
         log: Where its lines go.
 
     Attributes:
         stopped: Why it was stopped, such as `out of time`; empty if it was not.
         run: The key of the run that it carries out, from its line `run KEY …`; or empty.
         stepped: Whether that run has taken steps, from a line `step: …`.
+        rows: Number of lines `row: …`.
+        last: The last line of its errors.
     """
 
     def __init__(
@@ -110,7 +146,7 @@ class Part:
         silence: float = math.inf,
     ) -> None:
         self.name, self.log, self.silence = name, log, silence
-        self.stopped, self.run, self.stepped = "", "", False
+        self.stopped, self.run, self.last, self.stepped, self.rows = "", "", "", False, 0
         self.started = self.heard = time.monotonic()
         self.ends = self.started + limit
         log.say(f"{name}: at most {limit:.0f} s")
@@ -136,10 +172,19 @@ class Part:
             for line in pipe:
                 self.heard = time.monotonic()
                 words = line.rstrip()
-                if shown and words.startswith("run "):
-                    self.run, self.stepped = words.split()[1], False
-                self.stepped |= shown and words.startswith("step:")
+                if shown:
+                    self._follow(words)
+                else:
+                    self.last = words or self.last
                 self.log.say(f"{self.name}: {words}", shown=shown)
+
+    def _follow(self, words: str) -> None:
+        """Keep account of the run that is carried out."""
+        kind, _, rest = words.partition(" ")
+        if kind == "run":
+            self.run, self.stepped = rest.split()[0], False
+        self.stepped |= kind == "step:"
+        self.rows += kind == "row:"
 
     def ended(self) -> bool:
         """Whether it has ended; it is stopped here if its time is over or it says nothing."""
@@ -147,7 +192,7 @@ class Part:
             now = time.monotonic()
             if now > self.ends:
                 self.stop(LATE)
-            elif now - self.heard > self.silence:
+            elif now - self.heard > self.silence and not self.stepped:
                 self.stop("silent for too long")
             else:
                 return False
@@ -158,11 +203,13 @@ class Part:
     def _conclude(self) -> None:
         """Read what is left, and say how it ended."""
         for reader in self.readers:
-            reader.join(3)
+            reader.join(STOP_SECONDS)
         self.readers = []
-        took, code = time.monotonic() - self.started, self.process.returncode
-        how = f"stopped, {self.stopped}," if self.stopped else "ended"
-        self.log.say(f"{self.name}: {how} after {took:.1f} s" + f", code {code}" * bool(code))
+        how = self.stopped and f"stopped, {self.stopped},"
+        if not how:
+            code = self.process.returncode
+            how = f"failed ({self.last or f'exit code {code}'})" if code else "ended"
+        self.log.say(f"{self.name}: {how} after {time.monotonic() - self.started:.1f} s")
 
     def stop(self, why: str) -> None:
         """Stop it and all processes that it started."""
@@ -173,7 +220,7 @@ class Part:
             except ProcessLookupError:
                 break
             try:
-                self.process.wait(3)
+                self.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 continue
 
@@ -194,8 +241,9 @@ class Call:
     def __init__(self, options: argparse.Namespace, log: Log) -> None:
         self.out, self.log = options.out, log
         self.ends = log.start + options.seconds - LAST_SECONDS
-        self.work = Path(tempfile.gettempdir()) / "trifeature-gpu"
+        self.work = Path(tempfile.gettempdir()) / WORK
         self.kernels = self.work / KERNELS
+        self.parts: list[Part] = []
         self.shared = [
             *("--out", str(options.out), "--runs", str(self.work / "runs")),
             *("--device", options.device),
@@ -225,23 +273,26 @@ class Call:
         if seconds < SHORTEST:
             self.log.say(f"{name}: no time is left")
             return None
-        return Part(name, command, self.environment, seconds, self.log, **how)
+        self.parts.append(Part(name, command, self.environment, seconds, self.log, **how))
+        return self.parts[-1]
 
-    def part(self, *words: str) -> list[str]:
+    def command_of(self, *words: str) -> list[str]:
         """The command of a part in gpu_parts.py."""
         return [sys.executable, str(PARTS), *words, *self.shared]
 
-    def wait(self, parts: Iterable[Part | None]) -> bool:
-        """Wait for parts; True if all ended well."""
+    def wait(self, *parts: Part | None) -> bool:
+        """Wait for parts; True if all were started and ended well."""
         running = [part for part in parts if part is not None]
-        try:
-            while sum(part.ended() for part in running) < len(running):
-                time.sleep(0.05)
-        finally:
-            for part in running:
-                if part.process.poll() is None:
-                    part.stop("interrupted")
-        return not any(part.failed for part in running)
+        while sum(part.ended() for part in running) < len(running):
+            time.sleep(0.05)
+        return len(running) == len(parts) and not any(part.failed for part in running)
+
+    def stop(self) -> None:
+        """Stop whatever still runs, so that nothing holds the GPU when the call has ended."""
+        for part in self.parts:
+            if not part.ended():
+                part.stop("the call has ended")
+                part.ended()
 
 
 # --------------------------------------------------------------------------- the two calls
@@ -249,29 +300,23 @@ class Call:
 
 def smoke(call: Call) -> int:
     """Whether everything runs, how fast, and how; 0 if all of it does."""
-    (call.out / SMOKE).unlink(missing_ok=True)
-    fine = call.wait(
-        [
-            call.start(
-                "steps",
-                call.part("steps", "plain:float32", "plain:bfloat16", "captured:bfloat16"),
-                60,
-            )
-        ]
-    )
-    more = call.part("steps", "compiled:bfloat16", "graphs:bfloat16")
-    fine &= call.wait([call.start("compiled steps", more, 90)])
-    found = read(call.out / SMOKE)
-    mode = fastest(found) or MODES[-1]
-    call.log.say(f"the fastest mode for a whole run: {mode}")
+    first = ("plain:float32", "plain:bfloat16", "captured:bfloat16")
+    more = ("compiled:bfloat16", "graphs:bfloat16")
+    fine = call.wait(call.start("steps", call.command_of("steps", *first), 60))
+    if not read_rows(call.out / SMOKE):
+        call.log.say("no step could be tried, so nothing else is")
+        return 1
+    fine &= call.wait(call.start("compiled steps", call.command_of("steps", *more), 90))
+    modes = working(read_rows(call.out / SMOKE))
+    call.log.say(f"modes that run, the fastest first: {', '.join(modes) or 'none'}")
     # Neither is timed, so they need not wait for one another.
+    tests = [sys.executable, "-m", "pytest", *TESTS, *tests_of_a_gpu()]
     fine &= call.wait(
-        [
-            call.start("one epoch", call.part("epoch", mode)),
-            call.start("tests", [sys.executable, "-m", "pytest", *TESTS, *tests_of_a_gpu()]),
-        ]
+        call.start("one epoch", call.command_of("epoch", [*modes, MODES[-1]][0])),
+        call.start("tests", tests),
     )
-    return 0 if fine and not any("failed" in row for row in found) else 1
+    call.log.say(f"next: gpu.sh rows OUT SECONDS --from {call.out}")
+    return 0 if fine else 1
 
 
 # A warning of a library that nobody has met on this GPU is no failure.
@@ -290,91 +335,139 @@ def tests_of_a_gpu() -> list[str]:
     )
 
 
-def rows(call: Call, earlier: Path | None, mode: str | None) -> int:
-    """Train what has no row yet; 0 if a row was written or none was lacking."""
+def rows(call: Call, modes: Sequence[str]) -> int:
+    """Train what has no row yet, in the first of these modes that works; 0 if that was done."""
     before = begin_rows(call.out)
-    mode = mode or fastest(read(earlier / SMOKE) if earlier else []) or MODES[0]
-    ahead = call.start("ahead", call.part("ahead")) if mode in ("graphs", "compiled") else None
-    without: list[str] = []
-    complete = False
-    while call.left >= SHORTEST and not complete:
-        words = ["rows", mode, f"{call.left:.1f}", *without]
-        part = call.start("rows", call.part(*words), silence=SILENCE)
-        call.wait([part])
+    if modes[0] in COMPILED:
+        call.start("ahead", call.command_of("ahead"))
+    complete = _train(call, modes)
+    written = rows_in(call.out) - before
+    call.log.say(f"rows written: {sum(written.values())} ({', '.join(written) or 'none'})")
+    if written:
+        call.log.say(
+            "next: copy paper.jsonl and fast.jsonl over those of figures/ and commit them; "
+            "`comm-probe figure all --preset paper` (or fast) draws them beside the paper's"
+        )
+    return 0 if complete or written else 1
+
+
+def _train(call: Call, modes: Sequence[str]) -> bool:
+    """Start processes that train, until no row is lacking (True) or the time is over (False)."""
+    place, works, without = 0, False, list[str]()
+    while True:
+        # The machine's clock, so that the imports of the process are counted.
+        command = call.command_of("rows", modes[place], str(call.ends), *without)
+        part = call.start("rows", command, silence=SILENCE)
+        if call.wait(part):
+            return True
         if part is None or part.stopped == LATE:
-            break
-        complete = not part.failed
-        if complete:
+            return False
+        works |= part.rows > 0
+        if not part.run or not (part.stepped or works):
+            place, works = place + 1, False
+            if place < len(modes):
+                call.log.say(f"next mode: {modes[place]}")
+                continue
+            if not part.run:
+                return False
+            place = 0  # no mode works for this run, so it is at fault, and the others start anew
+        elif not part.stepped and _alone(call, part.run, modes[place + 1 :]):
             continue
-        if part.stepped:
-            call.log.say(f"left out: the run {part.run}")
-            without.append(part.run)
-        elif mode != MODES[-1]:
-            mode = MODES[MODES.index(mode) + 1]
-            call.log.say(f"next mode: {mode}")
-        elif part.run:
-            call.log.say(f"left out: the run {part.run}")
-            without.append(part.run)
-        else:
-            break
-    if ahead is not None and not ahead.ended():
-        ahead.stop(LATE)
-    written = {path.name: len(read(path)) - before.get(path.name, 0) for path in rows_in(call.out)}
-    call.log.say("rows written: " + ", ".join(f"{n} {name}" for name, n in sorted(written.items())))
-    return 0 if complete or any(written.values()) else 1
+        call.log.say(f"left out: the run {part.run}")
+        without.append(part.run)
 
 
-def begin_rows(out: Path) -> dict[str, int]:
+def _alone(call: Call, run: str, modes: Sequence[str]) -> bool:
+    """Try a run alone in other modes, where a mode works that does not work for it."""
+    for mode in modes:
+        command = call.command_of("run", mode, str(call.ends), run)
+        part = call.start(f"one run, {mode}", command, silence=SILENCE)
+        if call.wait(part):
+            return True
+        if part is None or part.stopped == LATE or part.stepped:
+            return False
+    return False
+
+
+def begin_rows(out: Path) -> Counter[str]:
     """Copy the recorded rows to OUT unless it has rows already; how many each file has."""
-    for path in rows_in(ROOT / "figures"):
-        if not (out / path.name).exists():
-            shutil.copy(path, out)
-    return {path.name: len(read(path)) for path in rows_in(out)}
+    for name in FILES:
+        recorded = ROOT / "figures" / name
+        if recorded.exists() and not (out / name).exists():
+            shutil.copy(recorded, out)
+    return rows_in(out)
 
 
-def rows_in(folder: Path) -> list[Path]:
-    """The files of rows of `paper` and `fast` in a folder."""
-    return [path for name in ("paper", "fast") if (path := folder / f"{name}.jsonl").exists()]
+def rows_in(folder: Path) -> Counter[str]:
+    """How many rows the files of `paper` and `fast` have."""
+    return Counter({name: len(read_rows(folder / name)) for name in FILES})
 
 
-def fastest(found: Sequence[Row]) -> str | None:
-    """The mode in which a whole run would end first, its compilation included; None if none ran."""
-    seconds = {
-        row["mode"]: row["first_step_seconds"] + RUN_STEPS * row["step_ms"] / 1000
+def working(found: Sequence[Row]) -> list[str]:
+    """The modes that ran in bfloat16, the fastest steps first.
+
+    Compilation does not count: kernels are carried along, or compiled while others are trained.
+    """
+    times = {
+        row["mode"]: row["step_ms"]
         for row in found
-        if row.get("part") == "steps" and row["precision"] == "bfloat16" and "failed" not in row
+        if row.get("part") == "steps"
+        and row.get("mode") in MODES
+        and row.get("precision") == "bfloat16"
+        and isinstance(row.get("step_ms"), int | float)
+        and "failed" not in row
     }
-    return min(seconds, key=lambda mode: seconds[mode]) if seconds else None
+    return sorted(times, key=lambda mode: times[mode])
 
 
-def read(path: Path) -> list[Row]:
-    """The JSON lines of a file, none if it does not exist; a line that a kill cut off is no row."""
-    if not path.exists():
-        return []
-    *lines, _ = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines]
+def modes_to_try(options: argparse.Namespace, log: Log) -> Sequence[str]:
+    """What was asked for and what follows it; what worked earlier, then plain steps; or all."""
+    if options.mode:
+        return MODES[MODES.index(options.mode) :]
+    if options.earlier is None:
+        return MODES
+    try:
+        found = working(read_rows(options.earlier / SMOKE))
+    except InputError as problem:
+        log.say(f"{problem}: every mode is tried")
+        return MODES
+    return [*(mode for mode in found if mode != MODES[-1]), MODES[-1]]
 
 
 # --------------------------------------------------------------------------- kernels
 
 
 def store(folder: Path, out: Path, log: Log) -> None:
-    """Keep a folder as numbered pieces in OUT, unless it is too large for a transfer."""
-    if not folder.exists():
+    """Keep the files of a folder, the oldest first, as numbered pieces in OUT.
+
+    What is compiled first is needed first, so what does not fit into `PIECES`, or is not packed
+    within `STORE_SECONDS`, is left out; it is compiled again.
+    """
+    for old in out.glob(f"{KERNELS}.*"):
+        old.unlink()
+    files = sorted((one for one in folder.rglob("*") if one.is_file()), key=_age)
+    if not files:
         return
-    buffer = io.BytesIO()
+    buffer, ends, kept = io.BytesIO(), time.monotonic() + STORE_SECONDS, 0
     with (
         lzma.open(buffer, "w", preset=0) as packed,
-        tarfile.open(fileobj=packed, mode="w") as archive,
+        tarfile.open(fileobj=packed, mode="w|") as archive,
     ):
-        archive.add(folder, arcname=".")
+        for path in files:
+            # What the packer holds back, and this file if it does not shrink at all.
+            reserve = HELD_BACK + path.stat().st_size
+            if buffer.tell() + reserve > PIECES * PIECE or time.monotonic() > ends:
+                break
+            archive.add(path, path.relative_to(folder))
+            kept += 1
     content = buffer.getvalue()
-    if len(content) > PIECES * PIECE:
-        log.say(f"kernels: {len(content):,} bytes are too many for a transfer, not kept")
-        return
     for number, start in enumerate(range(0, len(content), PIECE)):
         (out / f"{KERNELS}.{number}").write_bytes(content[start : start + PIECE])
-    log.say(f"kernels: {len(content):,} bytes kept")
+    log.say(f"kernels: {kept} of {len(files)} files kept, {len(content):,} bytes")
+
+
+def _age(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def fetch(earlier: Path, folder: Path, log: Log) -> None:
@@ -384,9 +477,10 @@ def fetch(earlier: Path, folder: Path, log: Log) -> None:
         return
     content = io.BytesIO(b"".join(piece.read_bytes() for piece in pieces))
     try:
-        with lzma.open(content) as packed, tarfile.open(fileobj=packed, mode="r:") as archive:
+        with lzma.open(content) as packed, tarfile.open(fileobj=packed, mode="r|") as archive:
             archive.extractall(folder, filter="data")
     except (OSError, EOFError, lzma.LZMAError, tarfile.TarError) as problem:
+        shutil.rmtree(folder, ignore_errors=True)  # a file that was cut off must not be loaded
         log.say(f"kernels: {earlier} holds none that can be read ({problem}); compiled anew")
         return
     log.say(f"kernels: those of {earlier}")
@@ -406,9 +500,11 @@ class Parser(argparse.ArgumentParser):
 def read_options(words: Sequence[str]) -> argparse.Namespace:
     """The options of a call."""
     shared = Parser(add_help=False)
-    shared.add_argument("out", type=Path, help="folder for what is found; at most eight files")
-    shared.add_argument("--from", dest="earlier", type=Path, help="OUT of an earlier call")
-    shared.add_argument("--device", default="cuda")
+    shared.add_argument("out", type=Path, help="folder for what is found")
+    shared.add_argument(
+        "--from", dest="earlier", metavar="SMOKE", type=Path, help="folder of an earlier call"
+    )
+    shared.add_argument("--device", default="cuda", help="cuda, or cpu to try the script")
     shared.add_argument(
         "--miniature", action="store_true", help="presets of seconds, to try the script on a CPU"
     )
@@ -416,20 +512,24 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
         "gpu.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
+    length = "of the whole call, the end of which keeps the kernels"
     first = commands.add_parser("smoke", parents=[shared], help="does everything run, and how fast")
-    first.add_argument("seconds", type=float, nargs="?", default=SMOKE_SECONDS)
+    words_of_first = f"{length} [{SMOKE_SECONDS}]"
+    first.add_argument("seconds", type=float, nargs="?", default=SMOKE_SECONDS, help=words_of_first)
     second = commands.add_parser("rows", parents=[shared], help="train what has no row yet")
-    second.add_argument("seconds", type=float)
-    second.add_argument("--mode", choices=MODES, help="to begin with; by default the fastest known")
+    second.add_argument("seconds", type=float, help=length)
+    second.add_argument(
+        "--mode", choices=MODES, help="to begin with [what worked in SMOKE, the fastest first]"
+    )
     options = parser.parse_args(words)
-    least = LAST_SECONDS + SHORTEST
-    if not options.seconds >= least:
-        parser.error(f"SECONDS must be {least} or more, not {options.seconds:g}")
+    if not options.seconds >= LEAST_SECONDS:
+        parser.error(f"SECONDS must be {LEAST_SECONDS} or more, not {options.seconds:g}")
+    options.out = options.out.resolve()  # parts run in the checkout
     if options.out.exists() and not options.out.is_dir():
         parser.error(f"{options.out} is a file: name a folder for the results")
-    if options.earlier is not None and not options.earlier.is_dir():
-        parser.error(f"{options.earlier} is no folder: --from takes OUT of an earlier call")
-    if not (ROOT / ".git").exists() and not os.environ.get("TRIFEATURE_COMMIT"):
+    if options.earlier is not None and not (options.earlier / SMOKE).exists():
+        parser.error(f"{options.earlier} has no {SMOKE}: --from takes the folder of a smoke call")
+    if commit() is None:
         parser.error(
             "say which commit this copy is of: TRIFEATURE_COMMIT=$(git rev-parse --short=12 HEAD)"
         )
@@ -437,29 +537,55 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
 
 
 @contextmanager
-def logging_to(out: Path) -> Iterator[Log]:
-    """A log in OUT."""
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / "log.txt").open("a", encoding="utf-8") as file:
-        yield Log(file)
+def alone(folder: Path) -> Iterator[bool]:
+    """A new folder for what parts share, which another call cannot take; False if one has it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        shutil.rmtree(folder, ignore_errors=True)  # what other code has left
+        yield True
 
 
 def main(words: Sequence[str]) -> int:
     """Carry out a call; its exit code."""
     options = read_options(words)
-    # A call that is ended from outside still ends its parts and keeps its kernels.
+    # A call that is ended from outside still stops its parts and keeps its kernels.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with logging_to(options.out) as log:
-        call = Call(options, log)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        file = (options.out / "log.txt").open("ab", buffering=0)
+    except OSError as problem:
+        sys.stderr.write(f"gpu.sh: {options.out} cannot be written: {problem.strerror}\n")
+        return 2
+    with file, alone(Path(tempfile.gettempdir()) / WORK) as free:
+        if not free:
+            sys.stderr.write("gpu.sh: another call is running: wait for its end\n")
+            return 2
+        call = Call(options, Log(file))
         if options.earlier is not None:
-            fetch(options.earlier, call.kernels, log)
+            fetch(options.earlier, call.kernels, call.log)
         try:
             if options.command == "smoke":
                 return smoke(call)
-            return rows(call, options.earlier, options.mode)
+            return rows(call, modes_to_try(options, call.log))
+        except InputError as problem:
+            sys.stderr.write(f"gpu.sh: {problem}\n")
+            return 2
+        except KeyboardInterrupt:
+            return 130
         finally:
-            store(call.kernels, options.out, log)
-            log.say("ended")
+            call.stop()
+            try:
+                store(call.kernels, options.out, call.log)
+            except OSError as problem:
+                call.log.say(f"kernels: not kept ({problem})")
+            if options.miniature:
+                call.log.say("miniature: these rows do not go into figures/")
+            call.log.say("ended")
 
 
 if __name__ == "__main__":

@@ -3,15 +3,18 @@
     gpu_parts.py steps MODE:PRECISION …     time steps of CoMM in these modes: OUT/smoke.jsonl
     gpu_parts.py epoch MODE                 one epoch of the first run, with all its probes
     gpu_parts.py ahead                      take the first steps of runs to come, to compile them
-    gpu_parts.py rows MODE SECONDS [KEY …]  train what has no row yet, but the runs of these keys
+    gpu_parts.py rows MODE ENDS [KEY …]     train what has no row yet, but the runs of these keys
+    gpu_parts.py run MODE ENDS KEY          train this run, if it has no row yet
 
-The modes are those of `--execution`, and `captured`: CUDA graphs without the compiler.
+The modes are those of gpu.py; ENDS is a time of the machine's monotonic clock.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -20,16 +23,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from gpu import MODES, SMOKE
 
 from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.settings import run_preset
-from trifeature.comm.training import Learner, Progress, new_method, numerics
+from trifeature.comm.training import Learner, Progress, new_method, numerics, pick_device
 from trifeature.data.dataset import Dataset, build, modalities_of
 from trifeature.data.settings import preset as data_preset
 from trifeature.errors import InputError
-from trifeature.experiments.execute import Event, execute
+from trifeature.experiments.execute import Callback, Queue, Runner, execute
 from trifeature.experiments.experiment import Setup
-from trifeature.experiments.plan import Plan
+from trifeature.experiments.plan import Plan, Row
 from trifeature.experiments.reproduction import plans_for
 from trifeature.experiments.run import carry_out
 from trifeature.extra.accelerate import ChooseBackend, Execution, ExecutionError
@@ -39,15 +43,20 @@ from trifeature.presets import PRESETS, TINY
 from trifeature.provenance import device_name, provenance
 from trifeature.samples import Samples
 
-EXECUTIONS: Final = {
-    "graphs": Execution(compiled=True, graphs=True),
-    "compiled": Execution(compiled=True),
-    "captured": Execution(graphs=True),
-    "plain": Execution(),
-}
+EXECUTIONS: Final = dict(
+    zip(
+        MODES,
+        (
+            Execution(compiled=True, graphs=True),
+            Execution(compiled=True),
+            Execution(graphs=True),
+            Execution(),
+        ),
+        strict=True,
+    )
+)
 """The execution of each mode."""
 
-SMOKE: Final = "smoke.jsonl"
 STEPS: Final = 10
 """Timed steps of each mode."""
 FAILURES: Final = 2
@@ -125,7 +134,7 @@ def make_miniature() -> None:
             name=name,
             canvas=canvas,
             data={**TINY.data, **pairs},
-            run={**TINY.run, **sizes, "batch_size": 32, "epochs": 1, "precision": "bfloat16"},
+            run={**TINY.run, **sizes, "batch_size": 32, "epochs": 2, "precision": "bfloat16"},
             methods={"factorcl": {"epochs": 1, "learning_rate": 1e-3}},
             published=True,
         )
@@ -242,59 +251,73 @@ def _first_step(plan: Plan, device: torch.device) -> None:
         take(torch.arange(settings.batch_size, device=device))
 
 
-def rows(words: Sequence[str], out: Path, runs: Path, device: torch.device) -> int:
-    """Train what has no row yet: MODE, SECONDS, and the keys of runs that are left out."""
-    mode, seconds, *without = words
-    execution, ends = EXECUTIONS[mode], time.monotonic() + float(seconds)
+def rows(words: Sequence[str], out: Path, runs: Path, device: torch.device, *, one: bool) -> int:
+    """Train what has no row yet.
+
+    Args:
+        words: Mode, end of the time, and keys of runs.
+        out: The rows go to OUT/PRESET.jsonl.
+        runs: Folder of the runs' folders.
+        device: Where to train.
+        one: Train the runs of these keys alone; otherwise all others.
+    """
+    mode, ends, *keys = words
+    execution, failed = EXECUTIONS[mode], set[str]()
     execution.require(device)
-    excluded = set(without)
     for item in ORDER:
-        plans = item.plans()
+        plans = [plan for plan in item.plans() if (plan.key in keys) == one]
         while True:
-            tell = _Teller()
+            teller = _Teller()
             try:
                 execute(
-                    [plan for plan in plans if plan.key not in excluded],
+                    [plan for plan in plans if plan.key not in failed],
                     runs=runs,
                     rows=out / f"{item.preset}.jsonl",
                     device=device,
-                    time_budget=max(0.0, ends - time.monotonic()),
+                    executor=teller.carry_out,
+                    time_budget=max(0.0, float(ends) - time.monotonic()),
                     keep_weights=False,
                     backend=ChooseBackend(execution),
-                    callback=tell,
                 )
             except ExecutionError:
                 raise
             except (InputError, TrainingError) as problem:
-                if tell.plan is None:
+                if teller.plan is None:
                     raise
-                say(f"left out, {tell.plan.describe()}: {problem}")
-                excluded.add(tell.plan.key)
+                say(f"left out, {teller.plan.describe()}: {problem}")
+                failed.add(teller.plan.key)
             else:
                 break
     return 0
 
 
 class _Teller:
-    """Says which run is carried out and how far it is; see `gpu.Part`."""
+    """Carries plans out one after the other and says which and how far; `gpu.Part` reads it."""
 
     def __init__(self) -> None:
         self.plan: Plan | None = None
         self.said = 0.0
 
-    def __call__(self, plan: Plan, event: Event) -> None:
-        if self.plan is not plan:
+    def carry_out(
+        self,
+        queue: Queue,
+        runner: Runner,
+        callback: Callback | None = None,  # noqa: ARG002 - this object tells
+    ) -> Iterator[tuple[Plan, list[Row]]]:
+        """The executor: a run is named before anything of it is done."""
+        for plan in queue:
             self.plan, self.said = plan, 0.0
             say(f"run {plan.key} {plan.preset} {plan.describe()}")
-        if isinstance(event, Progress):
-            if time.monotonic() - self.said > PAUSE:
-                self.said = time.monotonic()
-                loss = event.terms["loss"]
-                say(f"step: epoch {event.epoch:.2f} of {event.epochs}, loss {loss:.4f}")
-        elif isinstance(event, str):
+            found = runner(plan, self._tell)
+            yield plan, found
+            say(_in_words(plan, found[-1]))
+
+    def _tell(self, event: Progress | str) -> None:
+        if isinstance(event, str):
             say(event)
-        else:
-            say(_in_words(plan, event[-1]))
+        elif time.monotonic() - self.said > PAUSE:
+            self.said = time.monotonic()
+            say(f"step: epoch {event.epoch:.2f} of {event.epochs}, loss {event.terms['loss']:.4f}")
 
 
 def _in_words(plan: Plan, row: dict[str, Any]) -> str:
@@ -306,16 +329,28 @@ def _in_words(plan: Plan, row: dict[str, Any]) -> str:
     return f"row: {plan.preset} {plan.describe()}: {ours}; the authors' probe {theirs}; {took}"
 
 
+def _end_with(parent: int) -> None:
+    """End when the call has been killed, so that nothing holds the GPU."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
 def main() -> int:
     """Carry out a part; its exit code."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", choices=("steps", "epoch", "ahead", "rows"))
+    parser.add_argument("part", choices=("steps", "epoch", "ahead", "rows", "run"))
     parser.add_argument("words", nargs="*")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--device", type=torch.device, required=True)
+    parser.add_argument("--device", type=pick_device, required=True)
     parser.add_argument("--miniature", action="store_true")
-    given = parser.parse_args()
+    try:
+        given = parser.parse_args()
+    except InputError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     if given.miniature:
         make_miniature()
     say(f"{given.part} on {device_name(given.device)}")
@@ -325,7 +360,8 @@ def main() -> int:
         return epoch(given.words[0], given.out, given.runs, given.device)
     if given.part == "ahead":
         return ahead(given.device)
-    return rows(given.words, given.out, given.runs, given.device)
+    alone = given.part == "run"
+    return rows(given.words, given.out, given.runs, given.device, one=alone)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 import trifeature
+
+if TYPE_CHECKING:
+    import torch
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
@@ -30,6 +31,8 @@ def provenance(device: torch.device) -> dict[str, Any]:
 
 def device_name(device: torch.device) -> str:
     """Name of a device: the GPU's name, or the processor and the number of threads."""
+    import torch  # noqa: PLC0415 - what asks for the commit alone answers at once
+
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_processor()}, {torch.get_num_threads()} threads"

@@ -308,13 +308,13 @@ def test_no_run_is_made_in_a_data_set(data: Dataset, tmp_path: Path) -> None:
 def test_checkpoints_that_take_long_are_rarer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At most one in 50 times as long as it takes to write it: 2 % of the time."""
-    now, saved = [0.0], []
+    """One in 50 times as long as it took to write the last, but one a minute."""
+    now, saved, writing = [0.0], list[int](), 0.5
     monkeypatch.setattr(run_folder, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def save(_: RunFolder, epoch: int) -> None:
         saved.append(epoch)
-        now[0] += 0.5  # seconds of writing
+        now[0] += writing
 
     monkeypatch.setattr(RunFolder, "_save", save)
     run = RunFolder(tmp_path)
@@ -323,3 +323,10 @@ def test_checkpoints_that_take_long_are_rarer(
         run._keep(epoch, {"epoch": epoch}, last=epoch == 40)  # type: ignore[arg-type]
     # The first after 5 s, as nothing is known, the next after 25 s, and the last one.
     assert saved == [6, 32, 40]
+
+    run, writing = RunFolder(tmp_path), 20.0
+    saved.clear()
+    for epoch in range(1, 101):
+        now[0] += 1.0
+        run._keep(epoch, {"epoch": epoch}, last=False)  # type: ignore[arg-type]
+    assert saved == [6, 67]

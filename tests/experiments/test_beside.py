@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import ttest_ind_from_stats, ttest_rel
 
 from trifeature.experiments.beside import Comparison
-from trifeature.experiments.catalog import EXPERIMENTS
+from trifeature.experiments.catalog import EXPERIMENTS, REAL_EXPERIMENTS
 from trifeature.experiments.drawing import as_latex
 from trifeature.experiments.experiment import Results, Setup
 from trifeature.experiments.plan import Plan, Row
@@ -31,6 +31,8 @@ def row(plan: Plan, epoch: int) -> Row:
     synergy = 0.5 + last * ((0.3 if plan.biased else 0.1) + seed)
     others = dict.fromkeys(("R", "U", "U1", "U2"), 0.3 + last * (0.578 + seed))
     auc = {"S_auc": synergy + 0.1 * last, "S_balanced": synergy + 0.05 * last}
+    if plan.probing == "authors":
+        del auc["S_balanced"]  # their probe does not balance the classes
     bits = {"information": {c: {"cross_entropy": 0.1, "fano": 0.0} for c in ("R", "U", "S")}}
     found = {**plan.columns(), "epoch": epoch, **others, "S": synergy, **auc, **bits}
     if not last:
@@ -41,12 +43,10 @@ def row(plan: Plan, epoch: int) -> Row:
     return found | {"i_nce": 2.0, "official": early | ends}
 
 
-def rows_of(
-    name: str, preset: str, seeds: int, wanted: Callable[[Plan], bool] = lambda _: True
-) -> list[Row]:
+def rows_of(name: str, setup: Setup, wanted: Callable[[Plan], bool] = lambda _: True) -> list[Row]:
     return [
         row(plan, epoch)
-        for plan in EXPERIMENTS[name].plans(Setup(preset, seeds=seeds))
+        for plan in EXPERIMENTS[name].plans(setup)
         if wanted(plan)
         for epoch in plan.probe_epochs
     ]
@@ -57,9 +57,9 @@ def comm_alone(plan: Plan) -> bool:
     return (plan.run.method, plan.run.option("loss"), plan.setting) == ("comm", "L_CoMM", "")
 
 
-def results_of(name: str, preset: str = "paper", seeds: int = 3, **setup: Any) -> Results:
-    rows = rows_of(name, preset, seeds)
-    return recorded_results(name, Setup(preset, seeds=seeds, **setup), rows)
+def results_of(name: str, preset: str = "paper", seeds: int = 3, **changes: Any) -> Results:
+    setup = Setup(preset, seeds=seeds, **changes)
+    return recorded_results(name, setup, rows_of(name, setup))
 
 
 def lines_of(results: Results, title: str) -> dict[tuple[str, str], dict[str, str]]:
@@ -73,7 +73,7 @@ def lines_of(results: Results, title: str) -> dict[tuple[str, str], dict[str, st
 
 
 def test_the_standard_error_is_that_of_welchs_test() -> None:
-    one = Comparison(Summary(70.3, 1.7, 3), None, 71.9, 2.0, 5)
+    one = Comparison(Summary(70.3, 1.7, 3), None, Summary(71.9, 2.0, 5))
     welch = ttest_ind_from_stats(70.3, 1.7, 3, 71.9, 2.0, 5, equal_var=False)
     assert one.difference is not None
     assert one.standard_error is not None
@@ -100,17 +100,17 @@ def test_the_standard_error_is_that_of_welchs_test() -> None:
 def test_values_differ_by_more_than_two_standard_errors_and_a_point_of_three_runs(
     ours: Summary | None, paper: tuple[float, float | None], verdict: str
 ) -> None:
-    assert Comparison(ours, None, *paper, 5).verdict() == verdict
+    assert Comparison(ours, None, Summary(*paper, 5)).verdict() == verdict
 
 
 def test_nothing_follows_from_another_metric_and_no_difference_of_it_is_stated() -> None:
-    one = Comparison(Summary(20.0, 1.0, 5), None, 46.5, 2.9, 5, "macro precision")
+    one = Comparison(Summary(20.0, 1.0, 5), None, Summary(46.5, 2.9, 5), "macro precision")
     assert one.verdict() == "the paper's is macro precision: nothing follows"
     assert (one.difference, one.standard_error) == (None, None)
 
 
 def test_our_probe_does_not_stand_in_for_the_authors() -> None:
-    one = Comparison(None, Summary(72.0, 2.0, 5), 71.9, 2.0, 5)
+    one = Comparison(None, Summary(72.0, 2.0, 5), Summary(71.9, 2.0, 5))
     assert one.verdict() == "not measured by the authors' probe"
 
 
@@ -156,7 +156,7 @@ def test_s_stands_beside_both_controls_by_each_measure() -> None:
         "70.0 ± 1.0",
         "50.0",
     )
-    balanced = lines["L", "accuracy, class-balanced probe"]
+    balanced = lines["L", "accuracy, our probe, class-balanced"]
     assert (balanced["biased"], balanced["unbiased"]) == ("85.0 ± 1.0", "65.0 ± 1.0")
     authors = lines["L", "accuracy, authors' probe"]
     assert (authors["biased"], authors["unbiased"]) == ("72.0 ± 1.5", "52.0 ± 1.0")
@@ -171,33 +171,57 @@ def test_s_stands_beside_both_controls_by_each_measure() -> None:
 
 def test_the_title_says_which_preset_and_that_a_smaller_one_is_not_of_the_papers_size() -> None:
     of_paper, of_fast = (list(results_of("table4", name).tables()) for name in ("paper", "fast"))
-    assert all(title.endswith("; paper preset, n = 3, %") for title in of_paper[1:])
+    assert all(title.endswith("; paper preset, n = 3, %") for title in of_paper)
     size = "fast preset, 112 px where the paper has 224"
-    assert all(title.endswith(f"; {size}, n = 3, %") for title in of_fast[1:])
+    assert all(title.endswith(f"; {size}, n = 3, %") for title in of_fast)
     lines = lines_of(results_of("table4", "fast"), "ours beside the paper's")
     assert lines["CoMM", "R"]["what follows"] == DIFFERS.replace("drawings", "canvas, drawings")
 
 
+def test_real_data_have_no_canvas_of_the_preset() -> None:
+    assert "fast preset, n = 0" in REAL_EXPERIMENTS["digits"].results(Setup("fast"), []).caption
+
+
 def test_other_epochs_are_named_and_are_the_first_reason_of_a_difference() -> None:
-    rows = [
-        row(plan, epoch)
-        for plan in EXPERIMENTS["table4"].plans(Setup("paper", seeds=3, epochs=10))
-        for epoch in plan.probe_epochs
-    ]
-    results = recorded_results("table4", Setup("paper", seeds=3, epochs=10), rows)
+    results = results_of("table4", epochs=10, precision="float32")
     lines = lines_of(results, "ours beside the paper's")
     assert lines["CoMM", "R"]["what follows"] == DIFFERS.replace("drawings", "epochs, drawings")
-    assert all("; paper preset, epochs 10, n = 3" in title for title in list(results.tables())[1:])
+    words = "; paper preset, epochs 10, precision float32, n = 3"
+    assert all(words in title for title in results.tables())
+    assert results.draw().get_suptitle().endswith(words)
 
 
 def test_rows_of_the_authors_protocol_are_by_their_probe() -> None:
-    plans = EXPERIMENTS["table4"].plans(Setup("paper", seeds=1, probing="authors"))
-    rows = [row(plan, plan.run.epochs) for plan in plans]
-    for one in rows:
-        del one["official"]
-    results = recorded_results("table4", Setup("paper", seeds=1, probing="authors"), rows)
+    results = results_of("table4", probing="authors")
+    lines = lines_of(results, "ours beside the paper's")
+    assert (lines["CoMM", "S"]["authors' probe"], lines["CoMM", "S"]["our probe"]) == (
+        "80.0 ± 1.0",
+        "–",
+    )
+    controls = lines_of(results, "S beside its controls")
+    assert [measure for arm, measure in controls if arm == "CoMM"] == [
+        "accuracy, authors' probe",
+        "AUC, authors' probe",
+    ]
+    accuracy = controls["CoMM", "accuracy, authors' probe"]
+    assert (accuracy["biased"], accuracy["untrained"]) == ("80.0 ± 1.0", "50.0")
+    assert all("paper preset, the authors' probes, n = 3" in title for title in results.tables())
+
+
+def test_rows_of_probes_with_products_are_named_so_and_the_authors_stand_beside_them() -> None:
+    results = results_of("table4", probing="products")
     line = lines_of(results, "ours beside the paper's")["CoMM", "S"]
-    assert (line["authors' probe"], line["our probe"]) == ("80.0", "–")
+    assert "our probe" not in line
+    assert (line["authors' probe"], line["our probe with products"]) == ("72.0 ± 1.5", "80.0 ± 1.0")
+    controls = lines_of(results, "S beside its controls")
+    assert [measure for arm, measure in controls if arm == "CoMM"] == [
+        "accuracy, authors' probe",
+        "accuracy, our probe with products",
+        "accuracy, our probe with products, class-balanced",
+        "AUC, our probe with products",
+    ]
+    words = "paper preset, probes read products of the modalities, n = 3"
+    assert all(words in title for title in results.tables())
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop", "tiny", "quick-old"])
@@ -211,10 +235,10 @@ def test_presets_that_are_not_beside_published_numbers_have_one_table(preset: st
 
 def first_rows() -> list[Row]:
     """CoMM of seed 0 with its curve; the same at a temperature of 0.4, at two epochs alone."""
-    hot = rows_of("front", "paper", 1, lambda plan: plan.setting == "temperature 0.4")
+    hot = rows_of("front", Setup("paper", seeds=1), lambda plan: plan.setting == "temperature 0.4")
     kept = [one for one in hot if one["loss"] == "L_CoMM" and one["method"] == "comm"]
     return [
-        *rows_of("fig5", "paper", 1, comm_alone),
+        *rows_of("fig5", Setup("paper", seeds=1), comm_alone),
         *(one for one in kept if one["epoch"] in (0, one["epochs"])),
     ]
 

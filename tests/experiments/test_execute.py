@@ -121,6 +121,18 @@ def test_a_run_that_took_longer_before_is_not_started(
     assert len(carried) == started
 
 
+@pytest.mark.parametrize(
+    ("device", "started"), [("NVIDIA H200", True), ("AMD EPYC, 64 threads", False), ("", False)]
+)
+def test_what_a_run_took_on_a_gpu_does_not_tell_how_long_it_takes_on_a_cpu(
+    device: str, started: bool, carried: list[tuple[Plan, Path]], tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    append_row(rows, row_of(make(9)) | {"device": device})
+    execute([make(0)], runs=tmp_path, rows=rows, time_budget=SECONDS / 2)
+    assert bool(carried) == started
+
+
 def test_what_a_run_took_is_learned_for_the_next_of_its_kind(
     carried: list[tuple[Plan, Path]], tmp_path: Path
 ) -> None:

@@ -11,13 +11,11 @@ from typing import Any
 
 import pytest
 import torch
+from pretended_gpu import pretended_gpu
 from recorded_graph import Recorded, place_of, recorded_graphs, tensors_in
 from tiny_runs import TINY_DATA as DATA
 from tiny_runs import fitting, images_for, methods_of_pairs, tiny_run
-from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.fx.experimental.symbolic_shapes import ShapeEnv
-from torch.utils import _pytree as trees
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from trifeature.comm import run_folder
@@ -228,41 +226,6 @@ def test_the_compiler_takes_a_step_as_one_graph_and_keeps_it_for_the_next_run(
 # --------------------------------------------------------------------------- the host
 
 
-class Exchanges(TorchDispatchMode):
-    """Collects every operation that moves data between host and device or reads a value."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch types it not
-        self.found: list[str] = []
-
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        result = function(*args, **(kwargs or {}))
-        given, made = (self._devices(x) for x in ((args, kwargs), result))
-        reads = "_local_scalar_dense" in str(function) or "nonzero" in str(function)
-        if reads or (given and made and given != made):
-            self.found.append(str(function))
-        return result
-
-    @staticmethod
-    def _devices(tree: Any) -> set[str]:
-        return {x.device.type for x in trees.tree_leaves(tree) if isinstance(x, Tensor) and x.ndim}
-
-
-def on_a_pretended_gpu(method: Method) -> None:
-    """Put empty parameters and buffers of the same shapes there."""
-    for module in method.modules():
-        for name, x in list(module._parameters.items()):
-            if x is not None:
-                module._parameters[name] = nn.Parameter(torch.empty(x.shape, device="cuda"))
-        for name, buffer in list(module._buffers.items()):
-            if buffer is not None:
-                empty = torch.empty(buffer.shape, device="cuda", dtype=buffer.dtype)
-                module._buffers[name] = empty
-
-
-@pytest.mark.filterwarnings("ignore:.*CUDA is not available.*")
 @pytest.mark.parametrize(
     ("name", "changes"),
     [*((name, {}) for name in METHODS), ("comm", {"unimodal": "plain", "masking": "learned"})],
@@ -270,23 +233,22 @@ def on_a_pretended_gpu(method: Method) -> None:
 )
 def test_no_step_exchanges_anything_with_the_host(name: str, changes: dict[str, Any]) -> None:
     method = tiny_method(name, **changes)
-    shapes = [v.shape for v in method.views(images(name), torch.Generator())]
+    views = method.views(images(name), torch.Generator())
     params = draw(ALL, N, CANVAS, torch.Generator())
-    with FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv()):
-        on_a_pretended_gpu(method)
-        pixels = torch.zeros(N, 3, CANVAS, CANVAS, dtype=torch.uint8, device="cuda")
-        with Exchanges() as control:
+    with pretended_gpu() as gpu:
+        method.to("cuda")
+        pixels, drawn = images(name)[0].to("cuda"), params.to("cuda")
+        there = tuple(view.to("cuda", torch.float16) for view in views)
+        with gpu.watch() as control:
             pixels[torch.zeros(2, dtype=torch.int64)].float().sum().item()
-        assert control.found
-        drawn = params.to("cuda")
-        views = tuple(torch.zeros(shape, dtype=torch.float16, device="cuda") for shape in shapes)
-        with Exchanges() as spy, torch.autocast("cuda", torch.bfloat16):
+        with gpu.watch() as waits, torch.autocast("cuda", torch.bfloat16):
             apply_fused(ALL, pixels, drawn, compiled=False)
             apply(pixels, drawn, ALL)
             apply(pixels, drawn, CLEAN)
-            for objective in method.objectives():
-                objective(views)
-    assert spy.found == []
+            losses = [objective(there) for objective in method.objectives()]
+    assert [wait.why for wait in control] == ["upload", "a value is read"]
+    assert waits == []
+    assert all(gpu.on_device(loss.total) for loss in losses)
 
 
 # --------------------------------------------------------------------------- CUDA graphs
@@ -331,6 +293,15 @@ LASTING: list[Tensor] = []
 """What a captured step reads of the samples."""
 
 
+class Nothing(TorchDispatchMode):
+    """Changes nothing; under any such mode, as a recorder is, some gradients round otherwise."""
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        return function(*args, **(kwargs or {}))
+
+
 SLOW = pytest.mark.slow  # two to four seconds each; CoMM in float32 stands for them every time
 
 
@@ -353,7 +324,11 @@ def test_captured_and_replayed_steps_are_the_same_to_the_bit(
         learner.method.train()
         replaying = graphed(learner, data)
         losses = []
-        with Backend().steps(learner, data.samples()) as eager, numerics(precision, CPU):
+        with (
+            Backend().steps(learner, data.samples()) as eager,
+            numerics(precision, CPU),
+            Nothing(),  # type: ignore[no-untyped-call]  # torch types it not
+        ):
             take = replaying if graphs else eager
             for rate, size in zip(RATES, SIZES, strict=True):
                 learner.set_learning_rate(rate)

@@ -7,9 +7,12 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,13 +39,19 @@ def load(name: str) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def parts() -> ModuleType:
+    load("gpu")  # which it imports
     return load("gpu_parts")
 
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType]:
+    """The script, whose temporary files are the test's and whose signal handler goes again."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    return load("gpu")
+    before = signal.getsignal(signal.SIGTERM)
+    yield load("gpu")
+    signal.signal(signal.SIGTERM, before)
 
 
 # --------------------------------------------------------------------------- what is trained
@@ -83,23 +92,38 @@ def test_kinds_differ_in_more_than_seed_and_pairs(parts: ModuleType) -> None:
 # --------------------------------------------------------------------------- which mode
 
 
-def step_row(mode: str, first: float, step: float, **more: Any) -> dict[str, Any]:
-    times = {"first_step_seconds": first, "step_ms": step}
-    return {"part": "steps", "mode": mode, "precision": "bfloat16", **times, **more}
+def step_row(mode: str, step: float | None, **more: Any) -> dict[str, Any]:
+    row = {"part": "steps", "mode": mode, "precision": "bfloat16", "step_ms": step}
+    return row | more
 
 
-def test_the_mode_is_that_in_which_a_whole_run_ends_first(gpu: ModuleType) -> None:
+def test_modes_that_ran_are_tried_by_their_speed_and_plain_steps_last(
+    gpu: ModuleType, tmp_path: Path
+) -> None:
     found = [
-        step_row("plain", 1, 20),  # 1 + 15,700 · 0.020 = 315 s
-        step_row("graphs", 60, 6),  # 154 s
-        step_row("captured", 2, 13),  # 206 s
-        step_row("compiled", 1, 1, failed="InductorError"),
-        step_row("plain", 0, 0.1, precision="float32"),
+        step_row("plain", 20),
+        step_row("graphs", 6),
+        step_row("captured", 13),
+        step_row("compiled", 1, failed="InductorError"),
+        step_row("plain", 0.1, precision="float32"),
+        step_row("graphs", None),
         {"part": "chip"},
     ]
-    assert gpu.fastest(found) == "graphs"
-    assert gpu.fastest([*found, step_row("captured", 2, 9)]) == "captured"  # 143 s
-    assert gpu.fastest(found[3:]) is None
+    assert gpu.working(found) == ["graphs", "captured", "plain"]
+    log = gpu.Log(io.BytesIO())
+
+    def tried(content: str, *words: str) -> list[str]:
+        (tmp_path / "smoke.jsonl").write_text(content)
+        call = ["rows", str(tmp_path / "out"), "60", "--from", str(tmp_path), *words]
+        return list(gpu.modes_to_try(gpu.read_options(call), log))
+
+    lines = "".join(json.dumps(row) + "\n" for row in found)
+    assert tried(lines) == ["graphs", "captured", "plain"]
+    assert tried(lines + '{"part": "st') == ["graphs", "captured", "plain"]  # cut off by a kill
+    assert tried(lines, "--mode", "compiled") == ["compiled", "captured", "plain"]
+    assert tried('{"part": "chip"}\n') == ["plain"]  # nothing else ran
+    assert tried("[1\n") == list(gpu.MODES)
+    assert "is damaged" in log.file.getvalue().decode()
 
 
 # --------------------------------------------------------------------------- kernels
@@ -108,14 +132,18 @@ def test_the_mode_is_that_in_which_a_whole_run_ends_first(gpu: ModuleType) -> No
 def test_kernels_come_back_in_pieces_as_they_were(
     gpu: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = gpu.Log(io.StringIO())
+    log = gpu.Log(io.BytesIO())
     folder, out = tmp_path / "kernels", tmp_path / "out"
     out.mkdir()
     (folder / "a").mkdir(parents=True)
     content = {"a/one.cubin": os.urandom(5000), "two.py": b"x = 1\n"}
-    for name, data in content.items():
+    for age, (name, data) in enumerate(content.items()):
         (folder / name).write_bytes(data)
+        os.utime(folder / name, (age, age))
     monkeypatch.setattr(gpu, "PIECE", 2000)
+    monkeypatch.setattr(gpu, "PIECES", 10)
+    monkeypatch.setattr(gpu, "HELD_BACK", 1000)
+    (out / "kernels.7").write_bytes(b"of an earlier call")
     gpu.store(folder, out, log)
     assert [path.name for path in sorted(out.iterdir())] == [f"kernels.{k}" for k in range(3)]
     assert all(path.stat().st_size <= 2000 for path in out.iterdir())
@@ -123,20 +151,35 @@ def test_kernels_come_back_in_pieces_as_they_were(
     for name, data in content.items():
         assert (tmp_path / "again" / name).read_bytes() == data
 
-    (out / "kernels.1").unlink()
-    gpu.fetch(out, tmp_path / "broken", log)
-    assert "compiled anew" in log.file.getvalue()
-    monkeypatch.setattr(gpu, "PIECES", 2)
-    gpu.store(folder, tmp_path, log)
-    assert "too many" in log.file.getvalue()
-    assert not list(tmp_path.glob("kernels.*"))
+    monkeypatch.setattr(gpu, "PIECES", 1)
+    (folder / "three.py").write_text("later than both")
+    (folder / "a/one.cubin").write_bytes(b"small")
+    os.utime(folder / "a/one.cubin", (0, 0))
+    (folder / "two.py").write_bytes(os.urandom(5000))
+    os.utime(folder / "two.py", (1, 1))
+    gpu.store(folder, out, log)  # what was compiled first is kept, what does not fit is not
+    gpu.fetch(out, tmp_path / "partly", log)
+    assert [path.name for path in (tmp_path / "partly").rglob("*.*")] == ["one.cubin"]
+    assert "1 of 3 files kept" in log.file.getvalue().decode()
+
+
+def test_damaged_kernels_leave_nothing_behind(gpu: ModuleType, tmp_path: Path) -> None:
+    log = gpu.Log(io.BytesIO())
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels" / "one").write_bytes(os.urandom(100_000))
+    gpu.store(tmp_path / "kernels", tmp_path, log)
+    piece = tmp_path / "kernels.0"
+    piece.write_bytes(piece.read_bytes()[:50_000])
+    gpu.fetch(tmp_path, tmp_path / "again", log)
+    assert "compiled anew" in log.file.getvalue().decode()
+    assert not (tmp_path / "again").exists()
 
 
 # --------------------------------------------------------------------------- processes
 
 
 def part(gpu: ModuleType, code: str, limit: float = 10, **how: Any) -> Any:
-    log = gpu.Log(io.StringIO())
+    log = gpu.Log(io.BytesIO())
     one = gpu.Part("part", [sys.executable, "-c", code], os.environ, limit, log, **how)
     while not one.ended():
         time.sleep(0.01)
@@ -144,11 +187,13 @@ def part(gpu: ModuleType, code: str, limit: float = 10, **how: Any) -> Any:
 
 
 def test_a_part_tells_its_run_and_whether_it_took_steps(gpu: ModuleType) -> None:
-    code = "print('run one of two'); print('step: 1'); print('run two'); import os; os.dup2(1, 2)"
-    one = part(gpu, code)
-    assert (one.run, one.stepped, one.failed) == ("two", False, False)
+    one = part(gpu, "print('run one of two'); print('step: 1'); print('row: 1'); print('run two')")
+    assert (one.run, one.stepped, one.rows, one.failed) == ("two", False, 1, False)
     assert part(gpu, "print('run one'); print('step: 1')").stepped
-    assert part(gpu, "raise SystemExit(3)").failed
+    one = part(gpu, "raise ValueError('why')")
+    assert one.failed
+    text = one.log.file.getvalue().decode()
+    assert "failed (ValueError: why) after" in text
 
 
 @pytest.mark.parametrize(("limit", "silence"), [(0.5, 10), (10, 0.5)])
@@ -165,52 +210,161 @@ def test_a_part_is_stopped_with_all_that_it_started(
     assert not sign.exists()
 
 
+def test_a_run_that_takes_steps_may_be_silent(gpu: ModuleType) -> None:
+    code = "import time; print('run A'); print('step: 1', flush=True); time.sleep(1)"
+    assert not part(gpu, code, silence=0.5).stopped
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(
+    gpu: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        log = gpu.Log(full)
+        log.say("the disk is full")
+    log = gpu.Log(io.BytesIO())
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Closed())
+        log.say("so is the terminal")
+    log = gpu.Log(io.BytesIO())
+    monkeypatch.setattr(gpu, "LOG_BYTES", 5000)
+    for _ in range(10):
+        log.say("y" * 100_000, shown=False)
+    assert len(log.file.getvalue()) < 5000
+
+
+class Closed(io.StringIO):
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
 ACTOR = """
 import json, pathlib, sys, time
-part, mode, seconds, *without = sys.argv[1:sys.argv.index("--out")] + [""] * 3
+part, mode, *keys = sys.argv[1:sys.argv.index("--out")]
+keys = keys[1:]
 out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
 with (out / "story").open("a") as story:
-    story.write(" ".join([part, mode, *filter(None, without)]).strip() + "\\n")
-if part == "ahead" or mode == "graphs":
-    sys.exit(1)  # before any run
-print("run A", flush=True)
-if mode == "compiled":
-    time.sleep(60)  # hangs before its first step
-if mode == "captured" and "A" not in without:
-    print("step: 1", flush=True)
+    story.write(" ".join([part, mode, *keys]) + "\\n")
+
+def run(key):
+    print("run", key, flush=True)
+    fate = FATES[key].get(mode)
+    if fate == "hangs":
+        time.sleep(60)
+    if fate == "fails late":
+        print("step: 1", flush=True)
+    if fate:
+        sys.exit(1)
+    with (out / "paper.jsonl").open("a") as rows:
+        rows.write(json.dumps({"row": key}) + "\\n")
+    print("row: of", key, flush=True)
+
+if mode == BROKEN:
     sys.exit(1)
-print("run B", flush=True)
-with (out / "paper.jsonl").open("a") as rows:
-    rows.write(json.dumps({"row": 1}) + "\\n")
-    rows.flush()
-    rows.write(json.dumps({"row": 2}) + "\\n")
-if "B" not in without:
-    sys.exit(1)
+(out / "paper.jsonl").touch()
+done = [json.loads(line)["row"] for line in (out / "paper.jsonl").open()]
+for key in FATES:
+    if (key in keys) == (part == "run") and key not in done:
+        run(key)
 """
+"""Stands in for gpu_parts.py: what becomes of each run, by mode."""
+
+EVERY = dict.fromkeys(("graphs", "compiled", "captured", "plain"), "fails")
 
 
-def test_rows_go_on_in_the_next_mode_and_without_a_run_that_fails(
+@pytest.mark.parametrize(
+    ("broken", "fates", "story", "rows"),
+    [
+        # A mode that nothing runs in is left for the next; so is one that hangs.
+        (
+            "graphs",
+            {"A": {"compiled": "hangs"}, "B": {}},
+            ["rows graphs", "rows compiled", "rows captured"],
+            "AB",
+        ),
+        # A run that fails after steps is left out, and the mode stays.
+        ("", {"A": {"graphs": "fails late"}, "B": {}}, ["rows graphs", "rows graphs A"], "B"),
+        # Where other runs work, one that does not is tried alone in the other modes.
+        (
+            "",
+            {"A": {}, "B": {"graphs": "fails", "compiled": "fails"}, "C": {}},
+            ["rows graphs", "run compiled B", "run captured B", "rows graphs"],
+            "ABC",
+        ),
+        # One that fails in every mode is at fault, whether it is the first or not.
+        (
+            "",
+            {"A": EVERY, "B": {}},
+            [*(f"rows {mode}" for mode in EVERY), "rows graphs A"],
+            "B",
+        ),
+        (
+            "",
+            {"A": {}, "B": EVERY, "C": {}},
+            ["rows graphs", *(f"run {mode} B" for mode in list(EVERY)[1:]), "rows graphs B"],
+            "AC",
+        ),
+    ],
+)
+def test_rows_go_on_whatever_fails(  # noqa: PLR0917 - fixtures
+    broken: str,
+    fates: dict[str, Any],
+    story: list[str],
+    rows: str,
+    gpu: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    actor = tmp_path / "actor.py"
+    actor.write_text(ACTOR.replace("FATES", repr(fates)).replace("BROKEN", repr(broken)))
+    monkeypatch.setattr(gpu, "PARTS", actor)
+    monkeypatch.setattr(gpu, "SILENCE", 0.7)
+    monkeypatch.setattr(gpu, "COMPILED", ())  # nothing is compiled ahead
+    monkeypatch.setattr(gpu, "ROOT", tmp_path)
+    out = tmp_path / "out"
+    assert gpu.main(["rows", str(out), "60"]) == 0
+    assert (out / "story").read_text().splitlines() == story
+    written = [json.loads(line)["row"] for line in (out / "paper.jsonl").read_text().splitlines()]
+    assert "".join(written) == rows
+    assert f"rows written: {len(rows)} (paper.jsonl)" in (out / "log.txt").read_text()
+
+
+def test_where_no_mode_works_a_call_says_so_and_ends(
     gpu: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actor = tmp_path / "actor.py"
-    actor.write_text(ACTOR)
+    actor.write_text("raise OSError('no GPU')")
     monkeypatch.setattr(gpu, "PARTS", actor)
-    monkeypatch.setattr(gpu, "SILENCE", 0.7)
-    monkeypatch.setattr(gpu, "SHORTEST", 0.1)
     monkeypatch.setattr(gpu, "ROOT", tmp_path)
-    monkeypatch.setenv("TRIFEATURE_COMMIT", "0123456789ab")
-    out = tmp_path / "out"
-    assert gpu.main(["rows", str(out), "30"]) == 0
-    story = [line for line in (out / "story").read_text().splitlines() if line != "ahead"]
-    assert story == [
-        "rows graphs",  # fails before any run: the next mode
-        "rows compiled",  # hangs: the next mode
-        "rows captured",  # A fails after it has taken steps: without A
-        "rows captured A",  # B fails before: the next mode
-        "rows plain A",  # there is no other: without B
-        "rows plain A B",
-    ]
-    assert "6 paper.jsonl" in (out / "log.txt").read_text()
+    assert gpu.main(["rows", str(tmp_path / "rows"), "60"]) == 1
+    said = (tmp_path / "rows" / "log.txt").read_text()
+    assert said.count("failed (OSError: no GPU)") >= 4
+    assert "rows written: 0 (none)" in said
+    assert gpu.main(["smoke", str(tmp_path / "smoke")]) == 1
+    said = (tmp_path / "smoke" / "log.txt").read_text()
+    assert "no step could be tried, so nothing else is" in said
+
+
+@pytest.mark.usefixtures("gpu")  # for its folder
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT], ids=lambda sign: sign.name)
+def test_a_call_that_is_ended_from_outside_stops_all_its_parts(
+    sign: signal.Signals, tmp_path: Path
+) -> None:
+    """Neither the run nor what is compiled beside it holds the GPU afterwards."""
+    pids, actor = tmp_path / "pids", tmp_path / "actor.py"
+    actor.write_text(
+        f"import os, time; open({str(pids)!r}, 'a').write(f'{{os.getpid()}} '); time.sleep(60)"
+    )
+    start = f"import gpu, pathlib; gpu.PARTS = pathlib.Path({str(actor)!r}); "
+    code = start + f"raise SystemExit(gpu.main(['rows', {str(tmp_path / 'out')!r}, '60']))"
+    environment = {**os.environ, "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent}"}
+    call = subprocess.Popen([sys.executable, "-c", code], env=environment)  # noqa: S603
+    while not pids.exists() or len(pids.read_text().split()) < 2:
+        time.sleep(0.05)
+    call.send_signal(sign)
+    assert call.wait(10) == {signal.SIGTERM: 143, signal.SIGINT: 130}[sign]
+    for pid in pids.read_text().split():
+        assert not Path(f"/proc/{pid}").exists()
+    assert "ended" in (tmp_path / "out" / "log.txt").read_text()
 
 
 # --------------------------------------------------------------------------- the command line
@@ -232,10 +386,11 @@ def run(*words: str, environment: dict[str, str] | None = None) -> Any:
         ([], "command"),
         (["measure", "out"], "invalid choice: 'measure'"),
         (["rows", "out"], "seconds"),
-        (["rows", "out", "9"], "SECONDS must be 20 or more, not 9"),
-        (["smoke", "out", "nan"], "SECONDS must be 20 or more, not nan"),
+        (["rows", "out", "59"], "SECONDS must be 60 or more, not 59"),
+        (["smoke", "out", "nan"], "SECONDS must be 60 or more, not nan"),
         (["smoke", __file__], "is a file: name a folder"),
-        (["rows", "out", "60", "--from", "nowhere"], "nowhere is no folder"),
+        (["rows", "out", "60", "--from", "nowhere"], "nowhere has no smoke.jsonl"),
+        (["smoke", "/proc/out"], "/proc/out cannot be written"),
         (["rows", "out", "60", "--mode", "fast"], "invalid choice: 'fast'"),
     ],
 )
@@ -243,7 +398,7 @@ def test_bad_input_is_one_line(
     words: list[str], message: str, gpu: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        gpu.main(words)
+        sys.exit(gpu.main(words))
     assert end.value.code == 2
     said = capsys.readouterr().err
     assert message in said
@@ -257,8 +412,7 @@ def test_a_copy_without_a_commit_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(gpu, "ROOT", tmp_path)
-    monkeypatch.delenv("TRIFEATURE_COMMIT", raising=False)
+    monkeypatch.setattr(gpu, "commit", lambda: None)
     with pytest.raises(SystemExit):
         gpu.main(["smoke", str(tmp_path / "out")])
     assert "which commit this copy is of" in capsys.readouterr().err
@@ -336,11 +490,11 @@ def test_kernels_of_one_machine_serve_the_next(gpu: ModuleType, tmp_path: Path) 
     compiled = []
     for again in (False, True):
         if again:
-            gpu.fetch(tmp_path, kernels, gpu.Log(io.StringIO()))
+            gpu.fetch(tmp_path, kernels, gpu.Log(io.BytesIO()))
         subprocess.run([*command, *places, "--miniature"], env=environment, check=True)  # noqa: S603
         compiled.append([line for line in calls.read_text().splitlines() if ".main.cpp" in line])
         calls.unlink()
-        gpu.store(kernels, tmp_path, gpu.Log(io.StringIO()))
+        gpu.store(kernels, tmp_path, gpu.Log(io.BytesIO()))
         shutil.rmtree(kernels)
     assert len(compiled[0]) > 10
     assert compiled[1] == []

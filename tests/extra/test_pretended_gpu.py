@@ -89,11 +89,9 @@ MIXTURES: list[Callable[[Tensor], Any]] = [
 ]
 
 
+@pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize("mixture", MIXTURES)
-def test_a_mixture_of_devices_is_refused(
-    gpu: PretendedGpu, mixture: Callable[[Tensor], Any]
-) -> None:
-    assert gpu
+def test_a_mixture_of_devices_is_refused(mixture: Callable[[Tensor], Any]) -> None:
     with pytest.raises(RuntimeError, match="same device, but found at least two devices"):
         mixture(torch.zeros(3, device="cuda"))
 
@@ -116,8 +114,8 @@ def test_an_array_of_a_tensor_on_the_device_is_refused(gpu: PretendedGpu) -> Non
     assert [wait.why for wait in gpu.waits] == ["download"]
 
 
-def test_a_generator_of_the_other_device_is_refused(gpu: PretendedGpu) -> None:
-    assert gpu
+@pytest.mark.usefixtures("gpu")
+def test_a_generator_of_the_other_device_is_refused() -> None:
     with pytest.raises(RuntimeError, match="Expected a 'cuda' device type for generator"):
         torch.rand(3, device="cuda", generator=torch.Generator())
     with pytest.raises(RuntimeError, match="Expected a 'cpu' device type for generator"):

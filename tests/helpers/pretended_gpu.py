@@ -19,7 +19,6 @@ first used.
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from typing import Any, Final, Literal
 
 import pytest
 import torch
-from recorded_graph import tensors_in
+from recorded_graph import WAITS, name_of, tensors_in
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
@@ -42,21 +41,6 @@ PARSE: Final = torch._C._nn._parse_to
 DEVICE: Final = torch.device("cuda", 0)
 PACKAGE: Final = Path(trifeature.__file__).parent
 
-READS: Final = {
-    "_local_scalar_dense": "a value is read",
-    "nonzero": "places of true values are counted",
-    "masked_select": "places of true values are counted",
-    "_unique2": "distinct values are counted",
-    "unique_dim": "distinct values are counted",
-    "unique_consecutive": "distinct values are counted",
-    "bincount": "the largest value is read",
-    "equal": "a value is read",
-    "_linalg_eigh": "success is read",
-    "_linalg_svd": "success is read",
-    "_linalg_check_errors": "success is read",
-}
-"""Operations that wait for the device, whatever they are given there."""
-
 MADE_OF_NUMBERS: Final = ("tensor", "as_tensor", "asarray", "new_tensor")
 """Functions that make a tensor on the host, and copy it to the device that they are given."""
 
@@ -64,7 +48,7 @@ REFUSES_SCALARS: Final = {"cat", "stack", "mm", "bmm", "addmm", "gather", "index
 """Operations that take not even single numbers of the host beside tensors of the device."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Wait:
     """The host waits until the device is done.
 
@@ -132,11 +116,6 @@ def _asked_by() -> str:
     return other or "unknown"
 
 
-def counted(waits: list[Wait]) -> Counter[str]:
-    """How often each line waits, and why."""
-    return Counter(f"{wait.where}  {wait.why}" for wait in waits)
-
-
 def _real(tree: Any) -> list[Tensor]:
     """The tensors that have values, that is all but those of the device `meta`."""
     return [x for x in tensors_in(tree) if not x.is_meta]
@@ -156,7 +135,7 @@ class _Operations(TorchDispatchMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         named, gpu = kwargs or {}, self.gpu
-        name = function._schema.name.partition("::")[2]
+        name = name_of(function)
         given = _real((args, named))
         places = [gpu.place(x) or "host" for x in given]
         device = "device" in places
@@ -177,8 +156,8 @@ class _Operations(TorchDispatchMode):
     def _meet(self, name: str, args: Any, given: list[Tensor]) -> None:
         """Note waits of an operation with a tensor of the device, and refuse those of the host."""
         gpu = self.gpu
-        if name in READS:
-            gpu.wait(READS[name])
+        if name in WAITS:
+            gpu.wait(WAITS[name])
         elif name == "repeat_interleave":
             gpu.wait("a size is read")
         elif name in ("copy_", "_foreach_copy_"):

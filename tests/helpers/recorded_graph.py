@@ -17,7 +17,30 @@ from torch import Tensor
 from torch.utils import _pytree as trees
 from torch.utils._python_dispatch import TorchDispatchMode
 
-WAITS: Final = ("_local_scalar_dense", "nonzero", "lift_fresh", "masked_select", "_unique")
+WAITS: Final = {
+    "_local_scalar_dense": "a value is read",
+    "nonzero": "places of true values are counted",
+    "masked_select": "places of true values are counted",
+    "_unique2": "distinct values are counted",
+    "unique_dim": "distinct values are counted",
+    "unique_consecutive": "distinct values are counted",
+    "bincount": "the largest value is read",
+    "equal": "a value is read",
+    "_linalg_eigh": "success is read",
+    "_linalg_svd": "success is read",
+    "_linalg_check_errors": "success is read",
+}
+"""Operations for which the host waits, whatever they are given on the device."""
+
+
+def name_of(operation: Any) -> str:
+    """The name of an operation without library and overload: "add" of `aten.add.Tensor`."""
+    name: str = operation._schema.name
+    return name.partition("::")[2]
+
+
+Layout = tuple[tuple[int, ...], tuple[int, ...], int]
+"""Sizes and strides of a tensor, and where in its memory it begins."""
 
 
 def tensors_in(tree: Any) -> list[Tensor]:
@@ -29,6 +52,10 @@ def place_of(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
+def layout_of(tensor: Tensor) -> Layout:
+    return tensor.shape, tensor.stride(), int(tensor.storage_offset())
+
+
 class Recorded:
     """What `torch.cuda.CUDAGraph` is, as far as a step needs it."""
 
@@ -36,7 +63,7 @@ class Recorded:
 
     def __init__(self) -> None:
         self.generators: list[torch.Generator] = []
-        self.calls: list[tuple[Any, Any, Any, list[Tensor]]] = []
+        self.calls: list[tuple[Any, Any, Any, list[tuple[Tensor, Layout]]]] = []
         self.read: dict[int, Tensor] = {}
         self.replays = 0
         self.latest.append(self)
@@ -50,7 +77,8 @@ class Recorded:
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
             for function, args, kwargs, made in self.calls:
                 results = tensors_in(function(*args, **kwargs))
-                for old, new in zip(made, results, strict=True):
+                for (old, layout), new in zip(made, results, strict=True):
+                    old.as_strided_(*layout)  # it has been another since squeeze_ and the like
                     if place_of(old) != place_of(new):
                         old.copy_(new)
 
@@ -81,7 +109,7 @@ class Recorder(TorchDispatchMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         named = kwargs or {}
-        if any(word in str(function) for word in WAITS):
+        if (name := name_of(function)) in WAITS or name == "lift_fresh":  # numbers of the host
             raise RuntimeError(f"operation not permitted when stream is capturing: {function}")
         if (generator := named.get("generator")) is not None:
             # The object is another at each call, what it stands for is not.
@@ -92,7 +120,7 @@ class Recorder(TorchDispatchMode):
         result = function(*args, **named)
         made = tensors_in(result)
         self.made |= {place_of(tensor) for tensor in made}
-        self.graph.calls.append((function, args, named, made))
+        self.graph.calls.append((function, args, named, [(x, layout_of(x)) for x in made]))
         return result
 
     def _look_at(self, tensor: Tensor) -> None:

@@ -61,11 +61,13 @@ MOMENTS: Final = ("step", "exp_avg", "exp_avg_sq")
 CHECKPOINT_SECONDS: Final = 5.0
 """Age of the last checkpoint from which the end of an epoch writes a new one."""
 
-CHECKPOINT_COST: Final = 0.1
-"""Seconds of writing from which checkpoints are rarer, so that they take at most 2 % of the time.
+CHECKPOINT_COST: Final = 0.02 * CHECKPOINT_SECONDS
+"""Seconds of writing from which checkpoints are as much rarer, to take about 2 % of the time.
 
 That of the paper's preset has 103 MiB, and a GPU waits for it.
 """
+RAREST: Final = 12.0
+"""Most times `CHECKPOINT_SECONDS` between two checkpoints, however long one took: a minute."""
 
 
 @dataclass
@@ -110,7 +112,7 @@ class RunFolder:
         self.path = path
         self.process = process or SingleProcess()
         self._saved = time.monotonic()
-        self._pause = 1.0
+        self._rarer = 1.0
         self._lock = ExitStack()
 
     @classmethod
@@ -323,10 +325,11 @@ class RunFolder:
     def _keep(self, state: TrainingState, metrics: dict[str, Any], *, last: bool) -> None:
         append_row(self.path / METRICS, metrics)
         started = time.monotonic()
-        if last or started - self._saved > self._pause * CHECKPOINT_SECONDS:
+        if last or started - self._saved > self._rarer * CHECKPOINT_SECONDS:
             self._save(state)
             self._saved = time.monotonic()
-            self._pause = max(1.0, (self._saved - started) / CHECKPOINT_COST)
+            # A factor, so that with no seconds between them every epoch has its checkpoint.
+            self._rarer = min(max(1.0, (self._saved - started) / CHECKPOINT_COST), RAREST)
 
     def _save(self, state: TrainingState) -> None:
         learner = state.learner

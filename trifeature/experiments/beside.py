@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from math import hypot
+from typing import Final, NamedTuple
 
 from trifeature.experiments.drawing import NOT_MEASURED, published_words, summary_words
-from trifeature.experiments.experiment import PROBING_WORDS, Lines, Result, Results
+from trifeature.experiments.experiment import Lines, Result, Results
 from trifeature.experiments.plan import Row
 from trifeature.experiments.standings import FEWEST
 from trifeature.presets import PAPER, get_preset
+from trifeature.probes.names import Probing
 from trifeature.report import ROUNDING, Summary, paired, summarize
 
 LARGE: Final = 1.0
@@ -25,10 +27,16 @@ REASONS: Final = ("drawings", "probe", "views", "precision", "seeds")
 """Where to look for the reason of a difference, in this order."""
 NOTHING: Final = "nothing follows"
 
+PROBES: Final[Mapping[Probing, str]] = {
+    "ours": "our probe",
+    "products": "our probe with products",
+    "authors": "authors' probe",
+}
+"""The probe that rows are by, in words; `Result.authors` is by the authors' besides."""
 MEASURES: Final[Mapping[str, str]] = {
-    "S": "accuracy, our probe",
-    "S_balanced": "accuracy, class-balanced probe",
-    "S_auc": "AUC, our probe",
+    "S": "accuracy, {probe}",
+    "S_balanced": "accuracy, {probe}, class-balanced",
+    "S_auc": "AUC, {probe}",
 }
 """The columns of S, with their words."""
 
@@ -38,19 +46,15 @@ class Comparison:
     """One number of ours beside the paper's.
 
     Attributes:
-        authors: Ours by the authors' probe, in percent; None where it was not taken.
-        own: Ours by our probe, in percent; None where it was not taken.
-        mean: The paper's, in percent.
-        spread: Standard deviation of the paper's runs, in percent; None where it gives none.
-        runs: How many runs the paper's are from.
+        authors: Ours by the authors' probe; None where it was not taken.
+        own: Ours by our probe; None where it was not taken.
+        paper: The paper's; its spread is None where the paper gives none, of any number of runs.
         protocol: How the paper measured where it was not as here, in words; else empty.
     """
 
     authors: Summary | None
     own: Summary | None
-    mean: float
-    spread: float | None
-    runs: int
+    paper: Summary
     protocol: str = ""
 
     @property
@@ -58,7 +62,7 @@ class Comparison:
         """Ours by the authors' probe less the paper's, in points; None if it cannot be stated."""
         if self.authors is None or self.protocol:
             return None
-        return self.authors.mean - self.mean
+        return self.authors.mean - self.paper.mean
 
     @property
     def standard_error(self) -> float | None:
@@ -66,19 +70,19 @@ class Comparison:
 
         With standard deviations s of our n runs and t of the paper's m it is √(s²/n + t²/m).
         """
-        ours = None if self.authors is None else self.authors.standard_error
-        if self.difference is None or ours is None or self.spread is None:
+        if self.authors is None or self.difference is None:
             return None
-        return float((ours**2 + self.spread**2 / self.runs) ** 0.5)
+        ours, paper = self.authors.standard_error, self.paper.standard_error
+        return None if ours is None or paper is None else hypot(ours, paper)
 
     @property
-    def too_little(self) -> str:
-        """Why nothing follows, in words; empty where something does."""
+    def why_nothing(self) -> str:
+        """The reason why nothing follows, in words; empty where something does."""
         if self.authors is None:
             return "not measured" + (" by the authors' probe" if self.own else "")
         if self.protocol:
             return f"the paper's is {self.protocol}: {NOTHING}"
-        if self.spread is None:
+        if self.paper.spread is None:
             return f"the paper gives no spread: {NOTHING}"
         return f"n = {self.authors.n}: {NOTHING}" if self.authors.n < FEWEST else ""
 
@@ -93,8 +97,8 @@ class Comparison:
             reasons: Where to look if they differ.
         """
         difference, error = self.difference, self.standard_error
-        if self.too_little or difference is None or error is None:
-            return self.too_little
+        if self.why_nothing or difference is None or error is None:
+            return self.why_nothing
         if abs(difference) <= 2 * error + ROUNDING:
             return "agrees within two standard errors"
         if abs(difference) <= LARGE + ROUNDING:
@@ -106,23 +110,10 @@ def beside_paper(results: Results) -> dict[str, Lines]:
     """Both tables by their title; none where numbers do not stand beside published ones."""
     if not get_preset(results.setup.preset).published:
         return {}
-    words = f"{what_was_run(results)}, {results.counts}, %"
-    return {
-        f"ours beside the paper's, difference by the authors' probe; {words}": comparisons(results),
-        f"S beside its controls, unbiased pairs and the untrained network; {words}": controls(
-            results
-        ),
-    }
-
-
-def what_was_run(results: Results) -> str:
-    """The preset, what of it is not of the paper's size, and the other settings, in words."""
-    setup, preset = results.setup, get_preset(results.setup.preset)
-    words = [preset.words]
-    if preset.canvas != PAPER.canvas:
-        words.append(f"{preset.canvas} px where the paper has {PAPER.canvas}")
-    words += [f"{name} {value}" for name, value in setup.changes.items()]
-    return ", ".join([*words, *PROBING_WORDS[setup.probing]])
+    words = f"{results.what_was_run}, {results.counts}, %"
+    difference = f"ours beside the paper's, difference by the authors' probe; {words}"
+    over = f"S beside its controls, unbiased pairs and the untrained network; {words}"
+    return {difference: comparison_lines(results), over: control_lines(results)}
 
 
 def reasons_of(results: Results) -> tuple[str, ...]:
@@ -132,7 +123,7 @@ def reasons_of(results: Results) -> tuple[str, ...]:
     return (*size, *REASONS)
 
 
-def compared(results: Results, result: Result, column: str) -> Comparison:
+def compare_column(results: Results, result: Result, column: str) -> Comparison:
     """An arm's number of a column beside the paper's.
 
     Args:
@@ -143,14 +134,15 @@ def compared(results: Results, result: Result, column: str) -> Comparison:
     authors, own = result.authors(column), result.summary(column)
     if results.setup.probing == "authors":  # the rows themselves are by that probe
         authors, own = own, None
-    mean, spread = result.arm.published[column]
-    runs = results.experiment.seeds
-    return Comparison(authors, own, mean, spread, runs, result.arm.protocol)
+    paper = Summary(*result.arm.published[column], results.experiment.seeds)
+    return Comparison(authors, own, paper, result.arm.protocol)
 
 
-def comparisons(results: Results) -> Lines:
+def comparison_lines(results: Results) -> Lines:
     """One line for each arm and column that the paper gives a value of; one for a missing arm."""
-    heading = ["", "n", "column", "authors' probe", "our probe", "paper", "difference"]
+    probing = results.setup.probing
+    own = PROBES["ours" if probing == "authors" else probing]
+    heading = ["", "n", "column", PROBES["authors"], own, "paper", "difference"]
     lines = [[*heading, "standard error", "what follows"]]
     reasons = reasons_of(results)
     for result in results:
@@ -160,7 +152,7 @@ def comparisons(results: Results) -> Lines:
             lines.append([*_name_and_n(result), ", ".join(columns), *blank, "not measured"])
             continue
         for column in columns:
-            one = compared(results, result, column)
+            one = compare_column(results, result, column)
             lines.append(
                 [
                     *_name_and_n(result),
@@ -181,44 +173,62 @@ def _points(value: float | None, sign: str = "") -> str:
     return NOT_MEASURED if value is None else f"{value:{sign}.2f}"
 
 
-def controls(results: Results) -> Lines:
+def control_lines(results: Results) -> Lines:
     """S of each arm by every measure, beside what both of its controls reach.
 
     The difference to the unbiased control is paired by seed; its 95 % interval is Student's. The
-    authors' probe reads no untrained network.
+    authors' probe that stands beside ours reads no untrained network.
     """
     lines = [["", "n", "S by", "biased", "unbiased", "untrained", "over unbiased [95 %]"]]
     for result in results:
-        for words, column, biased, unbiased, untrained in _readings(result):
-            values = (summarize(rows, column) for rows in (biased, unbiased))
+        for one in _readings(result, results.setup.probing):
+            values = (summarize(rows, one.column) for rows in (one.biased, one.unbiased))
             lines.append(
                 [
                     *_name_and_n(result),
-                    words,
+                    one.measure,
                     *(summary_words(value) for value in values),
-                    NOT_MEASURED if untrained is None else f"{untrained:.1f}",
-                    _over(biased, unbiased, column),
+                    NOT_MEASURED if one.untrained is None else f"{one.untrained:.1f}",
+                    _over(one.biased, one.unbiased, one.column),
                 ]
             )
     return lines
 
 
-_Reading = tuple[str, str, list[Row], list[Row], float | None]
-"""Words, column, rows of the biased and of the unbiased trainings, the untrained network's."""
+class _Reading(NamedTuple):
+    """One way in which S of an arm was read.
+
+    Attributes:
+        measure: It and its probe, in words.
+        column: Where rows have it.
+        biased: Rows of the trainings on biased pairs.
+        unbiased: Rows of the control.
+        untrained: What the untrained network reaches, in percent; None where it was not probed.
+    """
+
+    measure: str
+    column: str
+    biased: list[Row]
+    unbiased: list[Row]
+    untrained: float | None
 
 
-def _readings(result: Result) -> list[_Reading]:
+def _readings(result: Result, probing: Probing) -> list[_Reading]:
     """How S of an arm was read; one without a measure where it was not."""
-    biased, unbiased = result.biased, result.unbiased
-    if not (biased or unbiased):
-        return [(NOT_MEASURED, "S", [], [], None)]
-    own: list[_Reading] = [
-        (words, column, biased, unbiased, result.mean_untrained(column))
+    kinds = (result.biased, result.unbiased)
+    if not any(kinds):
+        return [_Reading(NOT_MEASURED, "S", [], [], None)]
+    own = [
+        _Reading(words.format(probe=PROBES[probing]), column, *kinds, result.mean_untrained(column))
         for column, words in MEASURES.items()
+        if any(column in row for rows in kinds for row in rows)  # the authors balance no classes
     ]
-    kinds = [[_official(row) for row in rows if "official" in row] for rows in (biased, unbiased)]
-    authors: list[_Reading] = [("accuracy, authors' probe", "S", kinds[0], kinds[1], None)]
-    return [*authors, *own] if any(kinds) else own
+    biased, unbiased = ([_official(row) for row in rows if "official" in row] for rows in kinds)
+    # Rows by the authors' probe hold what it reads already.
+    if probing == "authors" or not (biased or unbiased):
+        return own
+    words = MEASURES["S"].format(probe=PROBES["authors"])
+    return [_Reading(words, "S", biased, unbiased, None), *own]
 
 
 def _official(row: Row) -> Row:

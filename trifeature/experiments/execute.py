@@ -21,6 +21,7 @@ from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Backend, Progress
 from trifeature.experiments.plan import Plan, Row, missing, record, result_rows
 from trifeature.experiments.run import carry_out
+from trifeature.provenance import device_name
 
 ROWS: Final = "rows.jsonl"
 """Name of the file of rows beside the folders of runs."""
@@ -100,6 +101,8 @@ class Queue:
         plans: In the order of their value.
         known: Rows recorded before: whose plans are skipped, and how long runs take.
         time_budget: Seconds from now; None for no limit.
+        device: Where the plans are carried out: rows of other devices do not tell how long they
+            take. None for any.
 
     Attributes:
         todo: The plans without rows, in order.
@@ -108,13 +111,18 @@ class Queue:
     """
 
     def __init__(
-        self, plans: Sequence[Plan], known: Sequence[Row] = (), time_budget: float | None = None
+        self,
+        plans: Sequence[Plan],
+        known: Sequence[Row] = (),
+        time_budget: float | None = None,
+        device: torch.device | None = None,
     ) -> None:
         self.todo = missing(plans, known)
         self.skipped = len({plan.key for plan in plans}) - len(self.todo)
         self.limited = time_budget is not None
         self._deadline = time.monotonic() + time_budget if time_budget is not None else math.inf
-        self._durations = _durations(known)
+        timed = known if device is None else [row for row in known if _is_of(row, device)]
+        self._durations = _durations(timed)
         self._waiting = list(self.todo)
         self._done: list[Plan] = []
 
@@ -197,9 +205,8 @@ def execute(
         InputError, TrainingError, OSError: a run failed, or its process died; the rows of finished
             ones are kept.
     """
-    one = process or SingleProcess()
-    queue = Queue(plans, one.on_rank_zero(result_rows, rows), time_budget)
-    where = torch.device(device)
+    one, where = process or SingleProcess(), torch.device(device)
+    queue = Queue(plans, one.on_rank_zero(result_rows, rows), time_budget, where)
     runner = Runner(runs, source, where, keep_weights, backend, keep_epoch_weights)
     ended = (executor or serial)(queue, runner, callback)
     try:
@@ -237,6 +244,14 @@ def _duration(rows: Iterable[Row]) -> float:
     """Seconds of one run: the training's and those of all probes."""
     rows = list(rows)
     return float(max(r["seconds"] for r in rows) + sum(r["probe_seconds"] for r in rows))
+
+
+def _is_of(row: Row, device: torch.device) -> bool:
+    """Whether a row was measured on the same GPU, or on a CPU as this one."""
+    measured = str(row.get("device", ""))
+    if device.type == "cuda":
+        return measured == device_name(device)
+    return not measured or measured.endswith(" threads")
 
 
 def _durations(rows: Iterable[Row]) -> dict[tuple[str, ...], float]:

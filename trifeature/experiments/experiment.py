@@ -21,7 +21,7 @@ from trifeature.data.dataset import tasks_of
 from trifeature.data.settings import DatasetSettings
 from trifeature.data.settings import preset as data_preset
 from trifeature.experiments.plan import Plan, Row, control_of, rows_of
-from trifeature.presets import Preset, get_preset
+from trifeature.presets import PAPER, Preset, get_preset
 from trifeature.probes.names import Probing
 from trifeature.report import CONVERGED, Summary, summarize
 from trifeature.samples import Task
@@ -401,10 +401,23 @@ class Results:
         return f"n = {fewest}{max(numbers)}" + ("" if min(numbers) else ", some not measured")
 
     @property
+    def what_was_run(self) -> str:
+        """The preset, what is not of the paper's size or of the preset, and the probes, in words.
+
+        The canvas is named where numbers stand beside published ones that are of another.
+        """
+        preset = get_preset(self.setup.preset)
+        words = [preset.words]
+        beside_published = preset.published and self.experiment.authors_probe
+        if beside_published and preset.canvas != PAPER.canvas:
+            words.append(f"{preset.canvas} px where the paper has {PAPER.canvas}")
+        words += [f"{name} {value}" for name, value in self.setup.changes.items()]
+        return ", ".join([*words, *PROBING_WORDS[self.setup.probing]])
+
+    @property
     def caption(self) -> str:
-        """The experiment, the preset and the number of seeds, in words."""
-        words = [get_preset(self.setup.preset).words, *PROBING_WORDS[self.setup.probing]]
-        return f"{self.experiment.title}; {', '.join([*words, self.counts])}"
+        """The experiment, what was run and the number of seeds, in words."""
+        return f"{self.experiment.title}; {self.what_was_run}, {self.counts}"
 
     def draw(self) -> Figure:
         """The figure."""

@@ -5,13 +5,14 @@ but on a GPU each call reads and writes all pixels. Here every color operation i
 pixel, on the red, green and blue planes by themselves: operations on tensors of one shape are what
 `torch.compile` fuses into one pass, in which a pixel stays in registers:
 
-1. crop, resize and flip: two batched matrix products;
-2. one pass that only reads: the mean gray level for contrast;
-3. two passes that read and write: jitter; grayscale and normalization;
-4. blur: two batched matrix products.
+1. one pass that reads and writes: bytes to `dtype`, line by line;
+2. crop, resize and flip: two batched matrix products;
+3. one pass that only reads: the mean gray level for contrast;
+4. two passes that read and write: jitter; grayscale and normalization;
+5. blur: two batched matrix products.
 
-In between, images are stored line by line, [N, S, 3, S], so that a sample's matrix multiplies all
-channels at once.
+Images are stored line by line from the first pass to the last product, [N, S, 3, S], so that a
+sample's matrix multiplies all channels at once.
 
 In half precision (`dtype=torch.float16`, with the ten mantissa bits of TF32) products and memory
 traffic are halved; colors are computed in float32 between load and store. Without compilation it is
@@ -47,7 +48,7 @@ from trifeature.views.sets import ViewSet
 _CONTRAST: Final = JITTER_OPS.index("contrast")
 _HUE: Final = JITTER_OPS.index("hue")
 
-Colors = tuple[Tensor, Tensor, Tensor]
+_Colors = tuple[Tensor, Tensor, Tensor]
 """The red, green and blue pixels of N images, floating [N, S, S] each."""
 
 
@@ -127,13 +128,14 @@ def _is_fused(views: Views, items: Tensor) -> TypeGuard[ViewSet]:
     return type(views) is ViewSet and square_rgb
 
 
-Function = Callable[[Tensor, ViewParameters, _Passes, torch.dtype], Tensor]
+_Apply = Callable[[Tensor, ViewParameters, _Passes, torch.dtype], Tensor]
+"""What `_apply` is, compiled or not."""
 
 
 @functools.cache
-def _compiled() -> Function:
+def _compiled() -> _Apply:
     """One compiled function for the whole process, so that every run reuses its kernels."""
-    function: Function = torch.compile(_apply, fullgraph=True, dynamic=False)
+    function: _Apply = torch.compile(_apply, fullgraph=True, dynamic=False)
     return function
 
 
@@ -170,7 +172,7 @@ def _multiply(rows: Tensor, lines: Tensor, columns: Tensor) -> Tensor:
     return torch.bmm(down.flatten(1, 2), columns.mT).view_as(lines)
 
 
-def _jitter(colors: Colors, params: ViewParameters) -> Colors:
+def _jitter(colors: _Colors, params: ViewParameters) -> _Colors:
     """Brightness, contrast, saturation and hue in each sample's own order.
 
     Contrast mixes in the mean gray level of its input. The operations before contrast are therefore
@@ -196,8 +198,8 @@ def _identity(weights: Tensor) -> Tensor:
 
 
 def _apply_in_order(
-    colors: Colors, weights: Tensor, of_hue: Tensor, hue: Tensor, level: Tensor
-) -> Colors:
+    colors: _Colors, weights: Tensor, of_hue: Tensor, hue: Tensor, level: Tensor
+) -> _Colors:
     """Apply blends [N, 4, 3] in order, and shift the hue at its place among them.
 
     Args:
@@ -219,7 +221,7 @@ def _apply_in_order(
     return colors
 
 
-def _blend(colors: Colors, weight: Tensor, level: Tensor) -> Colors:
+def _blend(colors: _Colors, weight: Tensor, level: Tensor) -> _Colors:
     """Blend pixels with weights [N, 3]: a · x + b · gray(x) + c · level, clamped."""
     own, gray, mean = weight[:, :, None, None].unbind(1)  # [N, 1, 1] each
     added = gray * _gray(colors) + mean * level[:, None, None]
@@ -227,12 +229,13 @@ def _blend(colors: Colors, weight: Tensor, level: Tensor) -> Colors:
     return red, green, blue
 
 
-def _shift_hue(colors: Colors, shift: Tensor) -> Colors:
-    """`trifeature.views.images.shift_hue`, plane by plane."""
+def _shift_hue(colors: _Colors, shift: Tensor) -> _Colors:
+    """`trifeature.views.images._shift_hue`, plane by plane."""
     red, green, blue = colors
     high = torch.maximum(torch.maximum(red, green), blue)
     low = torch.minimum(torch.minimum(red, green), blue)
     chroma = high - low
+    # A gray pixel has no hue, and its chroma of 0 cancels any value but the NaN of 0 / 0.
     from_red = (high - red + green + blue - 2 * low) / chroma.clamp(min=1e-12)
     turn = torch.copysign(from_red, green - blue) / 6 + shift[:, None, None]
 
@@ -244,13 +247,13 @@ def _shift_hue(colors: Colors, shift: Tensor) -> Colors:
     return level(0), level(1 / 3), level(2 / 3)
 
 
-def _gray(colors: Colors) -> Tensor:
+def _gray(colors: _Colors) -> Tensor:
     """The gray level of each pixel: [N, S, S]."""
     red, green, blue = colors
     return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
 
 
-def _gray_and_normalize(colors: Colors, grayscale: Tensor, passes: _Passes) -> Colors:
+def _gray_and_normalize(colors: _Colors, grayscale: Tensor, passes: _Passes) -> _Colors:
     """Remove the colors where `grayscale` [N] is set, then normalize."""
     red, green, blue = colors
     if passes.grayscale:

@@ -382,7 +382,7 @@ def _crop_and_flip(pixels: Tensor, params: ViewParameters, size: tuple[int, int]
     H, W = pixels.shape[2:]
     rows = resize_matrix(params.top, params.height, torch.zeros_like(params.flip), H, size[0])
     columns = resize_matrix(params.left, params.width, params.flip, W, size[1])
-    return multiply(rows, pixels, columns)
+    return _multiply(rows, pixels, columns)
 
 
 def resize_matrix(start: Tensor, length: Tensor, mirror: Tensor, canvas: int, size: int) -> Tensor:
@@ -417,7 +417,7 @@ def resize_matrix(start: Tensor, length: Tensor, mirror: Tensor, canvas: int, si
     return weight.div_(weight.sum(2, keepdim=True))
 
 
-def multiply(rows: Tensor, pixels: Tensor, columns: Tensor) -> Tensor:
+def _multiply(rows: Tensor, pixels: Tensor, columns: Tensor) -> Tensor:
     """Multiply [N, T, H] · [N, C, H, W] · [N, U, W]ᵀ, giving [N, C, T, U]."""
     N, C, H, _ = pixels.shape
     resized_across = torch.bmm(pixels.flatten(1, 2), columns.mT)  # [N, C·H, U]
@@ -439,7 +439,7 @@ def _jitter(colors: Tensor, params: ViewParameters, views: ViewSet) -> Tensor:
     before = torch.where((slot < hue_slot)[:, :, None], weights, identity)
     after = torch.where((slot > hue_slot)[:, :, None], weights, identity)
     colors = _blend_in_turn(colors, before[:, :3])
-    colors = shift_hue(colors, params.hue * params.jitter)
+    colors = _shift_hue(colors, params.hue * params.jitter)
     return _blend_in_turn(colors, after[:, 1:])
 
 
@@ -486,7 +486,7 @@ def _color_matrix(own: Tensor, gray: Tensor, luma: Tensor) -> Tensor:
     return own[..., None, None] * identity + gray[..., None, None] * luma
 
 
-def shift_hue(colors: Tensor, shift: Tensor) -> Tensor:
+def _shift_hue(colors: Tensor, shift: Tensor) -> Tensor:
     """Turn the hue of [N, 3, P] by [N] turns of the color wheel; HSV's other two stay.
 
     With high and low the largest and least of a pixel's channels and chroma = high - low, the hue
@@ -528,7 +528,7 @@ def _blur(pixels: Tensor, params: ViewParameters) -> Tensor:
     T, U = pixels.shape[2:]
     sigma = params.blur_sigma * params.blur
     rows = blur_matrix(sigma, T)
-    return multiply(rows, pixels, rows if T == U else blur_matrix(sigma, U))
+    return _multiply(rows, pixels, rows if T == U else blur_matrix(sigma, U))
 
 
 def blur_matrix(sigma: Tensor, size: int) -> Tensor:
