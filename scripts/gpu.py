@@ -239,7 +239,7 @@ class Call:
     """
 
     def __init__(self, options: argparse.Namespace, log: Log) -> None:
-        self.out, self.log = options.out, log
+        self.out, self.log, self.miniature = options.out, log, options.miniature
         self.ends = log.start + options.seconds - LAST_SECONDS
         self.work = Path(tempfile.gettempdir()) / WORK
         self.kernels = self.work / KERNELS
@@ -343,7 +343,9 @@ def rows(call: Call, modes: Sequence[str]) -> int:
     complete = _train(call, modes)
     written = rows_in(call.out) - before
     call.log.say(f"rows written: {sum(written.values())} ({', '.join(written) or 'none'})")
-    if written:
+    if call.miniature:
+        call.log.say("miniature: these rows are for nothing else")
+    elif written:
         call.log.say(
             "next: copy paper.jsonl and fast.jsonl over those of figures/ and commit them; "
             "`comm-probe figure all --preset paper` (or fast) draws them beside the paper's"
@@ -583,8 +585,6 @@ def main(words: Sequence[str]) -> int:
                 store(call.kernels, options.out, call.log)
             except OSError as problem:
                 call.log.say(f"kernels: not kept ({problem})")
-            if options.miniature:
-                call.log.say("miniature: these rows do not go into figures/")
             call.log.say("ended")
 
 

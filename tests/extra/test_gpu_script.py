@@ -453,18 +453,18 @@ def test_both_calls_on_a_cpu_whose_compiler_fails(tmp_path: Path) -> None:
 
     # The first mode that is asked for does not run, nor do the next two.
     call = ("--from", str(first), *how)
-    rows = run("rows", str(second), "75", "--mode", "graphs", *call, environment=environment)
+    rows = run("rows", str(second), "70", "--mode", "graphs", *call, environment=environment)
     assert rows.returncode == 0, rows.stdout
     log = (second / "log.txt").read_text(encoding="utf-8")
     for mode in ("compiled", "captured", "plain"):
         assert f"next mode: {mode}" in log
     assert "out of time" in log
     written = result_rows(second / "paper.jsonl")
-    assert {(row["epoch"], row["biased"]) for row in written} >= {(0, True), (1, True)}
-    last = [row for row in written if row["epoch"] == 1]
+    assert {(row["epoch"], row["biased"]) for row in written} >= {(0, True), (2, True)}
+    last = [row for row in written if row["epoch"] == 2]
     assert all({"official", "S_auc", "products", "commit"} <= row.keys() for row in last)
     assert all("threads" in row["device"] for row in written)
-    again = run("rows", str(second), "35", *call, environment=environment)
+    again = run("rows", str(second), "60", *call, environment=environment)
     assert again.returncode == 0
     more = result_rows(second / "paper.jsonl")
     assert more[: len(written)] == written
