@@ -300,6 +300,7 @@ class Call:
 
 def smoke(call: Call) -> int:
     """Whether everything runs, how fast, and how; 0 if all of it does."""
+    (call.out / SMOKE).unlink(missing_ok=True)  # of an earlier call
     first = ("plain:float32", "plain:bfloat16", "captured:bfloat16")
     more = ("compiled:bfloat16", "graphs:bfloat16")
     fine = call.wait(call.start("steps", call.command_of("steps", *first), 60))
