@@ -5,11 +5,11 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Tests beside the science: what stands in extra/, the documents, and what only real data need: readers
-# of files that few have, studies, many labels, absent steps.
+# Tests beside the science: what stands in extra/, the documents, drawings, and what only real data need:
+# readers of files that few have, studies, many labels, absent steps.
 BESIDE := tests/extra tests/docs tests/course tests/playground tests/real tests/studies \
 	tests/experiments/test_tables123.py tests/probes/test_many_labels.py tests/comm/test_absent.py \
-	tests/cli/test_cli_benchmark.py
+	tests/cli/test_cli_benchmark.py tests/test_plots.py tests/test_sheets.py tests/test_pair_sheet.py
 DOCS_READY := $(VENV)/.docs-ready
 
 .PHONY: demo docs test test-extra test-processes test-slow check lint format clean
@@ -33,8 +33,8 @@ test: $(READY)
 		--assert=plain || { $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; exit 1; }
 
 # What the science does not need (extra/): compiled steps, several processes, clusters, benchmarks,
-# fine-tuning; the guide, the course, the playground, and the examples of docstrings; readers of real
-# data, on miniature files. Continuous integration runs it too.
+# fine-tuning; the guide, the course, the playground, drawings, and the examples of docstrings; readers
+# of real data, on miniature files. Continuous integration runs it too.
 test-extra: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(BESIDE)
 	$(BIN)/python -m pytest --doctest-modules trifeature

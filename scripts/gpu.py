@@ -556,8 +556,10 @@ def alone(folder: Path) -> Iterator[bool]:
 def main(words: Sequence[str]) -> int:
     """Carry out a call; its exit code."""
     options = read_options(words)
-    # A call that is ended from outside still stops its parts and keeps its kernels.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A call that is ended from outside still stops its parts and keeps its kernels, also where a
+    # shell has told it to ignore Ctrl-C.
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda number, _: sys.exit(128 + number))
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         file = (options.out / "log.txt").open("ab", buffering=0)
@@ -578,8 +580,6 @@ def main(words: Sequence[str]) -> int:
         except InputError as problem:
             sys.stderr.write(f"gpu.sh: {problem}\n")
             return 2
-        except KeyboardInterrupt:
-            return 130
         finally:
             call.stop()
             try:

@@ -35,6 +35,7 @@ NOT_RUN: Final = [
     (r"comm-probe (probe|finetune)\b", "needs a finished run"),
     (r"comm-probe (bench|complexity)\b", "times itself: minutes"),
     (r"comm-probe figure$", "needs the rows of an ablation"),
+    (r"comm-probe figure .*--preset (paper|fast)", "needs the rows of a GPU"),
     (r"comm-probe reproduce (?!.*--dry-run)", "trains: minutes to days"),
     (r"--plugin\b", "needs the reader's plugin; tests/extending has such files"),
     (r"trifeature (pid )?bench\b", "times itself: minutes"),

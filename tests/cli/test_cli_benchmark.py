@@ -75,7 +75,7 @@ def test_json_is_rows_and_nothing_else(run: Command) -> None:
 
 def test_precision_and_method_are_handed_on(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        training, "_time_steps", lambda *_: (StepTimes(4.0, 1.0, 1.0, 1.0, 1.0), 1.0)
+        training, "_time_steps", lambda *_: (StepTimes(4.0, 1.0, 1.0, 1.0, 1.0), 1.0, 2.0)
     )
     words = ("--precision", "bfloat16", "--method", "cross", "--device", "cpu", "--json")
     (row,) = json.loads(run(*words).out)

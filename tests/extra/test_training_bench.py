@@ -42,7 +42,7 @@ def test_a_row_of_every_method(name: str, data: Dataset, monkeypatch: pytest.Mon
         row["gflop_a_step"] / row["step_ms"] * 1e3, rel=0.01
     )
     assert row["probing_seconds"] > 0
-    assert 0 < row["loss"] < 100
+    assert -1 < row["loss"] < 100  # FactorCL's bounds may be below 0
     assert (row["bench"], row["method"], row["precision"]) == ("training", name, "float32")
     assert row["authors_step_ms"] is None  # of the paper's preset alone
 
