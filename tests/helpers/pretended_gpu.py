@@ -35,6 +35,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import trifeature
+from trifeature.extra import fused_views
 
 Place = Literal["device", "host", "undecided"]
 PARSE: Final = torch._C._nn._parse_to
@@ -393,7 +394,9 @@ def eager_compiler() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "compile", lambda function=None, **_: function)
         patch.setattr(torch.compiler, "set_stance", lambda _: nullcontext())
+        fused_views._compiled.cache_clear()  # what another test has compiled
         yield
+        fused_views._compiled.cache_clear()
 
 
 @pytest.fixture
