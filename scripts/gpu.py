@@ -457,8 +457,8 @@ def store(folder: Path, out: Path, log: Log) -> None:
         tarfile.open(fileobj=packed, mode="w|") as archive,
     ):
         for path in files:
-            # What the packer holds back, and this file if it does not shrink at all.
-            reserve = HELD_BACK + path.stat().st_size
+            # What the packer holds back, and this file, of which a tenth is left as a rule.
+            reserve = HELD_BACK + path.stat().st_size // 4
             if buffer.tell() + reserve > PIECES * PIECE or time.monotonic() > ends:
                 break
             archive.add(path, path.relative_to(folder))
