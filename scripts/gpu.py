@@ -42,6 +42,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn, TextIO
 
@@ -55,7 +56,7 @@ SMOKE: Final = "smoke.jsonl"
 KERNELS: Final = "kernels"
 
 MODES: Final = ("graphs", "compiled", "captured", "plain")
-"""The ways to take steps, in the order in which they are tried; see the head of this file."""
+"""The ways to take steps (`--execution`), in the order in which they are tried."""
 
 SMOKE_SECONDS: Final = 150
 LAST_SECONDS: Final = 15
@@ -316,7 +317,8 @@ def smoke(call: Call) -> int:
         call.start("one epoch", call.command_of("epoch", [*modes, MODES[-1]][0])),
         call.start("tests", tests),
     )
-    call.log.say(f"next: gpu.sh rows OUT SECONDS --from {call.out}")
+    if modes:
+        call.log.say(f"next: gpu.sh rows OUT SECONDS --from {call.out}")
     return 0 if fine else 1
 
 
@@ -424,7 +426,10 @@ def working(found: Sequence[Row]) -> list[str]:
 
 
 def modes_to_try(options: argparse.Namespace, log: Log) -> Sequence[str]:
-    """What was asked for and what follows it; what worked earlier, then plain steps; or all."""
+    """What was asked for and what follows it; what was faster than plain steps, then these; or all.
+
+    Nothing is tried after plain steps, which work wherever anything does.
+    """
     if options.mode:
         return MODES[MODES.index(options.mode) :]
     if options.earlier is None:
@@ -434,7 +439,7 @@ def modes_to_try(options: argparse.Namespace, log: Log) -> Sequence[str]:
     except InputError as problem:
         log.say(f"{problem}: every mode is tried")
         return MODES
-    return [*(mode for mode in found if mode != MODES[-1]), MODES[-1]]
+    return [*takewhile(lambda mode: mode != MODES[-1], found), MODES[-1]]
 
 
 # --------------------------------------------------------------------------- kernels

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from gpu import MODES, SMOKE
+from gpu import SMOKE
 
 from trifeature.comm.run_folder import TrainingError
 from trifeature.comm.settings import run_preset
@@ -36,26 +36,12 @@ from trifeature.experiments.experiment import Setup
 from trifeature.experiments.plan import Plan, Row
 from trifeature.experiments.reproduction import plans_for
 from trifeature.experiments.run import carry_out
-from trifeature.extra.accelerate import ChooseBackend, Execution, ExecutionError
+from trifeature.extra.accelerate import EXECUTIONS, ChooseBackend, ExecutionError
 from trifeature.extra.bench.training import bench_training
 from trifeature.files import append_row
 from trifeature.presets import PRESETS, TINY
 from trifeature.provenance import device_name, provenance
 from trifeature.samples import Samples
-
-EXECUTIONS: Final = dict(
-    zip(
-        MODES,
-        (
-            Execution(compiled=True, graphs=True),
-            Execution(compiled=True),
-            Execution(graphs=True),
-            Execution(),
-        ),
-        strict=True,
-    )
-)
-"""The execution of each mode."""
 
 STEPS: Final = 10
 """Timed steps of each mode."""

@@ -83,6 +83,10 @@ def test_the_first_rows_are_those_of_figures_4_and_5_by_both_probes(parts: Modul
     assert keys == {first.key, control.key}
 
 
+def test_the_modes_are_those_of_the_command_line(parts: ModuleType) -> None:
+    assert set(sys.modules["gpu"].MODES) == set(parts.EXECUTIONS)
+
+
 def test_kinds_differ_in_more_than_seed_and_pairs(parts: ModuleType) -> None:
     kinds = [(plan.preset, plan.run.change(seed=0)) for plan in parts.kinds()]
     assert len(kinds) == len(set(kinds))
@@ -123,6 +127,8 @@ def test_modes_that_ran_are_tried_by_their_speed_and_plain_steps_last(
     assert tried(lines + '{"part": "st') == ["graphs", "captured", "plain"]  # cut off by a kill
     assert tried(lines, "--mode", "compiled") == ["compiled", "captured", "plain"]
     assert tried('{"part": "chip"}\n') == ["plain"]  # nothing else ran
+    fast = json.dumps(step_row("plain", 5))
+    assert tried(lines.replace(json.dumps(found[0]), fast)) == ["plain"]  # faster than the others
     assert tried("[1\n") == list(gpu.MODES)
     assert "is damaged" in log.file.getvalue().decode()
 

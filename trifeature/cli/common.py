@@ -38,7 +38,11 @@ PrecisionOption = Annotated[
     str | None, typer.Option(help=" or ".join(PRECISIONS) + "; other than the preset's.")
 ]
 ExecutionOption = Annotated[
-    str | None, typer.Option(help="plain, compiled or graphs; a GPU in bfloat16 uses graphs.")
+    str | None,
+    typer.Option(
+        help="plain, compiled, captured (as CUDA graphs) or graphs (both); a GPU in bfloat16 uses "
+        "graphs."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -121,14 +125,9 @@ def read_execution(name: str | None) -> Execution | None:
     Raises:
         InputError: there is no such way.
     """
-    from trifeature.extra.accelerate import Execution
+    from trifeature.extra.accelerate import EXECUTIONS
 
-    known = {
-        "plain": Execution(),
-        "compiled": Execution(compiled=True),
-        "graphs": Execution(compiled=True, graphs=True),
-    }
-    return None if name is None else known[check_name("execution", name, known)]
+    return None if name is None else EXECUTIONS[check_name("execution", name, EXECUTIONS)]
 
 
 def show_version(asked: bool) -> None:

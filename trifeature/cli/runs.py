@@ -33,7 +33,7 @@ from trifeature.experiments.execute import (
     execute,
 )
 from trifeature.experiments.plan import Data, Plan, Row, result_rows
-from trifeature.extra.accelerate import ChooseBackend
+from trifeature.extra.accelerate import ChooseBackend, Execution
 from trifeature.extra.distributed import Distributed, current_group, own_device
 from trifeature.extra.pool import Pool
 from trifeature.plots import save
@@ -173,7 +173,7 @@ def run_plans(
     group = current_group()
     if how is not None and executor is None:
         how.require(target)
-    if how is not None and how.compiled and group.size > 1:
+    if how is not None and how != Execution() and group.size > 1:
         raise InputError("distributed training supports only --execution plain")
     backend: BackendOf = ChooseBackend(how)
     if group.size > 1:

@@ -78,6 +78,15 @@ class Execution:
         return Accelerated(self) if self.compiled or self.graphs else Backend()
 
 
+EXECUTIONS: Final = {
+    "plain": Execution(),
+    "compiled": Execution(compiled=True),
+    "captured": Execution(graphs=True),
+    "graphs": Execution(compiled=True, graphs=True),
+}
+"""The execution modes by name."""
+
+
 @dataclass(frozen=True)
 class Accelerated(Backend):
     """Backend that compiles steps or replays them as CUDA graphs.
