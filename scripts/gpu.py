@@ -63,6 +63,8 @@ LAST_SECONDS: Final = 15
 """Kept free at the end of a call, to store the kernels."""
 SILENCE: Final = 90
 """Seconds without a word, before any step, after which a process that trains is taken to hang."""
+PATIENCE: Final = 2
+"""How many times as long it may be silent after steps, as it does not speak while it probes."""
 LATE: Final = "out of time"
 SHORTEST: Final = 5
 """Seconds below which no part is started."""
@@ -125,7 +127,8 @@ class Part:
         command: What to run.
         environment: Its environment.
         limit: Seconds after which it is stopped.
-        silence: Seconds without a line, before any step, after which it is stopped.
+        silence: Seconds without a line after which it is stopped; `PATIENCE` times as many after
+            steps.
         log: Where its lines go.
 
     Attributes:
@@ -193,7 +196,7 @@ class Part:
             now = time.monotonic()
             if now > self.ends:
                 self.stop(LATE)
-            elif now - self.heard > self.silence and not self.stepped:
+            elif now - self.heard > self.silence * (PATIENCE if self.stepped else 1):
                 self.stop("silent for too long")
             else:
                 return False
@@ -532,6 +535,10 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(words)
     if not options.seconds >= LEAST_SECONDS:
         parser.error(f"SECONDS must be {LEAST_SECONDS} or more, not {options.seconds:g}")
+    if str(options.out).replace(".", "").isdigit():
+        parser.error(
+            f"OUT is a folder for what is found, not {options.out}: OUT comes before SECONDS"
+        )
     options.out = options.out.resolve()  # parts run in the checkout
     if options.out.exists() and not options.out.is_dir():
         parser.error(f"{options.out} is a file: name a folder for the results")

@@ -39,6 +39,7 @@ from trifeature.experiments.plan import Plan, Row, control_of, make_plan, missin
 from trifeature.experiments.run import carry_out
 from trifeature.files import read_rows, write_rows
 from trifeature.probes import authors, protocol
+from trifeature.probes.names import Probing
 from trifeature.probes.protocol import CleanCodes, probe
 from trifeature.views.sets import ViewSet
 
@@ -61,14 +62,21 @@ def replace_probe(patch: pytest.MonkeyPatch) -> list[bool]:
     calls: list[bool] = []
 
     def digest(
-        method: Method, dataset: Dataset, *, probing: str, alone: bool, codes: CleanCodes
+        method: Method,
+        dataset: Dataset,
+        *,
+        probing: str,
+        alone: bool = False,
+        codes: CleanCodes | None = None,
     ) -> SimpleNamespace:
-        del dataset, probing, codes
+        del dataset, codes
         assert not method.training
         calls.append(alone)
         state = torch.cat([x.flatten().double() for x in method.state_dict().values()])
         text = hashlib.sha256(state.numpy().tobytes()).hexdigest()
-        return SimpleNamespace(row=lambda: {"digest": text})
+        return SimpleNamespace(
+            row=lambda: {"digest": text}, accuracies=lambda: {"probing": probing}, converged=dict
+        )
 
     patch.setattr(runs, "probe", digest)
     patch.setattr(runs, "i_nce", lambda *_: 0.25)
@@ -232,6 +240,16 @@ def test_the_last_epoch_is_probed_as_the_authors_do_where_asked(
     columns = {"R", "U1", "U2", "U", "S"}
     assert set(last["official"]) == columns | {f"{column}_converged" for column in columns}
     assert last["official"] == {name: expected[name] for name in last["official"]}
+
+
+@pytest.mark.parametrize(("probing", "calls"), [("ours", 3), ("authors", 2)])
+def test_the_authors_protocol_is_carried_out_once(
+    probing: Probing, calls: int, probed: list[bool], tmp_path: Path
+) -> None:
+    plan = make(0, run=replace(RUN, epochs=1), probing=probing, official=True)
+    row = carry_out(plan, tmp_path / "run")[-1]
+    assert row["official"] == {"probing": "authors"}
+    assert len(probed) == calls
 
 
 def test_the_last_epoch_is_probed_with_products_where_asked(

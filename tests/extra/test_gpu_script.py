@@ -217,9 +217,12 @@ def test_a_part_is_stopped_with_all_that_it_started(
     assert not sign.exists()
 
 
-def test_a_run_that_takes_steps_may_be_silent(gpu: ModuleType) -> None:
-    code = "import time; print('run A'); print('step: 1', flush=True); time.sleep(1)"
-    assert not part(gpu, code, silence=0.5).stopped
+@pytest.mark.parametrize(("seconds", "stopped"), [(1.2, ""), (9, "silent for too long")])
+def test_a_run_that_takes_steps_may_be_silent_for_longer(
+    seconds: float, stopped: str, gpu: ModuleType
+) -> None:
+    code = f"import time; print('run A'); print('step: 1', flush=True); time.sleep({seconds})"
+    assert part(gpu, code, silence=1).stopped == stopped
 
 
 def test_a_log_that_cannot_be_written_ends_nothing(
@@ -396,6 +399,7 @@ def run(*words: str, environment: dict[str, str] | None = None) -> Any:
         (["rows", "out", "59"], "SECONDS must be 60 or more, not 59"),
         (["smoke", "out", "nan"], "SECONDS must be 60 or more, not nan"),
         (["smoke", __file__], "is a file: name a folder"),
+        (["smoke", "150"], "OUT is a folder for what is found, not 150"),
         (["rows", "out", "60", "--from", "nowhere"], "nowhere has no smoke.jsonl"),
         (["smoke", "/proc/out"], "/proc/out cannot be written"),
         (["rows", "out", "60", "--mode", "fast"], "invalid choice: 'fast'"),

@@ -173,12 +173,14 @@ class _Work:
         started, last = time.monotonic(), epoch == self.plan.run.epochs
         codes, probing = CleanCodes(), self.plan.probing
         try:
-            measured = probe(method, self.data, probing=probing, alone=last, codes=codes).row()
+            reading = probe(method, self.data, probing=probing, alone=last, codes=codes)
+            measured = reading.row()
             if last:
                 measured["i_nce"] = i_nce(method, self.data)
             if last and self.plan.official:
-                official = probe(method, self.data, probing="authors")
-                measured["official"] = official.accuracies() | official.converged()
+                if probing != "authors":
+                    reading = probe(method, self.data, probing="authors")
+                measured["official"] = reading.accuracies() | reading.converged()
             if last and self.plan.products and probing == "ours":
                 measured |= _by_products(method, self.data, codes)
         except NotFiniteError as problem:
