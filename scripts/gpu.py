@@ -31,6 +31,7 @@ import io
 import lzma
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -307,11 +308,12 @@ def smoke(call: Call) -> int:
     (call.out / SMOKE).unlink(missing_ok=True)  # of an earlier call
     first = ("plain:float32", "plain:bfloat16", "captured:bfloat16")
     more = ("compiled:bfloat16", "graphs:bfloat16")
-    fine = call.wait(call.start("steps", call.command_of("steps", *first), 60))
+    most = call.left  # no part may take it all
+    fine = call.wait(call.start("steps", call.command_of("steps", *first), 0.45 * most))
     if not read_rows(call.out / SMOKE):
         call.log.say("no step could be tried, so nothing else is")
         return 1
-    fine &= call.wait(call.start("compiled steps", call.command_of("steps", *more), 90))
+    fine &= call.wait(call.start("compiled steps", call.command_of("steps", *more), 0.65 * most))
     modes = working(read_rows(call.out / SMOKE))
     call.log.say(f"modes that run, the fastest first: {', '.join(modes) or 'none'}")
     # Neither is timed, so they need not wait for one another.
@@ -535,6 +537,8 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(words)
     if not options.seconds >= LEAST_SECONDS:
         parser.error(f"SECONDS must be {LEAST_SECONDS} or more, not {options.seconds:g}")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", options.device):
+        parser.error(f"--device is cpu or cuda, not {options.device}")
     if str(options.out).replace(".", "").isdigit():
         parser.error(
             f"OUT is a folder for what is found, not {options.out}: OUT comes before SECONDS"

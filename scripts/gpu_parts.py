@@ -329,25 +329,26 @@ def main() -> int:
     parser.add_argument("words", nargs="*")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--device", type=pick_device, required=True)
+    parser.add_argument("--device", required=True)
     parser.add_argument("--miniature", action="store_true")
+    given = parser.parse_args()
     try:
-        given = parser.parse_args()
+        device = pick_device(given.device)
     except InputError as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     if given.miniature:
         make_miniature()
-    say(f"{given.part} on {device_name(given.device)}")
+    say(f"{given.part} on {device_name(device)}")
     if given.part == "steps":
-        return steps(given.words, given.out, given.device)
+        return steps(given.words, given.out, device)
     if given.part == "epoch":
-        return epoch(given.words[0], given.out, given.runs, given.device)
+        return epoch(given.words[0], given.out, given.runs, device)
     if given.part == "ahead":
-        return ahead(given.device)
+        return ahead(device)
     alone = given.part == "run"
-    return rows(given.words, given.out, given.runs, given.device, one=alone)
+    return rows(given.words, given.out, given.runs, device, one=alone)
 
 
 if __name__ == "__main__":

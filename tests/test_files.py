@@ -19,8 +19,11 @@ from trifeature.errors import InputError
 from trifeature.files import (
     append_row,
     finite,
+    plain,
     read_json,
     read_rows,
+    require_writable,
+    require_writable_file,
     write_atomically,
     write_json,
     write_rows,
@@ -83,6 +86,26 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_else(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_link_is_followed_and_a_pipe_is_written_to(tmp_path: Path) -> None:
+    target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
+    target.write_bytes(b"old")
+    link.symlink_to("target")
+    write_atomically(link, b"new")
+    assert (link.is_symlink(), target.read_bytes()) == (True, b"new")
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(pipe, b"new")
+    assert (pipe.is_fifo(), os.read(reading, 9)) == (True, b"new")
+    os.close(reading)
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing" / "file"):
+        with pytest.raises(OSError, match="directory") as caught:
+            write_atomically(path, b"new")
+        assert caught.value.filename == str(path)
+
+
 # --------------------------------------------------------------------------- JSON
 
 
@@ -114,6 +137,11 @@ def test_a_missing_json_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_json(tmp_path / "a.json")
     assert one_line(caught) == f"{tmp_path / 'a.json'} is missing"
+
+
+def test_plain_content_is_what_json_gives_back() -> None:
+    content = {"only": (6, 9), "nested": {"views": [("pix", (1.5, None))]}, "text": "ab"}
+    assert plain(content) == json.loads(json.dumps(content))
 
 
 # --------------------------------------------------------------------------- JSON lines
@@ -265,3 +293,21 @@ def test_a_row_that_lacks_a_key_is_named(tmp_path: Path) -> None:
         read_rows(tmp_path / "rows", {"a": int, "b": int})
     with pytest.raises(InputError, match="rows, line 1 is damaged: 'a' cannot be 1"):
         read_rows(tmp_path / "rows", {"a": str})
+
+
+@pytest.mark.parametrize("place", ["file/x", "/proc/x", "file"])
+def test_a_folder_that_cannot_be_written_is_refused(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=f"cannot write to .*{place}: "):
+        require_writable(tmp_path / place)
+    with pytest.raises(InputError, match=f"cannot write to .*{place}: "):
+        require_writable_file(tmp_path / place / "picture.png")
+
+
+def test_what_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new" / "folder")
+    require_writable_file(tmp_path / "new" / "file")
+    require_writable_file(Path(os.devnull))
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="is a folder: name a file in it"):
+        require_writable_file(tmp_path)

@@ -89,6 +89,15 @@ def test_a_plugin_that_is_not_there_is_refused(
         load_plugin(place)
 
 
+def test_a_file_that_is_not_python_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table.csv").write_text("a,b")
+    with pytest.raises(InputError, match=r"table.csv: it is not a Python file \(.py\)$"):
+        load_plugin("table.csv")
+
+
 def test_a_file_may_not_take_the_name_of_another_module(tmp_path: Path) -> None:
     file = tmp_path / "json.py"
     file.write_text("")

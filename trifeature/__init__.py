@@ -37,7 +37,7 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "probes.logistic": ("LogisticProbe",),
     "probes.protocol": ("probe", "probe_features"),
     "real.catalog": ("load_real", "register_source"),
-    "real.own_files": ("OwnFiles", "read_own_files"),
+    "real.own.files": ("OwnFiles", "read_own_files"),
     "studies.run": ("Study", "study"),
     "experiments.ablation": ("ablate", "demo"),
     "experiments.catalog": ("register_experiment",),
@@ -120,8 +120,8 @@ if TYPE_CHECKING:
     from trifeature.probes.protocol import probe_features as probe_features
     from trifeature.real.catalog import load_real as load_real
     from trifeature.real.catalog import register_source as register_source
-    from trifeature.real.own_files import OwnFiles as OwnFiles
-    from trifeature.real.own_files import read_own_files as read_own_files
+    from trifeature.real.own.files import OwnFiles as OwnFiles
+    from trifeature.real.own.files import read_own_files as read_own_files
     from trifeature.samples import Samples as Samples
     from trifeature.samples import Task as Task
     from trifeature.studies.run import Study as Study

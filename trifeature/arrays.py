@@ -223,8 +223,6 @@ def _as_numbers(name: str, values: Any) -> Array:
         array = as_array(values)
     except InputError as problem:
         raise InputError(f"modality {name!r}: {problem}") from None
-    except ValueError:
-        raise InputError(f"modality {name!r} has items of different lengths") from None
     if array.dtype.kind == "O":  # a data frame with columns of Booleans, say
         array = _of_objects(name, array)
     if array.dtype.kind not in "biuf":

@@ -153,6 +153,17 @@ def require_text(name: str, value: Any) -> str:
     return value
 
 
+def require_names(name: str, values: Any) -> tuple[Any, ...]:
+    """Several names; each is checked where it is used.
+
+    Raises:
+        InputError: the value is a single text, or no list at all.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InputError(f"{name} must be a list of names, not {values!r}")
+    return tuple(values)
+
+
 def require_settings(name: str, value: Any, kind: type[T]) -> T:
     """Settings of a class.
 
@@ -160,7 +171,7 @@ def require_settings(name: str, value: Any, kind: type[T]) -> T:
         InputError: the value is of another class.
     """
     if not isinstance(value, kind):
-        raise InputError(f"{name} must be {kind.__name__}(…), not {value!r}")
+        raise InputError(f"{name} must be {kind.__name__}(…), not {type(value).__name__}")
     return value
 
 
@@ -170,8 +181,7 @@ def as_array(values: Any) -> NDArray[Any]:
     Tensors are recognized by their methods, so that no library needs to be imported for it.
 
     Raises:
-        InputError: a masked array that lacks values.
-        ValueError: nested lists of different lengths, as `np.asarray` does.
+        InputError: a masked array that lacks values, or nested lists of different lengths.
 
     >>> as_array([[1, 2], [3, 4]]).shape
     (2, 2)
@@ -185,7 +195,10 @@ def as_array(values: Any) -> NDArray[Any]:
         except TypeError:  # NumPy has no bfloat16
             return np.asarray(tensor.double().numpy())
     to_numpy = getattr(values, "to_numpy", None)  # pandas, polars
-    return np.asarray(values if to_numpy is None else to_numpy())
+    try:
+        return np.asarray(values if to_numpy is None else to_numpy())
+    except ValueError:
+        raise InputError("lists of different lengths are no array") from None
 
 
 # --------------------------------------------------------------------------- JSON

@@ -45,7 +45,15 @@ def check_name(kind: str, name: str, options: Iterable[str]) -> str:
         raise InputError(f"{kind} must be one of {listed}, not {name!r}")
     if name in known:
         return name
-    folded = {option.casefold(): option for option in known}
+    raise InputError(f"unknown {kind} {name!r}{nearest(name, known)} (one of {listed})")
+
+
+def nearest(name: str, options: Iterable[str]) -> str:
+    """A hint at the option that is spelled like `name`; empty if none is.
+
+    >>> nearest("gren", ["red", "green"])
+    ": did you mean 'green'?"
+    """
+    folded = {option.casefold(): option for option in options}
     near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
-    hint = f": did you mean {folded[near[0]]!r}?" if near else ""
-    raise InputError(f"unknown {kind} {name!r}{hint} (one of {listed})")
+    return f": did you mean {folded[near[0]]!r}?" if near else ""

@@ -11,6 +11,7 @@ import glob
 import json
 import math
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,12 +29,58 @@ STALE: Final = 3600.0
 """Age in seconds from which a half-written file counts as left by a killed process."""
 
 
+def require_writable(folder: Path) -> None:
+    """Refuse a folder that nothing can be written to, before work whose result goes there.
+
+    Folders that are missing may be made. Nothing is left behind.
+
+    Raises:
+        InputError: it cannot be written or made, or a file is in its place; the reason is named.
+    """
+    place = folder.absolute()
+    there = next(one for one in (place, *place.parents) if one.exists() or one.is_symlink())
+    reason = f"{there} is not a folder"
+    if there.is_dir():
+        try:
+            with tempfile.TemporaryFile(dir=there):
+                return
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+    raise InputError(f"cannot write to {folder}: {reason}")
+
+
+def require_writable_file(path: Path) -> None:
+    """Refuse a file that cannot be written, see `require_writable`; devices are left to the system.
+
+    Raises:
+        InputError: it is a folder, or its folder cannot be written.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name a file in it")
+    if path.is_file() or not path.exists():
+        require_writable(path.resolve().parent)
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file: readers see the old content or the new one, never a part of it.
 
     The content is written to `.NAME.part-PID` and renamed. File and folder are flushed to the disk
-    (fsync), so a power cut cannot leave an empty file.
+    (fsync), so a power cut cannot leave an empty file. A link is followed; a device or pipe is
+    written to.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`.
     """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            _replace(path.resolve(), content)
+    except OSError as problem:
+        raise OSError(problem.errno, problem.strerror, str(path)) from None
+
+
+def _replace(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
     remove_leftovers(path.parent, path.name, older=STALE)
     try:
@@ -132,6 +179,20 @@ def finite(content: Any) -> Any:
     if isinstance(content, list | tuple):
         return [finite(value) for value in content]
     return content
+
+
+def plain(content: Any) -> Any:
+    """The same content as JSON gives it back: lists for tuples, so what is read equals it.
+
+    Args:
+        content: Anything of dictionaries, lists, tuples and plain values.
+
+    >>> plain({"only": (6, 9), "of": [("pix", None)]})
+    {'only': [6, 9], 'of': [['pix', None]]}
+    """
+    if isinstance(content, Mapping):
+        return {key: plain(value) for key, value in content.items()}
+    return [plain(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

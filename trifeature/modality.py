@@ -6,11 +6,11 @@ others. A `Modality` is one input of a data set: a name, a kind, a shape.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from trifeature.checks import require_whole
+from trifeature.checks import require_settings, require_whole
 from trifeature.errors import InputError, check_name
 from trifeature.views import Views
 from trifeature.views.series import CLEAN_SERIES, LIGHT_SERIES, STRONG_SERIES
@@ -58,6 +58,7 @@ def register_kind(kind: Kind) -> None:
     Raises:
         InputError: a kind of this name exists already, or its views are of another kind.
     """
+    require_settings("kind", kind, Kind)
     if kind.name in KINDS:
         raise InputError(f"a kind of modality called {kind.name!r} exists already")
     for views in (kind.strong, kind.light, kind.clean):
@@ -116,7 +117,10 @@ class Modality:
 
     def __post_init__(self) -> None:
         check_name("kind of modality", self.kind, KINDS)
-        object.__setattr__(self, "shape", tuple(int(side) for side in self.shape))
+        if not isinstance(self.shape, Iterable):
+            raise InputError(f"modality {self.name!r}: a shape is a tuple, not {self.shape!r}")
+        sides = (require_whole(f"a side of modality {self.name!r}", n, 0) for n in self.shape)
+        object.__setattr__(self, "shape", tuple(sides))
         if len(self.shape) != self.defaults.dimensions or min(self.shape) < 1:
             raise InputError(
                 f"modality {self.name!r}: an item of kind {self.kind} has "
@@ -135,6 +139,15 @@ class Modality:
     def defaults(self) -> Kind:
         """The defaults of its kind."""
         return KINDS[self.kind]
+
+    @property
+    def size(self) -> tuple[str, tuple[int, ...]]:
+        """What an encoder is made for: the kind, and the channels or the numbers of a step."""
+        return self.kind, self.shape[1:] if self.defaults.steps else self.shape[:1]
+
+    def __str__(self) -> str:
+        """Name, kind and shape."""
+        return f"{self.name} ({self.kind} {' × '.join(map(str, self.shape))})"
 
     def present(self, items: Tensor) -> Tensor:
         """Which steps of items [N, *shape] are present, or which items, of a kind without steps.

@@ -41,7 +41,7 @@ def load_plugin(place: str | Path) -> Any:
         InputError: there is no such file or module, or it cannot be imported; it is named.
     """
     text = str(place)
-    if text.endswith(".py") or "/" in text or "\\" in text:
+    if text.endswith(".py") or "/" in text or "\\" in text or Path(text).is_file():
         path = Path(text).expanduser().resolve()
         if not path.is_file():
             raise InputError(f"plugin {text}: there is no such file")
@@ -78,6 +78,8 @@ def _once(place: str, load: Callable[[], Any]) -> Any:
     if place not in _loaded:
         try:
             _loaded[place] = load()
+        except InputError as problem:
+            raise InputError(f"plugin {place}: {problem}") from problem
         except (Exception, SystemExit) as problem:
             words = " ".join(f"{type(problem).__name__}: {problem}".split())
             raise InputError(f"plugin {place}: {words}") from problem
@@ -94,7 +96,7 @@ def _import_file(path: Path) -> ModuleType:
         raise InputError(f"a module called {name!r} is loaded already: rename the file")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise InputError("it is not a Python file")
+        raise InputError("it is not a Python file (.py)")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

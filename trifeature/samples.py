@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from trifeature.arrays import Items, read_items
-from trifeature.checks import as_array, require_number
+from trifeature.checks import as_array, require_names, require_number, require_whole
 from trifeature.columns import CATEGORIES, as_columns, as_numbers, discrete, missing_rows
 from trifeature.errors import InputError, check_name
 from trifeature.modality import Modality
@@ -180,6 +180,7 @@ class Samples:
         names = [one.name for one in self.modalities]
         place = names.index(check_name("modality", modality, names))
         require_number("share", share, 0, 1)
+        require_whole("seed", seed, 0)
         rng, changed, items = np.random.default_rng(seed), dict(self.sets), dict(self.items)
         for name in {one.table for one in self.sets.values()}:
             x = items[name][place]
@@ -187,7 +188,7 @@ class Samples:
             tables = list(items[name])
             tables[place] = torch.cat([x, torch.full_like(x[:1], torch.nan)])
             items[name] = tuple(tables)
-        for name in sets:
+        for name in require_names("sets", sets):
             one = changed[check_name("set", name, self.sets)]
             rows = one.rows.copy()
             chosen = rng.permutation(len(rows))[: round(share * len(rows))]
@@ -263,11 +264,11 @@ class Samples:
             )
         if not modalities:
             raise InputError("samples need at least one modality")
-        for given in (kinds, encoders, present, vocabularies):
-            for name in given or ():
-                check_name("modality", name, modalities)
-        for name in task_kinds or ():
-            check_name("task", name, labels or {})
+        _require_by_name("labels", labels)
+        of_modalities = {"kinds": kinds, "encoders": encoders, "present": present}
+        for what, given in {**of_modalities, "vocabularies": vocabularies}.items():
+            _require_by_name(what, given, "modality", modalities)
+        _require_by_name("task_kinds", task_kinds, "task", labels or {})
         told = {} if present is None else present
         sizes = {} if vocabularies is None else vocabularies
         read = {
@@ -316,7 +317,29 @@ class HasSamples(Protocol):
         """The data set as samples."""
 
 
+def samples_of(data: HasSamples) -> Samples:
+    """A user's data set as samples.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not hasattr(data, "samples"):
+        raise InputError(f"data must be Samples or a Dataset, not {type(data).__name__}")
+    return data.samples()
+
+
 # --------------------------------------------------------------------------- arrays of one's own
+
+
+def _require_by_name(
+    what: str, given: Any, kind: str = "", known: Mapping[str, Any] | None = None
+) -> None:
+    """A dictionary, or a data frame, whose names are among the known ones; or None."""
+    if given is not None and not hasattr(given, "items"):
+        raise InputError(f"{what} must be a dictionary by name, not {type(given).__name__}")
+    if given is not None and known is not None:
+        for name in given:
+            check_name(kind, name, known)
 
 
 def _as_float32(name: str, x: Tensor) -> Tensor:
@@ -440,8 +463,8 @@ def _splits(splits: Any, groups: IntArray, test_fraction: float, seed: int) -> A
                 raise InputError(f"splits hold no {name!r} sample")
         _require_whole_groups(array, groups)
         return array
-    if not 0 < test_fraction < 1:
-        raise InputError(f"test_fraction must be between 0 and 1, not {test_fraction:g}")
+    require_number("test_fraction", test_fraction, above=0, below=1)
+    require_whole("seed", seed, 0)
     names = np.unique(groups)
     count = max(1, round(test_fraction * len(names)))
     if count >= len(names):

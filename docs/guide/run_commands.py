@@ -27,9 +27,6 @@ import numpy as np  # noqa: E402 - after the path
 from quoted import PLACEHOLDER, Quoted, apps, arguments, complete, quoted  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
-SECONDS: Final = 60
-"""A command that takes longer has no place here; it fails."""
-
 NOT_RUN: Final = [
     (r"comm-probe (train|ablate|demo|study)\b", "trains: a minute or more"),
     (r"comm-probe (probe|finetune)\b", "needs a finished run"),
@@ -163,7 +160,7 @@ def main() -> int:
             took = time.perf_counter() - start
             if "-v" in sys.argv:
                 print(f"{took:6.1f} s  {text}")  # noqa: T201 - asked for
-            if code or took > SECONDS:
+            if code:
                 failures.append(f"$ {text}\nexit code {code} after {took:.0f} s\n{told}")
         os.chdir(REPOSITORY)
     ran = sum(not reason for reason in reasons.values())

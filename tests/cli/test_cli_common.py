@@ -68,7 +68,7 @@ def test_ctrl_c_is_one_sentence_and_exit_code_130(capsys: Capture) -> None:
     out, err = capsys.readouterr()
     assert (out, err.strip()) == (
         "",
-        "stopped: what was finished is kept, and the same command goes on",
+        "stopped: nothing is half-written; the same command does the rest",
     )
 
 

@@ -727,5 +727,5 @@ def test_ctrl_c_while_rendering_leaves_nothing_behind(
     monkeypatch.setattr(dataset, "render", stop)
     said = run("generate", "out", "--preset", "quick")
     assert said.code == 130
-    assert said.err.strip() == "stopped: what was finished is kept, and the same command goes on"
+    assert said.err.strip() == "stopped: nothing is half-written; the same command does the rest"
     assert [path.name for path in Path().iterdir()] == []

@@ -250,6 +250,15 @@ def test_a_second_call_trains_nothing_and_prints_the_same_table(there: Command) 
     )
 
 
+def test_a_table_of_scores_has_a_column_for_each_modality(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = dict.fromkeys(("R", "U1", "U2", "U3", "U", "S", "S_auc", "S_balanced"), 0.5)
+    runs.print_groups("three", {"epoch 4": [row]})
+    heads = ["R", "U1", "U2", "U3", "S", "S_auc", "S_balanced", "n"]
+    assert heads in [line.split()[3:] for line in capsys.readouterr().out.splitlines()]
+
+
 def test_without_a_loss_the_three_of_figure_5_are_compared(
     run: Command, carried: list[Carried]
 ) -> None:
@@ -1036,7 +1045,7 @@ def test_ctrl_c_is_one_sentence_and_the_same_command_goes_on(
         patch.setattr(training, "step", failing(5, KeyboardInterrupt()))  # in the second epoch
         said = run(*words, "--out", "stopped")
     assert said.code == 130
-    assert said.err.strip() == "stopped: what was finished is kept, and the same command goes on"
+    assert said.err.strip() == "stopped: nothing is half-written; the same command does the rest"
     assert not Path("stopped/rows.jsonl").exists()
     with monkeypatch.context() as patch:
         patch.setattr(training, "step", failing(4, AssertionError()))  # three steps are left

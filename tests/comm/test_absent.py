@@ -192,6 +192,14 @@ def test_a_run_on_complete_samples_reads_samples_that_lack_a_modality(
         assert torch.equal(again, found)
 
 
+def test_samples_of_other_sizes_are_refused() -> None:
+    data = images_and_vectors()
+    method = new_method(settings("comm", encoder="small"), data)
+    longer = Samples.from_arrays({"vector": np.zeros((P, 5))}, {"y": LABEL})
+    with pytest.raises(InputError, match=r"trained on .*vector \(vector 4\); these .* 5\)$"):
+        method_for(method, longer)
+
+
 def test_what_is_hidden_is_told_by_the_origin() -> None:
     data = images_and_vectors()
     assert "hidden" not in data.origin

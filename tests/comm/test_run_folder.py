@@ -26,10 +26,11 @@ from trifeature.comm.run_folder import (
     WEIGHTS,
     RunFolder,
     TrainingError,
+    other_data,
 )
 from trifeature.comm.tensor_files import read_tensors, write_tensors
 from trifeature.comm.training import load_run, new_method, train
-from trifeature.data.dataset import Dataset, build, preset
+from trifeature.data.dataset import Dataset, build, preset, with_match_rate, with_pairs
 from trifeature.errors import InputError
 from trifeature.files import locked, read_rows
 
@@ -85,6 +86,33 @@ def test_a_sign_that_flipped_in_the_weights_is_refused(folder: Path, data: Datas
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"weights.safetensors is damaged: .*digest"):
         load_run(folder, data)
+
+
+# --------------------------------------------------------------------------- other data
+
+
+def test_other_data_are_taken_with_a_warning(folder: Path) -> None:
+    other = build(replace(TINY_DATA, seed=1))
+    with pytest.warns(UserWarning, match="was trained on other data than these: their seed differ"):
+        load_run(folder, other)
+
+
+def test_other_pairs_and_fewer_modalities_are_the_same_data(folder: Path, data: Dataset) -> None:
+    """pytest makes a warning an error."""
+    load_run(folder, with_match_rate(data, None))
+    load_run(folder, with_pairs(data, [[0, 1], [2, 3]]))
+    load_run(folder, data.samples().hide("image1"))
+
+
+def test_what_tells_data_apart_is_named() -> None:
+    real = {"source": "films", "options": {"seed": 0, "match_rate": 1.0}, "files": {"a": "12"}}
+    arrays = {"source": "arrays", "sha256": "12", "tasks": ["y"]}
+    later = real | {"options": {"seed": 1, "match_rate": None, "new": 2}}
+    assert other_data(real, later) == ["seed"]
+    assert other_data(real, real | {"files": {"a": "13"}}) == ["files"]
+    assert other_data(arrays, arrays | {"tasks": ["z"]}) == []
+    assert other_data(arrays, arrays | {"sha256": "13"}) == ["content"]
+    assert other_data(real, arrays) == other_data(TINY_DATA.to_json(), real) == ["source"]
 
 
 # --------------------------------------------------------------------------- kills and locks
@@ -295,6 +323,19 @@ def test_metrics_without_an_epoch_name_line_and_key(folder: Path, data: Dataset)
     (folder / METRICS).write_text('{"loss": 1}\n')
     with pytest.raises(InputError, match=r"metrics\.jsonl, line 1 is damaged: it lacks 'epoch'"):
         train(data, RUN, folder)
+
+
+@pytest.mark.parametrize("content", ["", '{"epoch": 2, "seconds": 1.0}\n'])
+def test_a_record_that_lost_epochs_is_named_and_nothing_is_removed(
+    content: str, folder: Path, data: Dataset
+) -> None:
+    (folder / WEIGHTS).unlink()
+    (folder / METRICS).write_text(content)
+    words = r"metrics\.jsonl lacks 1 of 1 epochs that were trained .* put the file back"
+    with pytest.raises(InputError, match=words):
+        train(data, RUN, folder)
+    assert (folder / METRICS).read_text() == content
+    assert not (folder / WEIGHTS).exists()
 
 
 def test_no_run_is_made_in_a_data_set(data: Dataset, tmp_path: Path) -> None:

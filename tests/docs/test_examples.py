@@ -18,7 +18,7 @@ from trifeature.comm.settings import ENCODER_NAMES
 from trifeature.data.own_values import TABLES
 
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
-NEEDS = {"tensorboard": "tensorboard", "data_frame": "pandas"}
+NEEDS = {"tensorboard_log": "tensorboard", "data_frame": "pandas"}
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,11 @@ def test_an_example_runs(
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(path))
     assert capsys.readouterr().out or list(tmp_path.rglob("*tfevents*"))
+
+
+def test_an_example_is_not_called_like_what_it_imports() -> None:
+    # Run as a script, its folder comes first among those that Python searches.
+    assert not {path.stem for path in EXAMPLES} & {*NEEDS.values(), "trifeature", "numpy", "torch"}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

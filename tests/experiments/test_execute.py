@@ -10,7 +10,7 @@ from trifeature.comm.training import Progress
 from trifeature.errors import InputError
 from trifeature.experiments import execute as execution
 from trifeature.experiments.execute import Event, Outcome, execute, expected_seconds
-from trifeature.experiments.plan import Plan, Row
+from trifeature.experiments.plan import Plan, Row, missing, result_rows
 from trifeature.files import append_row, read_rows
 
 
@@ -55,6 +55,19 @@ def test_plans_that_have_their_rows_are_skipped(
     assert (again.finished, again.skipped, again.left) == ([], 2, [])
     assert len(carried) == 1
     assert len(read_rows(rows)) == 2
+
+
+def test_a_row_that_says_too_little_to_be_drawn_is_named_before_any_work(
+    carried: list[tuple[Plan, Path]], tmp_path: Path
+) -> None:
+    rows, row = tmp_path / "rows.jsonl", row_of(make(1))
+    del row["seed"]
+    append_row(rows, row)
+    with pytest.raises(InputError, match=r"rows\.jsonl, line 1 lacks 'seed'"):
+        missing([make(1)], result_rows(rows))
+    with pytest.raises(InputError, match=r"rows\.jsonl, line 1 lacks 'seed'"):
+        execute([make(0), make(1)], runs=tmp_path, rows=rows)
+    assert not carried
 
 
 def test_progress_and_rows_are_told_with_their_plan(

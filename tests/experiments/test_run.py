@@ -36,8 +36,8 @@ from trifeature.data.storage import generate
 from trifeature.errors import InputError
 from trifeature.experiments import run as runs
 from trifeature.experiments.plan import Plan, Row, control_of, make_plan, missing, record, rows_of
-from trifeature.experiments.run import carry_out
-from trifeature.files import read_rows, write_rows
+from trifeature.experiments.run import carry_out, obtain_own
+from trifeature.files import read_json, read_rows, write_json, write_rows
 from trifeature.probes import authors, protocol
 from trifeature.probes.names import Probing
 from trifeature.probes.protocol import CleanCodes, probe
@@ -418,7 +418,7 @@ def test_rows_are_recorded_once_whoever_records_them(tmp_path: Path) -> None:
 
 def test_rows_of_two_trainings_are_never_one_result() -> None:
     plan = make(0, 1)
-    row: Row = {"key": plan.key}
+    row: Row = plan.columns()
     first = [row | {"epoch": epoch, "training": "a", "R": 0.1} for epoch in (0, 1, 3)]
     second = [row | {"epoch": epoch, "training": "b", "R": 0.2} for epoch in (0, 2, 3)]
     assert rows_of(plan, [*first, *second]) == second
@@ -522,6 +522,16 @@ def test_a_data_set_on_disk_that_is_another_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_data_of_the_same_settings_that_are_others_are_refused(finished: Path) -> None:
+    obtain_own(finished, DATA, None, "cpu")
+    config = read_json(finished / CONFIG)
+    config["data"]["seed"] = 1
+    write_json(finished / CONFIG, config)
+    words = "what is found here is not the data set that .* was trained on: their seed differ"
+    with pytest.raises(InputError, match=words):
+        obtain_own(finished, DATA, None, "cpu")
+
+
 @pytest.mark.usefixtures("probed")
 def test_another_plans_folder_is_refused(finished: Path) -> None:
     with pytest.raises(InputError, match="other settings"):
@@ -545,7 +555,7 @@ def test_a_run_of_before_there_were_other_drawings_is_of_the_old_ones(finished: 
 
 
 def row(plan: Plan, epoch: int, **values: Any) -> Row:
-    return {"key": plan.key, "epoch": epoch, **values}
+    return {**plan.columns(), "epoch": epoch, **values}
 
 
 def test_a_plan_is_missing_until_every_epoch_asked_for_has_a_row() -> None:

@@ -101,9 +101,14 @@ SIZES = (7, 6, 3)
 
 
 def in_double(views: Views, images: Tensor, parameters: Any) -> Tensor:
-    """Views in float64 (they are drawn and made in float32 all the same)."""
+    """Views in float64, drawn and made in float32, of one image at a time.
+
+    On some processors the rounding of a product depends on how many there are in the batch.
+    """
     assert isinstance(views, ViewSet)
-    return apply(images, parameters, views, dtype=torch.float64)
+    ones = [slice(n, n + 1) for n in range(len(images))]
+    made = [apply(images[one], parameters[one], views, dtype=torch.float64) for one in ones]
+    return torch.cat(made)
 
 
 def learn(case: dict[str, Any], group: Group) -> Found:

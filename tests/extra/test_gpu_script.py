@@ -399,6 +399,7 @@ def run(*words: str, environment: dict[str, str] | None = None) -> Any:
         (["rows", "out", "59"], "SECONDS must be 60 or more, not 59"),
         (["smoke", "out", "nan"], "SECONDS must be 60 or more, not nan"),
         (["smoke", __file__], "is a file: name a folder"),
+        (["smoke", "out", "--device", "mps"], "--device is cpu or cuda, not mps"),
         (["smoke", "150"], "OUT is a folder for what is found, not 150"),
         (["rows", "out", "60", "--from", "nowhere"], "nowhere has no smoke.jsonl"),
         (["smoke", "/proc/out"], "/proc/out cannot be written"),
@@ -443,7 +444,7 @@ def test_both_calls_on_a_cpu_whose_compiler_fails(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     environment = {"TMPDIR": str(tmp_path / "tmp"), "CXX": "/bin/false"}
     how = ("--device", "cpu", "--miniature")
-    smoke = run("smoke", str(first), "150", *how, environment=environment)
+    smoke = run("smoke", str(first), "600", *how, environment=environment)
     assert smoke.returncode == 1, smoke.stdout  # graphs and compiled steps do not run here
     found = lines_of(first / "smoke.jsonl")
     assert [row["part"] for row in found] == ["chip", *["steps"] * 5, "epoch"]

@@ -204,6 +204,22 @@ def test_pointwise_shows_rows_by_line_and_writes_all(xor_file: Path, tmp_path: P
     assert rows[0]["synergy"] >= mean
 
 
+def test_the_file_that_is_read_is_not_written(xor_file: Path) -> None:
+    before = xor_file.read_bytes()
+    check_mistake(run("pointwise", xor_file, *OPTIONS, "--out", xor_file), "is the file that is")
+    for option in ("--csv", "--out"):
+        again = run("screen", xor_file, "--target", "label", option, xor_file)
+        check_mistake(again, "is the file that is read: name another one to write")
+    assert xor_file.read_bytes() == before
+
+
+def test_a_lattice_refuses_before_it_reads_rows() -> None:
+    sources = [word for name in "abcde" for word in ("--source", name)]
+    check_mistake(run("lattice", "none.csv", *sources, "--target", "y"), "from 2 to 4, not 5")
+    words = ("lattice", "none.csv", *sources[:4], "--target", "y", "--measure", "imin")
+    check_mistake(run(*words), "unknown measure on a lattice 'imin'")
+
+
 def test_screen_lists_the_pairs_with_the_most_of_an_atom(xor_file: Path, tmp_path: Path) -> None:
     table = tmp_path / "pairs.csv"
     columns = ("--column", "a", "--column", "b", "--column", "k")
@@ -286,7 +302,9 @@ def test_gaussian_atoms_of_a_covariance(tmp_path: Path) -> None:
         (["calibrate", "AND", "--sizes", "5"], "of at least 10, not 5"),
         (["calibrate", "--source", "a"], "go with --file"),
         (["calibrate", "AND", "--method", "gaussain"], "did you mean 'gaussian'"),
-        (["predictions", "none.npz"], "cannot read none.npz"),
+        (["predictions", "none.npz"], "cannot read none.npz: No such file"),
+        (["predictions", __file__], "is not an .npz file: numpy.savez writes one"),
+        (["gaussian", __file__, "--sizes", "1,1,1"], "is not a table of numbers"),
         (["features", "none.npz", "--method", "cluster"], "did you mean 'clusters'"),
         (["gaussian", "none.npy", "--sizes", "1,1,1"], "cannot read none.npy"),
         (["gaussian", "none.npy", "--sizes", "one"], "--sizes must be whole numbers"),
@@ -358,3 +376,18 @@ def test_a_continuous_column_is_asked_about_in_the_words_of_the_command(tmp_path
     path = write(tmp_path / "rate.csv", "a,b,label", rows)
     check_mistake(run("atoms", path, *OPTIONS), "--bins auto, --method gaussian, or --bins")
     check_mistake(run("sources", path, *OPTIONS), "give --bins N, or --bins categories")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--level", "2"], "error: the level of an interval must be above 0 and below 1, not 2\n"),
+        (["--method", "gaussian"], ' (shrinkage "auto" works with fewer)\n'),
+        ([], "needs 32 at the least (exact atoms of the rows as they are need no such number)\n"),
+    ],
+)
+def test_no_hint_names_what_the_command_line_lacks(
+    arguments: list[str], words: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "few.csv", "a,b,label", [(0, 1, 0), (1, 0, 1), (1, 1, 1)])
+    check_mistake(run("atoms", path, *OPTIONS, *arguments), words)

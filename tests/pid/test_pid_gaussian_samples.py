@@ -291,7 +291,7 @@ def test_columns_that_cannot_be_used_are_refused_by_name(column: Column, message
     ("settings", "message"),
     [
         ({"copula": 1}, "copula must be true or false"),
-        ({"shrinkage": "some"}, 'shrinkage is None, "auto" or from 0 to 1'),
+        ({"shrinkage": "some"}, 'shrinkage is "auto" or from 0 to 1'),
         ({"shrinkage": 1.5}, "shrinkage must be from 0 to 1"),
         ({"interval": 1.0}, "interval must be"),
         ({"bootstraps": 10}, "bootstraps is 0 or at least 100"),

@@ -214,6 +214,14 @@ def test_few_items_are_refused() -> None:
         atoms_of_predictions(few, few, few, CLASSES[: FEWEST_ITEMS - 1])
 
 
+@pytest.mark.parametrize("level", [0, 1, 95, "high", float("nan")])
+def test_a_level_that_is_none_is_refused(level: Any) -> None:
+    with pytest.raises(InputError, match="level must be above 0 and below 1"):
+        atoms_of_predictions(
+            [[0.5, 0.5]] * 20, [[0.5, 0.5]] * 20, [[0.5, 0.5]] * 20, [0, 1] * 10, level
+        )
+
+
 def test_bars_say_which_definition_they_are_of() -> None:
     found = atoms_of_predictions(*random_predictions(60, 3))
     figure = estimate_bars([found.mmi, found.pointwise])

@@ -246,7 +246,7 @@ def test_a_probe_that_is_not_fitted_says_so() -> None:
         ({"features": np.zeros((5, 2))}, "5 samples"),
         ({"labels": [[0, 0, 0, 0]]}, "two classes"),
         ({"labels": [[0, -1, 0, 1]]}, "integers from 0"),
-        ({"costs": [0.0]}, "cost must be positive"),
+        ({"costs": [0.0]}, "cost must be above 0"),
         ({"costs": [1.0, 1.0]}, "2 costs"),
         ({"sample_weights": [[0, 0, 0, 0]]}, "not all 0"),
         ({"sample_weights": [[1, 1]]}, "sample_weights must be"),

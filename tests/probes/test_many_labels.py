@@ -277,7 +277,7 @@ def test_the_authors_choose_one_cost_on_groups_of_their_own(both: Any) -> None:
         ({"test_labels": [[0, 1]]}, "task 'label': 1 labels for 2 samples"),
         ({"test_labels": [0, 1]}, r"many labels must be \[samples, labels\]"),
         ({"costs": []}, "no cost"),
-        ({"costs": [-1.0]}, "task 'label': a cost must be positive"),
+        ({"costs": [-1.0]}, "task 'label': a cost must be above 0"),
         ({"label_costs": "each"}, "unknown way to choose costs of labels 'each'"),
         ({"classifier": oracle(1.0)}, "reads classes alone"),
         ({"groups": [0, 0, 0, 0]}, "from 2 to the 1 groups"),

@@ -272,7 +272,7 @@ def test_a_class_that_was_never_fitted_gets_no_probability(sets: Sets) -> None:
         ({"groups": [0, 0, 0, 0]}, "from 2 to the 1 groups"),
         ({"groups": [0.5, 1, 2, 3]}, "groups must be integers or strings"),
         ({"costs": []}, "no cost"),
-        ({"costs": [0.0]}, "cost must be positive"),
+        ({"costs": [0.0]}, "cost must be above 0"),
         ({"folds": 5}, "folds must be from 2 to the 4 samples"),
         ({"probing": "mine"}, "unknown probing 'mine'"),
     ],

@@ -156,6 +156,7 @@ def test_another_file_than_the_published_one_is_refused_unless_it_is_asked_for(
     [
         (lambda folder: load_real("toi", folder), "unknown set of real data 'toi': did you mean"),
         (lambda folder: load_real("toy", folder / "x"), "there is no such folder"),
+        (lambda _: load_real("toy", __file__), r"test_sources.py is no file of toy: name the fold"),
         (lambda folder: load_real("toy", folder.parent), r"lacks part/toy.txt: `trifeature data"),
         (
             lambda folder: load_real("toy", folder, time=1),

@@ -24,6 +24,7 @@ from trifeature.cli.streams import (
 )
 from trifeature.comm.settings import PRECISIONS
 from trifeature.errors import InputError, TrainingError, check_name
+from trifeature.files import require_writable_file
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -91,7 +92,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             _fail_of_system(problem)
         except KeyboardInterrupt:
             errors.print(
-                "\nstopped: what was finished is kept, and the same command goes on", style="yellow"
+                "\nstopped: nothing is half-written; the same command does the rest",
+                style="yellow",
             )
             raise typer.Exit(INTERRUPTED) from None
 
@@ -172,6 +174,43 @@ def protect_bare_option(arguments: Sequence[str], option: str, value: str) -> li
         f"{option}={value}" if word == option and place < end else word
         for place, word in enumerate(arguments)
     ]
+
+
+# --------------------------------------------------------------------------- paths
+
+
+def expand(value: Any) -> Any:
+    """A path, or a list of paths, with `~` expanded; anything else as it is.
+
+    Raises:
+        InputError: no such user.
+    """
+    if isinstance(value, list):
+        return [expand(one) for one in value]
+    if not isinstance(value, Path):
+        return value
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        raise InputError(f"{value}: there is no such user's folder") from None
+
+
+def writable_file(path: Path | None) -> Path | None:
+    """A file to write, as an option's callback: refused before any work if it cannot be written."""
+    path = expand(path)
+    if path is not None:
+        require_writable_file(path)
+    return path
+
+
+def require_other_file(path: Path | None, file: Path) -> None:
+    """Refuse to write into the file that is read.
+
+    Raises:
+        InputError: they are the same file.
+    """
+    if path is not None and path.exists() and path.samefile(file):
+        raise InputError(f"{path} is the file that is read: name another one to write")
 
 
 # --------------------------------------------------------------------------- output

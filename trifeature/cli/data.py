@@ -23,6 +23,7 @@ from trifeature.cli.common import (
     say,
     show_version_option,
     warn_red,
+    writable_file,
 )
 from trifeature.cli.datasets import default_folder, make, note_litter
 from trifeature.cli.export import export
@@ -42,6 +43,7 @@ from trifeature.data.settings import (
     value_names,
 )
 from trifeature.errors import InputError, check_name
+from trifeature.files import require_writable_file
 
 app = App("Trifeature pairs with known redundancy, uniqueness and synergy.")
 app.add_typer(pid_app, name="pid")
@@ -210,7 +212,8 @@ def verify(path: Annotated[Path, typer.Argument(help="A data set's folder.")]) -
 def info(
     path: Annotated[Path, typer.Argument(help="A data set's folder.")],
     picture: Annotated[
-        Path | None, typer.Option(help="Draw the atoms into this file.", dir_okay=False)
+        Path | None,
+        typer.Option(help="Draw the atoms into this file.", dir_okay=False, callback=writable_file),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -401,6 +404,7 @@ def gallery(
     if path is not None and preset_name is not None:
         raise InputError("--preset is for the gallery of a preset: leave it out, or the folder")
     storage.require_outside(out)
+    require_writable_file(out)
     if dials:
         figure = sheets.dial_sheet()
     elif opening:

@@ -31,6 +31,7 @@ from trifeature.cli.options import (
     refuse_unused,
 )
 from trifeature.errors import InputError, check_name
+from trifeature.files import require_writable
 from trifeature.presets import get_preset
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ def reproduce(
         side_by_side = jobs or default_jobs(pick_device(device), len(plans))
         _print_plans(plans, result_rows(file), side_by_side, verbose)
         return
+    for folder in (out, file.parent):
+        require_writable(folder)
     _, outcome = run_plans(
         plans,
         out,
@@ -286,6 +289,7 @@ def figure(
             f"{file} does not exist: `comm-probe {writes}` writes it; --rows names another"
         )
     place = out or file.parent
+    require_writable(place)
     if name == CURVES:
         name_files(save(draw_figure(CURVES, file), place / "curves.png"))
         return

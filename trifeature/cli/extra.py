@@ -81,12 +81,12 @@ def _open_run(
     """A finished run's method and data set, and what its rows say of where they come from."""
     from trifeature.comm.training import load_run, pick_device
     from trifeature.experiments.plan import Plan
-    from trifeature.experiments.run import obtain, read_settings
+    from trifeature.experiments.run import obtain_own, read_settings
     from trifeature.provenance import provenance
 
     settings, data_settings = read_settings(run)
     target = pick_device(device)
-    dataset = obtain(data_settings, data, target)
+    dataset = obtain_own(run, data_settings, data, target)
     origin = {
         "kind": "finetune",
         "run": run.name,

@@ -23,6 +23,7 @@ from typing import (
 
 import typer
 
+from trifeature.cli.common import writable_file
 from trifeature.comm.options import OPTIONS
 from trifeature.comm.settings import PRECISIONS, Precision
 from trifeature.errors import InputError, check_name
@@ -195,7 +196,10 @@ ProbeAtOption = Annotated[
     str | None, typer.Option("--probe-at", help="Epochs to probe at, as in 0,1,2,4.")
 ]
 RowsOption = Annotated[
-    Path | None, typer.Option(help="JSON lines to append the numbers to.", dir_okay=False)
+    Path | None,
+    typer.Option(
+        help="JSON lines to append the numbers to.", dir_okay=False, callback=writable_file
+    ),
 ]
 OutOption = Annotated[Path, typer.Option(help="Folder of the runs' folders.", file_okay=False)]
 

@@ -181,8 +181,12 @@ def gaussian(
             if not text.strip():
                 raise ValueError("it is empty")
             matrix = np.loadtxt(text.replace(",", " ").splitlines(), ndmin=2)
-    except (OSError, ValueError, UnicodeDecodeError) as problem:
-        raise InputError(f"cannot read {file}: {problem}") from None
+    except OSError as problem:
+        raise InputError(f"cannot read {file}: {problem.strerror or problem}") from None
+    except ValueError as problem:
+        raise InputError(
+            f"{file} is not a table of numbers ({problem}): numpy.save or numpy.savetxt writes one"
+        ) from None
     found = decompose_gaussian(matrix, numbers)
     print_rows(report.atom_rows([found]), output)
     draw({"X1 and X2": [found]}, picture)

@@ -194,19 +194,18 @@ def arrays_of(file: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()
 
     import numpy as np
 
+    if file.is_file() and not zipfile.is_zipfile(file):
+        raise InputError(f"{file} is not an .npz file: numpy.savez writes one")
     try:
         with np.load(file, allow_pickle=False) as content:
             known = list(content.files)
             found = {name: content[name] for name in (*names, *optional) if name in known}
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        AttributeError,
-        TypeError,
-    ) as problem:
-        raise InputError(f"cannot read {file} as .npz: {problem}") from None
+    except OSError as problem:
+        raise InputError(f"cannot read {file}: {problem.strerror or problem}") from None
+    except (ValueError, EOFError, zipfile.BadZipFile):
+        raise InputError(
+            f"{file} is damaged, or holds more than plain arrays: numpy.savez writes them"
+        ) from None
     lacking = [name for name in names if name not in found]
     if lacking:
         listed = ", ".join(known) or "none"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from trifeature import report
-from trifeature.cli.common import csv_cell, echo, print_json, print_table, warn
+from trifeature.cli.common import csv_cell, echo, print_json, print_table, warn, writable_file
 from trifeature.cli.program import App
 from trifeature.columns.discretize import WAYS
 from trifeature.errors import InputError
@@ -40,11 +40,9 @@ PICTURES: Final = (".png", ".svg", ".pdf")
 
 def _check_picture(path: Path | None) -> Path | None:
     """Refuse a picture that could not be written, before anything is computed."""
-    if path is not None and (files := [one for one in path.parents if one.is_file()]):
-        raise InputError(f"--picture {path}: {files[-1]} is a file, not a folder")
     if path is not None and path.suffix.lower() not in PICTURES:
         raise InputError(f"--picture {path}: name a file that ends in {', '.join(PICTURES)}")
-    return path
+    return writable_file(path)
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the rows.")]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from trifeature import report
-from trifeature.cli.common import echo
+from trifeature.cli.common import echo, require_other_file, writable_file
 from trifeature.cli.options import refuse_unused
 from trifeature.cli.pid_input import (
     AutoBinsOption,
@@ -188,7 +188,10 @@ def calibrate(
     seed: SeedOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Append rows to this file (JSON lines); goes on where it was."),
+        typer.Option(
+            help="Append rows to this file (JSON lines); goes on where it was.",
+            callback=writable_file,
+        ),
     ] = None,
     output: FormatOption = Format.table,
 ) -> None:
@@ -261,9 +264,14 @@ def screen(
     atom: Annotated[str, typer.Option(help="The atom to sort by and to draw.")] = "synergy",
     top: Annotated[int, typer.Option(min=1, help="Pairs to show.")] = 10,
     out: Annotated[
-        Path | None, typer.Option(help="Append pairs to this file; goes on where it was.")
+        Path | None,
+        typer.Option(
+            help="Append pairs to this file; goes on where it was.", callback=writable_file
+        ),
     ] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write all pairs into this file.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write all pairs into this file.", callback=writable_file)
+    ] = None,
     output: FormatOption = Format.table,
     picture: PictureOption = None,
 ) -> None:
@@ -273,10 +281,9 @@ def screen(
     from trifeature.pid.screening.blocks import SCREEN_ATOMS
 
     check_name("atom", atom, SCREEN_ATOMS)
-    for option, path in (("--csv", csv), ("--out", out)):
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise InputError(f"{option} {path}: name a file in a folder that exists")
     found = read_all(file, [*(column or []), target] if column else None, missing)
+    for path in (out, csv):
+        require_other_file(path, file)
     if target not in found.columns:
         check_name(f"column of {file}", target, found.columns)
     with warnings_as_lines(), counting("pairs") as progress:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trifeature import report
-from trifeature.cli.common import csv_cell, warn
+from trifeature.cli.common import csv_cell, require_other_file, warn, writable_file
 from trifeature.cli.pid_input import (
     BinsOption,
     FileArgument,
@@ -32,6 +32,7 @@ from trifeature.cli.pid_output import (
     print_rows,
     warnings_as_lines,
 )
+from trifeature.errors import check_name
 
 if TYPE_CHECKING:
     from trifeature.pid.sources.pointwise import PointwiseAtoms
@@ -69,9 +70,11 @@ def lattice(
     picture: PictureOption = None,
 ) -> None:
     """The lattice of two to four sources: 4, 18 or 166 atoms of the rows as they are."""
-    from trifeature.pid.sources.lattice import lattice_atoms
+    from trifeature.pid.sources.lattice import LATTICE_MEASURES, lattice, lattice_atoms
     from trifeature.pid.sources.lattice_diagram import lattice_diagram
 
+    check_name("measure on a lattice", measure, LATTICE_MEASURES)
+    lattice(len(source))
     counts, names, about = _counts(file, source, target, missing, bins)
     found = lattice_atoms(counts, measure, normalize=True, sources=names, target=about)
     print_rows(found.rows(), output, f"{', '.join(names)} about {about}", digits=4)
@@ -90,7 +93,10 @@ def pointwise(
     bins: BinsOption = None,
     missing: MissingOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the columns and the atoms of every row, as CSV.")
+        Path | None,
+        typer.Option(
+            help="Write the columns and the atoms of every row, as CSV.", callback=writable_file
+        ),
     ] = None,
     output: FormatOption = Format.table,
 ) -> None:
@@ -102,6 +108,7 @@ def pointwise(
     from trifeature.pid.sources.pointwise import LOCAL_NAMES, pointwise_columns
 
     read = two_sources(file, source, target, missing)
+    require_other_file(out, file)
     one, other, about = read.parts
     with warnings_as_lines():
         local = pointwise_columns(
@@ -127,6 +134,7 @@ def pointwise(
     if out is not None:
         every = [row(place, values) for place in range(len(local.total))]
         safe = [{name: csv_cell(cell) for name, cell in one_row.items()} for one_row in every]
+        out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, report.csv_text(safe).encode())
         warn(f"wrote {len(every)} rows to {out}")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from trifeature import report
-from trifeature.cli.common import warn
+from trifeature.cli.common import warn, writable_file
 from trifeature.cli.pid_output import (
     Format,
     FormatOption,
@@ -104,7 +104,9 @@ BENCHES: Final = ("tables", "gaussian", "screening")
 def run_bench(
     of: Annotated[str, typer.Option(help=f"One of {', '.join(BENCHES)}.")] = "tables",
     pairs: Annotated[int | None, typer.Option(help="With screening: pairs. [53117]")] = None,
-    rows: Annotated[Path | None, typer.Option(help="Append the rows to this file.")] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="Append the rows to this file.", callback=writable_file)
+    ] = None,
     output: FormatOption = Format.table,
 ) -> None:
     """Time and certified gap: of random tables beside dit's, of Gaussians, of a screening."""

@@ -25,6 +25,7 @@ from trifeature.cli.common import (
     print_table,
     read_execution,
     say,
+    writable_file,
 )
 from trifeature.cli.datasets import default_folder, make
 from trifeature.cli.experiments import figure, leaderboard, reproduce
@@ -53,6 +54,7 @@ from trifeature.comm.options import OPTIONS
 from trifeature.comm.settings import ENCODER_NAMES, RunSettings, run_preset
 from trifeature.data.settings import preset
 from trifeature.errors import check_name
+from trifeature.files import require_writable
 from trifeature.presets import get_preset
 from trifeature.report import columns_for
 from trifeature.views.sets import ALL, ALL_WITHOUT_CROP, LIGHT, ViewSet
@@ -159,6 +161,7 @@ def train(
     if "loss" in changes:
         check_losses([run.option("loss")], len(modalities))
     require_fit(run, modalities)
+    require_writable(out)
     with process_group():
         if isinstance(asked, RealSettings):
             source = asked.folder
@@ -177,7 +180,7 @@ def train(
             keep_epoch_weights=keep_epoch_weights,
         )
     probed = {f"epoch {row['epoch']}": [row] for row in rows if row["key"] == plan.key}
-    print_groups(plan.describe(), probed, plan.data)
+    print_groups(plan.describe(), probed)
     say(f"run: {bold(out / plan.name)}")
 
 
@@ -245,6 +248,7 @@ def ablate(
     last = epochs or run_preset(preset_name).epochs
     at, kind = read_epochs(probe_at, last), read_probing(probing)
     pick_device(device)
+    require_writable(out)
     open_data(data, preset_name, biased=True, seed=seed)
     if data is not None and seeds > 1:
         say("one data set for all seeds: they vary training alone")
@@ -323,11 +327,11 @@ def probe_run(
     if as_json:
         print_json(measured)
         return
-    if isinstance(found.data, RealSettings) and not found.planted:
+    if isinstance(found.data, RealSettings) and not found.data.planted:
         say(f"[bold]{escape(str(run))}[/bold]: {escape(found.data.describe())}")
         print_readings(found.readings)
         return
-    print_groups(str(run), {name: [row] for name, row in measured.items()}, found.data)
+    print_groups(str(run), {name: [row] for name, row in measured.items()})
     names = list(found.readings[runs.TRAINED].alone)
     letters = columns_for(len(names))[:-2]
     alone = [
@@ -351,7 +355,11 @@ def demo(
     ] = RUNS / "demo",
     rows: Annotated[
         Path | None,
-        typer.Option(help="JSON lines to append the time of the demo to.", dir_okay=False),
+        typer.Option(
+            help="JSON lines to append the time of the demo to.",
+            dir_okay=False,
+            callback=writable_file,
+        ),
     ] = None,
     device: DeviceOption = None,
     jobs: JobsOption = None,
@@ -367,6 +375,7 @@ def demo(
 
     started = time.monotonic()
     pick_device(device)
+    require_writable(out)
     settings = preset("quick", match_rate=1.0)
     folder = make(default_folder("quick", settings), settings).path
     with following() as callback:

@@ -6,13 +6,12 @@ import gc
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from trifeature.cli.common import BAD_INPUT, fail, guarded
+from trifeature.cli.common import BAD_INPUT, expand, fail, guarded
 from trifeature.cli.progress import pulse
 from trifeature.cli.streams import CLOSED_PIPE, naming_output, safe_streams, settle_errors
 from trifeature.errors import InputError
@@ -40,22 +39,6 @@ class Command(_Parsing, TyperCommand):
         ctx.params = {name: expand(value) for name, value in ctx.params.items()}
         with pulse(ctx.command_path):
             return super().invoke(ctx)
-
-
-def expand(value: Any) -> Any:
-    """A path, or a list of paths, with `~` expanded; anything else as it is.
-
-    Raises:
-        InputError: no such user.
-    """
-    if isinstance(value, list):
-        return [expand(one) for one in value]
-    if not isinstance(value, Path):
-        return value
-    try:
-        return value.expanduser()
-    except RuntimeError:
-        raise InputError(f"{value}: there is no such user's folder") from None
 
 
 class Program(_Parsing, TyperGroup):

@@ -5,6 +5,7 @@ It imports torch; commands import it when they run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -223,13 +224,13 @@ def measured(rows: Sequence[Row]) -> str:
     return " ".join(f"{name} {_task_cell([last], name)}" for name in names)
 
 
-def print_groups(title: str, groups: Mapping[str, Sequence[Row]], data: Data) -> None:
-    """A table with a line for each group of rows."""
+def print_groups(title: str, groups: Mapping[str, Sequence[Row]]) -> None:
+    """A table with a line for each group of rows: of R, U and S where all have them."""
     every = [row for rows in groups.values() for row in rows]
-    if isinstance(data, RealSettings) and not all("R" in row for row in every):
+    if not all("R" in row for row in every):
         _print_tasks(title, groups)
         return
-    modalities = 2 if isinstance(data, RealSettings) else data.rule.modalities
+    modalities = sum(bool(re.fullmatch(r"U\d+", column)) for column in every[0])
     columns = with_converged(columns_for(modalities), every)
     lines = [table_row(label, rows, columns) for label, rows in groups.items()]
     print_table(title, ["macro accuracy, %", *columns, "n"], lines)

@@ -26,7 +26,7 @@ from trifeature.pid.atoms import ATOM_NAMES
 from trifeature.presets import get_preset
 
 if TYPE_CHECKING:
-    from trifeature.real.own_files import OwnFiles
+    from trifeature.real.own.files import OwnFiles
     from trifeature.samples import Samples
 
 NO_METHOD: Final = "none"
@@ -128,7 +128,7 @@ def study(
 
     require_place(out, overwrite=overwrite)
     if named == "files":
-        from trifeature.real.own_files import OwnFiles
+        from trifeature.real.own.files import OwnFiles
 
         chosen = OwnFiles(
             labels=None if labels is None else str(labels),
@@ -230,7 +230,7 @@ def read_data_options(words: Sequence[str]) -> dict[str, Any]:
 
 def _of_files(paths: Sequence[str], options: OwnFiles) -> Samples:
     """Samples of a user's files; says what was decided for them."""
-    from trifeature.real.own_files import read_own_files
+    from trifeature.real.own.files import read_own_files
 
     samples = read_own_files([Path(path).expanduser() for path in paths], options)
     for note in samples.origin["notes"]:

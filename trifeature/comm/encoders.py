@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import alexnet, resnet18, resnet50
 
+from trifeature.checks import require_text
 from trifeature.comm.networks import FeatureTokenizer, PatchEmbedding
 from trifeature.comm.settings import ENCODER_NAMES, TIMM, RunSettings, check_encoder
 from trifeature.comm.step_encoders import (
@@ -91,6 +92,7 @@ def register_encoder(
         InputError: an encoder of this name exists already, `make` cannot be called, no kind is
             given, or `takes` or `converter` is unknown.
     """
+    require_text("name", name)
     if not callable(make):
         raise InputError(f"encoder {name!r} must be a class or a function, not {make!r}")
     if name in ENCODERS:

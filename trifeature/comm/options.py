@@ -407,7 +407,7 @@ class DroppingOptions(CoMMOptions):
         super().__post_init__()
         require_number("drop_rate", self.drop_rate, above=0.0, high=1.0)
         if self.fusion != "attention":
-            raise InputError(f"only attention has tokens to drop: fusion={self.fusion!r} has none")
+            raise InputError(f"only attention has tokens to drop: fusion {self.fusion!r} has none")
 
 
 @dataclass(frozen=True)

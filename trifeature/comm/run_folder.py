@@ -17,7 +17,7 @@ from __future__ import annotations
 import secrets
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +35,14 @@ from trifeature.errors import TrainingError as TrainingError  # noqa: PLC0414 - 
 from trifeature.files import (
     append_row,
     locked,
+    plain,
     read_json,
     read_rows,
     remove_leftovers,
     write_json,
     write_rows,
 )
-from trifeature.samples import HasSamples
+from trifeature.samples import HIDDEN, HasSamples
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,6 +55,9 @@ CONFIG, METRICS, CHECKPOINT, WEIGHTS = (
 )
 PROBES: Final = "probes.jsonl"
 """Probe results by epoch, written by `trifeature.experiments.run`."""
+
+OWN_PAIRS: Final = "own_pairs"
+"""Key of an origin under which pairs that `trifeature.with_pairs` gave are recorded."""
 
 MOMENTS: Final = ("step", "exp_avg", "exp_avg_sq")
 """State of AdamW for a parameter that has had a gradient."""
@@ -274,7 +278,8 @@ class RunFolder:
         """Load the checkpoint into a state, if there is one; remove what is of later epochs.
 
         Raises:
-            InputError: the checkpoint is damaged, or was written on another kind of device.
+            InputError: the checkpoint is damaged, or was written on another kind of device, or the
+                metrics lack an epoch before it.
         """
         checkpoint = self.process.on_rank_zero(self._read_checkpoint)
         if checkpoint is not None:
@@ -310,6 +315,7 @@ class RunFolder:
 
     def _forget_after(self, epoch: int) -> None:
         """Remove metrics, probes and weights of epochs after `epoch`; training repeats them."""
+        self.metrics(epoch)
         for path in (self.path / METRICS, self.path / PROBES):
             if path.exists():
                 rows = read_rows(path, {"epoch": int})
@@ -351,6 +357,22 @@ class RunFolder:
         """Write the weights of a method after `epoch` epochs to a file."""
         write_tensors(path, method.state_dict(), {"epochs": epoch})
 
+    def metrics(self, epochs: int) -> list[dict[str, Any]]:
+        """The rows of metrics of the first epochs, in order.
+
+        Raises:
+            InputError: the file is damaged, or lacks one of these epochs, as no kill leaves it.
+        """
+        path = self.path / METRICS
+        rows = {row["epoch"]: row for row in read_rows(path, {"epoch": int, "seconds": float})}
+        if lacking := [epoch for epoch in range(1, epochs + 1) if epoch not in rows]:
+            raise InputError(
+                f"{path} lacks {len(lacking)} of {epochs} epochs that were trained (the first: "
+                f"{lacking[0]}, the last: {lacking[-1]}): put the file back as it was, or remove "
+                f"{self.path} to train anew"
+            )
+        return [rows[epoch] for epoch in range(1, epochs + 1)]
+
     # ----------------------------------------------------------------- after training
 
     def weights_of(self, epoch: int | None = None) -> Path:
@@ -379,21 +401,37 @@ def _whole_number(note: dict[str, Any], key: str, path: Path) -> int:
     return value
 
 
+def other_data(own: Any, given: Any) -> list[str]:
+    """What tells data from those that a run was trained on, by their origins; nothing for the same.
+
+    Other training pairs and hidden modalities make no other data. Of arrays, other labels and
+    another split do: their digest holds all.
+    """
+    first, second = _identity(own), _identity(given)
+    return sorted(name for name in first.keys() & second.keys() if first[name] != second[name])
+
+
+def _identity(origin: Any) -> dict[str, Any]:
+    """What an origin says of the data, whatever their training pairs, by name."""
+    if not isinstance(origin, Mapping):  # of a damaged folder
+        return {}
+    kept = {name: part for name, part in origin.items() if name not in (OWN_PAIRS, HIDDEN)}
+    if "options" in kept:  # real data
+        found = {**plain(kept["options"]), "files": kept.get("files")}
+    elif "sha256" in kept:
+        found = {"content": kept["sha256"]}
+    else:
+        found = _as_now(kept)
+    found.pop("match_rate", None)
+    return {**found, "source": kept.get("source")}
+
+
 def _as_now(origin: Any) -> Any:
     """The origin of data as it would be written now: missing settings are at their default."""
     try:
-        return _plain(DatasetSettings.from_json(origin).to_json())
+        return plain(DatasetSettings.from_json(origin).to_json())
     except InputError:  # not a Trifeature data set
-        return _plain(origin)
-
-
-def _plain(content: Any) -> Any:
-    """The content as JSON returns it: tuples become lists."""
-    if isinstance(content, dict):
-        return {key: _plain(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(value) for value in content]
-    return content
+        return plain(origin)
 
 
 def _load_state(method: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,16 +23,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trifeature.checks import available_memory, require_memory
+from trifeature.checks import available_memory, require_memory, require_settings
 from trifeature.comm.methods import Method, make_method
 from trifeature.comm.methods.base import Objective
 from trifeature.comm.networks import count_parameters, decayed
-from trifeature.comm.run_folder import RunFolder, TrainingError, TrainingState
+from trifeature.comm.run_folder import RunFolder, TrainingError, TrainingState, other_data
 from trifeature.comm.settings import Precision, RunSettings
 from trifeature.device import pick_device as pick_device  # noqa: PLC0414 - re-exported
 from trifeature.errors import InputError
 from trifeature.modality import Modality
-from trifeature.samples import Batch, HasSamples, Samples
+from trifeature.samples import Batch, HasSamples, Samples, samples_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -272,7 +273,8 @@ def train(
         OSError: the folder cannot be written.
     """
     backend, target = backend or Backend(), torch.device(device)
-    samples = data.samples()
+    samples = samples_of(data)
+    require_settings("settings", settings, RunSettings)
     P = len(samples.sets["train"])
     if P < 2:
         raise InputError(
@@ -450,7 +452,8 @@ def new_method(
     Raises:
         InputError: the settings do not fit the modalities, or the network does not fit into memory.
     """
-    target, modalities = torch.device(device), data.samples().modalities
+    target, modalities = torch.device(device), samples_of(data).modalities
+    require_settings("settings", settings, RunSettings)
     require_fit(settings, modalities)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -474,7 +477,14 @@ def require_fit(settings: RunSettings, modalities: Sequence[Modality]) -> None:
         with torch.device("meta"):
             return 16 * count_parameters(make_method(changed, modalities))
 
-    needed, advice = size(), "a smaller encoder"
+    try:
+        needed, advice = size(), "a smaller encoder"
+    except RuntimeError as problem:
+        if "overflow" not in str(problem):
+            raise
+        raise InputError(
+            "the settings ask for weights of more bytes than can be counted: use smaller sizes"
+        ) from None
     if needed > (free := available_memory()) and settings.option("width"):
         widths = (2**power for power in range(16, 3, -1))
         largest = next((width for width in widths if size(width) <= free), 0)
@@ -494,14 +504,18 @@ def method_for(method: Method, data: HasSamples) -> Method:
         The method itself if no more is absent than it knows, else one with the same weights.
 
     Raises:
-        InputError: the method takes no absent modality.
+        InputError: the data are of other modalities, or the method takes no absent modality.
     """
-    pairs = list(zip(method.modalities, data.samples().modalities, strict=False))
+    known, given = method.modalities, samples_of(data).modalities
+    if [one.size for one in known] != [one.size for one in given]:
+        own, other = (", ".join(map(str, modalities)) for modalities in (known, given))
+        raise InputError(f"the method was trained on {own}; these samples are {other}")
+    pairs = list(zip(known, given, strict=True))
     if all(own.partial or not given.partial for own, given in pairs):
         return method
-    known = [replace(own, partial=own.partial or given.partial) for own, given in pairs]
+    wider = [replace(own, partial=own.partial or given.partial) for own, given in pairs]
     with torch.random.fork_rng(devices=[]):
-        made = type(method)(method.settings, known)
+        made = type(method)(method.settings, wider)
     made.load_state_dict(method.state_dict())
     made.progress.copy_(method.progress)
     return made.to(method.progress.device).train(method.training)
@@ -512,7 +526,8 @@ def load_run(folder: Path | str, data: HasSamples, device: torch.device | str = 
 
     Args:
         folder: Folder of the run.
-        data: The data of the run, of which modalities may be absent; its modalities are used.
+        data: The data of the run, of which modalities may be absent; its modalities are used. Other
+            data of the same modalities are taken with a warning.
         device: Device of the method.
 
     Raises:
@@ -521,4 +536,9 @@ def load_run(folder: Path | str, data: HasSamples, device: torch.device | str = 
     run = RunFolder(Path(folder))
     method = new_method(run.settings(), data, device)
     run.load_weights(method)
+    if other := other_data(run.origin(), data.samples().origin):
+        warnings.warn(
+            f"{folder} was trained on other data than these: their {', '.join(other)} differ",
+            stacklevel=2,
+        )
     return method.eval()

@@ -27,6 +27,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from trifeature.checks import as_array, require_settings
 from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.captions import caption_tokens
 from trifeature.data.pairs import Pairs, draw_pairs, label, noisy
@@ -373,6 +374,7 @@ def build(
     Raises:
         InputError: the images do not fit into memory.
     """
+    require_settings("settings", settings, DatasetSettings)
     looks = image_looks(settings)
     total, before = settings.images * len(looks), 0
     require_image_memory(total, settings.render)
@@ -406,9 +408,10 @@ def with_pairs(dataset: Dataset, images: npt.ArrayLike, pair_set: PairSet = "tra
     Raises:
         InputError: `images` is not [P, M] whole numbers, or an image does not exist.
     """
+    require_settings("dataset", dataset, Dataset)
     name = next(s for s in PAIR_SETS if s == check_name("set of pairs", pair_set, PAIR_SETS))
     table, rule = dataset.tables[SPLIT_OF[pair_set]], dataset.settings.rule
-    chosen = np.asarray(images)
+    chosen = as_array(images)
     if chosen.ndim != 2 or chosen.shape[1] != rule.modalities or chosen.dtype.kind not in "iu":
         raise InputError(
             f"pairs must be whole numbers [P, {rule.modalities}], not {chosen.dtype} "

@@ -30,7 +30,7 @@ from trifeature.data.settings import NUISANCE_LEVELS, SHOWN
 from trifeature.data.settings import RenderSettings as RenderSettings  # noqa: PLC0414 - re-exported
 from trifeature.data.shapes import SIGNED_DISTANCES, SignedDistance
 from trifeature.data.textures import PATTERNS, Grain, Texture
-from trifeature.errors import InputError, check_name
+from trifeature.errors import InputError, check_name, nearest
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -317,8 +317,8 @@ def _check_drawn(table: IntArray, names: Names) -> None:
             name = names[attribute][index]
             if name not in drawn[attribute]:
                 raise InputError(
-                    f"{attribute} {name!r} has no drawing here: load what registers it, "
-                    "as in --plugin FILE"
+                    f"{attribute} {name!r} has no drawing here{nearest(name, drawn[attribute])} "
+                    "(a plugin registers others, as in --plugin FILE)"
                 )
 
 

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from trifeature.checks import (
     require_choice,
@@ -199,6 +199,7 @@ class DatasetSettings:
         rule: Rule by which images are paired.
         render: Settings of the renderer.
         caption: Settings of captions.
+        planted: Always True: R, U and S of the pairs are set by how they are paired.
 
     Raises:
         InputError: a setting is out of range; the message names the setting and its range.
@@ -226,6 +227,8 @@ class DatasetSettings:
     rule: PairRule = field(default_factory=PairRule)
     render: RenderSettings = field(default_factory=RenderSettings)
     caption: CaptionSettings = field(default_factory=CaptionSettings)
+
+    planted: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_settings("rule", self.rule, PairRule)

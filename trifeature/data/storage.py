@@ -31,6 +31,7 @@ from PIL import Image
 from torch import Tensor
 
 import trifeature
+from trifeature.checks import require_settings
 from trifeature.data.attributes import ATTRIBUTES
 from trifeature.data.captions import caption_text
 from trifeature.data.dataset import (
@@ -132,6 +133,7 @@ def generate(
             rendered then.
         OSError: the disk is full; nothing is left behind.
     """
+    require_settings("settings", settings, DatasetSettings)
     target = Path(path).expanduser().absolute()
     if (existing := _existing(target, settings, overwrite)) is not None:  # needs no lock to read
         return Generated(Path(path).expanduser(), reused=True, summary=existing["summary"])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from trifeature.checks import require_names
 from trifeature.comm.losses import loss_names
 from trifeature.comm.settings import Precision
 from trifeature.comm.training import pick_device
@@ -84,7 +85,7 @@ def ablation(
     """
     tasks = tasks_of(data or data_preset("quick"))
     modalities = (data or data_preset("quick")).rule.modalities
-    names = list(dict.fromkeys(losses))
+    names = list(dict.fromkeys(require_names("losses", losses)))
     for loss in names:
         check_name("loss", loss, loss_names(modalities))
     controlled = names if control is True else control or ()

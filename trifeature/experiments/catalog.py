@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from trifeature.checks import require_settings
 from trifeature.errors import InputError, check_name
 from trifeature.experiments.digits import DIGIT_PAIRS, DIGITS
 from trifeature.experiments.experiment import Arm, Experiment
@@ -39,7 +40,7 @@ def register_experiment(experiment: Experiment) -> Experiment:
     Raises:
         InputError: another experiment has this name, or it cannot be one on the command line.
     """
-    name = experiment.name
+    name = require_settings("experiment", experiment, Experiment).name
     if not name or name in (ALL, CURVES) or not name.replace("-", "").replace("_", "").isalnum():
         raise InputError(
             f"an experiment cannot be called {name!r}: use letters, digits, - and _, and not "

@@ -19,7 +19,7 @@ from trifeature.comm.options import Options
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.data.dataset import DatasetSettings, preset
 from trifeature.errors import InputError
-from trifeature.experiments.rows import OLD_FORMAT, check_row, preset_of
+from trifeature.experiments.rows import OLD_FORMAT, check_row, preset_of, require_drawable
 from trifeature.files import append_row, locked, read_json, read_rows
 from trifeature.probes.names import Probing, read_protocol
 from trifeature.real.catalog import source_of
@@ -86,7 +86,7 @@ class Plan:
     @property
     def pairs(self) -> str:
         """How the training pairs were made, in a word; empty for data that come as they are."""
-        if isinstance(self.data, RealSettings) and not self.data.planted:
+        if not self.data.planted:
             return ""
         return "biased" if self.biased else "unbiased"
 
@@ -108,7 +108,7 @@ class Plan:
     def name(self) -> str:
         """A readable name, unique through its key: the run's folder."""
         parts = [
-            self._source,
+            self.source,
             self.preset,
             self.run.method,
             self.run.option("loss", "L_CoMM"),
@@ -119,7 +119,7 @@ class Plan:
         return f"{text}-seed{self.run.seed}-{self.key[:8]}"
 
     @property
-    def _source(self) -> str:
+    def source(self) -> str:
         """The name of a set of real data; empty for Trifeature."""
         return self.data.source if isinstance(self.data, RealSettings) else ""
 
@@ -128,7 +128,7 @@ class Plan:
         return {
             "key": self.key,
             "preset": self.preset,
-            **({"data": self._source} if self._source else {}),
+            **({"data": self.source} if self.source else {}),
             "method": self.run.method,
             "loss": self.run.option("loss", "L_CoMM"),
             "encoder": self.run.encoder,
@@ -147,7 +147,7 @@ class Plan:
             what = loss
         elif loss not in ("", "L_CoMM"):
             what += f" {loss}"
-        parts = (self._source, what, self.setting, self.pairs, f"seed {self.run.seed}")
+        parts = (self.source, what, self.setting, self.pairs, f"seed {self.run.seed}")
         return " ".join(part for part in parts if part)
 
 
@@ -299,6 +299,9 @@ def missing(plans: Iterable[Plan], rows: Iterable[Row]) -> list[Plan]:
 
     Plans of the same key are one, probed at every epoch that any of them asks for. A run that must
     be trained again for a missing epoch is probed at its recorded epochs too.
+
+    Raises:
+        InputError: a row of a file that belongs to a plan lacks what it is drawn by.
     """
     by_key: dict[str, list[Row]] = {}
     for row in rows:
@@ -310,7 +313,9 @@ def missing(plans: Iterable[Plan], rows: Iterable[Row]) -> list[Plan]:
         unique[plan.key] = replace(same, probe_epochs=epochs)
     lacking = []
     for key, plan in unique.items():
-        have = {row["epoch"] for row in rows_of(plan, by_key.get(key, []))}
+        own = rows_of(plan, by_key.get(key, []))
+        require_drawable(own)
+        have = {row["epoch"] for row in own}
         if not set(plan.probe_epochs) <= have:
             lacking.append(replace(plan, probe_epochs=(*plan.probe_epochs, *have)))
     return lacking

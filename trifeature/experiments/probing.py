@@ -14,11 +14,10 @@ from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import load_run, new_method, pick_device
 from trifeature.errors import InputError
 from trifeature.experiments.plan import Data, Plan, Row, control_of
-from trifeature.experiments.run import obtain, read_settings
+from trifeature.experiments.run import obtain_own, read_settings
 from trifeature.probes.names import Probing
 from trifeature.probes.protocol import probe
 from trifeature.probes.reading import Reading
-from trifeature.real.settings import RealSettings
 
 TRAINED: Final = "trained"
 UNBIASED: Final = "unbiased pairs (control)"
@@ -40,11 +39,6 @@ class ProbedRun:
     settings: RunSettings
     data: Data
     readings: Mapping[str, Reading]
-
-    @property
-    def planted(self) -> bool:
-        """Whether R, U and S of its pairs were set: always of Trifeature, seldom of real data."""
-        return not isinstance(self.data, RealSettings) or self.data.planted
 
     def rows(self) -> dict[str, Row]:
         """The numbers of each reading, as rows hold them."""
@@ -77,14 +71,15 @@ def probe_run(
         options: Others of `trifeature.probes.protocol.probe`.
 
     Raises:
-        InputError: no finished run is there, or the control is not the same run.
+        InputError: no finished run is there, the data are not its own, or the control is not the
+            same run.
     """
     place = Path(folder)
     settings, data_settings = read_settings(place)
     target = device if isinstance(device, torch.device) else pick_device(device)
     if control is not None:
         _require_twin(Path(control), settings, data_settings)
-    dataset = obtain(data_settings, None if data is None else Path(data), target)
+    dataset = obtain_own(place, data_settings, None if data is None else Path(data), target)
     methods: dict[str, Method] = {TRAINED: load_run(place, dataset, target)}
     if control is not None:
         methods[UNBIASED] = load_run(Path(control), dataset, target)
@@ -101,8 +96,9 @@ def probe_run(
 
 def _require_twin(control: Path, settings: RunSettings, data: Data) -> None:
     """Refuse a control that is not the same run on unbiased pairs."""
-    if isinstance(data, RealSettings) and not data.planted:
-        raise InputError(f"--control is for planted pairs: {data.source} is as it is")
-    twin = control_of(Plan("", data, settings, ()))
+    plan = Plan("", data, settings, ())
+    if not data.planted:
+        raise InputError(f"--control is for planted pairs: {plan.source} is as it is")
+    twin = control_of(plan)
     if read_settings(control) != (twin.run, twin.data):
         raise InputError(f"{control} is not the same run on unbiased pairs (key {twin.key})")

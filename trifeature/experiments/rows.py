@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -43,6 +44,8 @@ KINDS: Final[Mapping[str, tuple[str, Any]]] = {
 REQUIRED: Final = ("key", "epoch", "preset")
 """Keys of every row."""
 
+DRAWN_BY: Final = ("method", "setting", "biased", "seed")
+"""Further keys of every row of a plan, without which it cannot be drawn."""
 
 OLD_FORMAT: Final = 1
 """Format of rows of the old drawings."""
@@ -97,6 +100,16 @@ def check_row(row: Mapping[str, Any], path: Path, line: int) -> RecordedRow:
             raise InputError(f"{place}: {name!r} must be {wanted}, not {str(value)[:40]!r}")
     _check_parts(row, place)
     return RecordedRow(row, place)
+
+
+def require_drawable(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse rows of a plan that could not be drawn.
+
+    Raises:
+        InputError: a row of a file lacks a key of `DRAWN_BY`; file, line and key are named.
+    """
+    for row in rows:
+        itemgetter(*DRAWN_BY)(row)
 
 
 ACCURACIES: Final = ("R", "U", "U1", "U2", "S")

@@ -16,7 +16,7 @@ import torch
 
 from trifeature.comm.methods import Method
 from trifeature.comm.products import UnequalLengthsError
-from trifeature.comm.run_folder import METRICS, PROBES, RunFolder, TrainingError
+from trifeature.comm.run_folder import PROBES, RunFolder, TrainingError, other_data
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.training import Backend, Report, new_method, train
 from trifeature.data.dataset import Dataset, build, with_match_rate
@@ -59,6 +59,23 @@ def obtain(
     if dataset.settings != settings:
         raise InputError(f"{source} is not the data set that this run is about")
     return dataset
+
+
+def obtain_own(
+    run: Path, settings: Data, source: Path | None, device: torch.device | str
+) -> Dataset | Samples:
+    """The data set that a run was trained on, see `obtain`.
+
+    Raises:
+        InputError: as `obtain` does, or the data are others of the same settings.
+    """
+    data = obtain(settings, source, device)
+    if other := other_data(RunFolder(run).origin(), data.samples().origin):
+        raise InputError(
+            f"{source or 'what is found here'} is not the data set that {run} was trained on: "
+            f"their {', '.join(other)} differ"
+        )
+    return data
 
 
 def carry_out(
@@ -202,10 +219,8 @@ class _Work:
                     self.run.load_weights(method, None if last else epoch)
                 self.evaluate(method.eval(), epoch)
         probed, epochs = self.probed, self.plan.run.epochs
-        metrics = read_rows(self.run.path / METRICS, {"epoch": int, "seconds": float})
-        if epochs and not metrics:
-            raise InputError(f"{self.run.path / METRICS} is missing or empty")
-        seconds = metrics[-1]["seconds"] if epochs else 0.0
+        metrics = self.run.metrics(epochs)
+        seconds = metrics[-1]["seconds"] if metrics else 0.0
         if not keep_weights:
             self.run.drop_weights()
         return [{"seconds": seconds} | probed[epoch] for epoch in self.plan.probe_epochs]
@@ -216,7 +231,7 @@ def _provenance(plan: Plan, data: Dataset | Samples, device: torch.device, proce
     origin = provenance(device)
     if processes > 1:
         origin["device"] = f"{processes} × {origin['device']}"
-    if isinstance(plan.data, RealSettings):
+    if plan.source:
         origin |= {"data_options": plan.data.to_json()["options"]}
         origin |= {"data_files": dict(data.samples().origin.get("files", {}))}
     return {

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from trifeature.checks import require_whole
+from trifeature.checks import require_settings, require_whole
 from trifeature.comm.methods import Method, make_method
 from trifeature.comm.networks import count_parameters
 from trifeature.comm.settings import RunSettings
@@ -130,6 +130,7 @@ def complexity(
     Raises:
         InputError: an argument is out of range, or an item does not fit its encoder.
     """
+    require_settings("settings", settings, RunSettings)
     require_whole("batch", batch, 1)
     require_whole("repetitions", repetitions, 1)
     target = torch.device(device)

@@ -33,6 +33,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trifeature.checks import require_settings
 from trifeature.comm.methods import Method
 from trifeature.comm.networks import decayed
 from trifeature.comm.run_folder import TrainingError
@@ -43,7 +44,7 @@ from trifeature.probes.folds import group_folds
 from trifeature.probes.logistic import LinearModels, fit_many
 from trifeature.probes.metrics import macro_accuracy
 from trifeature.probes.protocol import COSTS, extract
-from trifeature.samples import Batch, HasSamples, Samples
+from trifeature.samples import Batch, HasSamples, Samples, samples_of
 
 # --------------------------------------------------------------------------- the loss
 
@@ -326,11 +327,12 @@ def finetune(
         TrainingError: the loss is no longer finite.
     """
     started = time.monotonic()
-    samples = data.samples()
+    require_settings("method", method, Method)  # type: ignore[type-abstract]
+    samples = samples_of(data)
     kind = samples.tasks[check_name("task", task, samples.tasks)].kind
     if kind != "classes":
         raise InputError(f"fine-tuning learns classes, but task {task!r} is of kind {kind}")
-    settings = settings or FineTuning()
+    settings = require_settings("settings", settings or FineTuning(), FineTuning)
     samples = samples.to(next(method.parameters()).device)
     work = _Task(task, *split_samples(samples, folds=settings.folds, seed=settings.seed))
     tuned = copy.deepcopy(method)

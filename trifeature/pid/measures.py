@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from trifeature.checks import require_text
 from trifeature.errors import InputError, check_name
 from trifeature.pid.atoms import Atoms
 from trifeature.pid.maxent import MaximumEntropy, maximum_entropy_of
@@ -169,6 +170,7 @@ def register_measure(name: str, measure: Measure) -> None:
     1.0
     >>> del MEASURES["half of MMI"]
     """
+    require_text("name", name)
     if not callable(measure):
         raise InputError(f"measure {name!r} must be a function of a table, not {measure!r}")
     if not name or name == "all":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -150,7 +150,10 @@ def atoms_of_columns(
 
 def column_names(source: str | Sequence[str]) -> tuple[str, ...]:
     """The names of a source's columns: one, or several."""
-    return (source,) if isinstance(source, str) else tuple(source)
+    names = (source,) if isinstance(source, str) else source
+    if not isinstance(names, Iterable):
+        raise InputError(f"a source is a name of a column, or several, not {source!r}")
+    return tuple(names)
 
 
 def select_columns(columns: Columns, names: Sequence[str]) -> Column:
@@ -168,7 +171,18 @@ def select_columns(columns: Columns, names: Sequence[str]) -> Column:
 def _header(columns: Any) -> list[str]:
     """Names of the columns of a mapping or a data frame; polars and Arrow iterate over values."""
     names = getattr(columns, "column_names", getattr(columns, "columns", columns))
-    return list(names)
+    if names is columns and not isinstance(columns, Mapping):
+        raise InputError(
+            f"columns must be a dictionary of columns by name, or a data frame, not "
+            f"{type(columns).__name__}"
+        )
+    header = list(names)
+    for name in header:
+        if not isinstance(name, str):
+            raise InputError(
+                f"names of columns must be text, not {name!r}: df.columns = df.columns.map(str)"
+            )
+    return header
 
 
 def samples_needed(shape: tuple[int, int, int], bias: float = ACCEPTED_BIAS) -> int:

@@ -17,7 +17,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from trifeature.errors import InputError
+from trifeature.checks import require_number
 from trifeature.pid import interior, scaling
 from trifeature.pid.atoms import Atoms, Interval, atoms_from_union
 from trifeature.pid.certificate import (
@@ -117,8 +117,7 @@ def _decompose(
 
 
 def _require_tolerance(tolerance: float) -> None:
-    if not tolerance >= TIGHTEST:
-        raise InputError(f"tolerance is at least {TIGHTEST:g} bits, got {tolerance:g}")
+    require_number("tolerance", tolerance, TIGHTEST)
 
 
 def _chunks(tables: Array) -> Iterator[Array]:

@@ -27,7 +27,7 @@ from trifeature.data.attributes import COLOR_RGB, COLORS, SHAPES, TEXTURES
 from trifeature.data.render import RenderSettings, render
 from trifeature.data.storage import MANIFEST
 from trifeature.errors import InputError
-from trifeature.files import read_rows, write_atomically
+from trifeature.files import read_rows, require_writable_file, write_atomically
 from trifeature.playground.recorded import Row, check_codes, learned
 
 SPRITE: Final = 128
@@ -103,6 +103,7 @@ def write_page(out: Path, rows: Path | None = None, codes: Path | None = None) -
         raise InputError(f"{path.parent} is a data set, where nothing else belongs: name another")
     if codes is not None and rows is None:
         raise InputError("rows of codes are drawn beside the curves of --rows: name these too")
+    require_writable_file(path)
     recorded, told = _rows_of(rows), _rows_of(codes)
     if codes is not None:
         check_codes(told, codes)

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from scipy.special import logsumexp
 
+from trifeature.checks import require_text
 from trifeature.errors import InputError, check_name
 from trifeature.probes.inputs import Features, FloatArray, IntArray, as_features
 
@@ -51,6 +52,7 @@ def register_classifier(name: str, make: Callable[[], Classifier]) -> None:
     Raises:
         InputError: the name is taken, or `make` cannot be called.
     """
+    require_text("name", name)
     if not callable(make):
         raise InputError(f"classifier {name!r} must be a class or a function, not {make!r}")
     if name == LOGISTIC or name in CLASSIFIERS:

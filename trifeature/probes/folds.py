@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trifeature.checks import as_array
+from trifeature.checks import as_array, require_whole
 from trifeature.errors import InputError
 from trifeature.probes.inputs import FloatArray, IntArray
 
@@ -83,8 +83,9 @@ def group_folds(groups: npt.ArrayLike, *, folds: int, seed: int) -> Folds:
     [1, 1]
     """
     count, places = _places_of(groups)
-    if not 2 <= folds <= count:
+    if not 2 <= require_whole("folds", folds, 0) <= count:
         raise InputError(f"folds must be from 2 to the {count} groups, not {folds}")
+    require_whole("seed", seed, 0)
     order = np.random.default_rng(seed).permutation(count)
     part_of = np.empty(count, dtype=np.int64)
     part_of[order] = np.arange(count) % folds
@@ -147,8 +148,9 @@ def stratified_folds(labels: IntArray, *, folds: int, seed: int) -> Folds:
     >>> stratified_folds(np.array([0, 0, 1, 1]), folds=2, seed=0).validate.sum(axis=1).tolist()
     [2, 2]
     """
-    if not 2 <= folds <= len(labels):
+    if not 2 <= require_whole("folds", folds, 0) <= len(labels):
         raise InputError(f"folds must be from 2 to the {len(labels)} samples, not {folds}")
+    require_whole("seed", seed, 0)
     order = np.random.default_rng(seed).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]  # shuffled within each class
     part = np.empty(len(labels), dtype=np.int64)

@@ -25,7 +25,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from trifeature.checks import as_array
+from trifeature.checks import as_array, require_number
 from trifeature.errors import InputError
 from trifeature.probes._lbfgs import Problems, minimize
 from trifeature.probes.inputs import (
@@ -348,8 +348,7 @@ class Problem(NamedTuple):
         count = int(whole.max()) + 1 if classes is None else classes
         if count < 2:
             raise InputError("a probe needs at least two classes among its labels")
-        if not (math.isfinite(cost) and cost > 0):
-            raise InputError(f"a cost must be positive and finite, not {cost}")
+        require_number("a cost", cost, above=0)
         if weights is None:
             weights = np.ones(len(whole))
         if not np.isfinite(weights).all() or weights.min() < 0 or weights.sum() == 0:

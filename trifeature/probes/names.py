@@ -26,5 +26,5 @@ def read_protocol(name: str) -> Probing:
     >>> read_protocol("ours"), read_protocol("fixed"), read_protocol("paper")
     ('ours', 'ours', 'authors')
     """
-    known = _ALIASES.get(name, name)
+    known = _ALIASES.get(name, name) if isinstance(name, str) else name
     return next(p for p in PROBINGS if p == check_name("probing", known, PROBINGS))

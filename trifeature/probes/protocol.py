@@ -53,7 +53,7 @@ from trifeature.probes.metrics import confusion, cross_entropy, macro_accuracy, 
 from trifeature.probes.names import Probing, read_protocol
 from trifeature.probes.reading import ProbeResult, Reading, Results
 from trifeature.probes.ridge import NumbersResult, fit_ridge, score_ridge
-from trifeature.samples import Array, Batch, HasSamples, Samples, Task, TaskKind
+from trifeature.samples import Array, Batch, HasSamples, Samples, Task, TaskKind, samples_of
 from trifeature.views import Views
 
 FOLDS: Final = 3
@@ -104,7 +104,10 @@ def probe(
             features that are not finite.
     """
     how = _Protocol.of(probing, classifier, sharing=label_costs)
-    data = samples.samples().to(next(method.parameters()).device)
+    data = samples_of(samples)
+    if not isinstance(method, Method):
+        raise InputError(f"method must be a Method, not {type(method).__name__}")
+    data = data.to(next(method.parameters()).device)
     method.eval()
     names = [m.name for m in data.modalities]
     every = range(len(names))

@@ -5,7 +5,7 @@ The files are never downloaded. They are looked for in the folder that is named,
 the operating system puts them. Their SHA-256 must be that of the files that were published.
 
 Light to import: readers, and torch with them, are loaded when data are asked for. The sets that
-packages ship are described in `package_sources`, those of the paper in `paper_sources`.
+packages ship are described in `packaged.sources`, those of the paper in `paper.sources`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trifeature.errors import InputError, check_name
-from trifeature.real.package_sources import PACKAGE_SOURCES
-from trifeature.real.paper_sources import PAPER_SOURCES
+from trifeature.files import plain
+from trifeature.real.packaged.sources import PACKAGE_SOURCES
+from trifeature.real.paper.sources import PAPER_SOURCES
 from trifeature.real.source import HOME as HOME  # noqa: PLC0414 - re-exported
 from trifeature.real.source import Source as Source  # noqa: PLC0414 - re-exported
 from trifeature.real.source import SourceFile as SourceFile  # noqa: PLC0414 - re-exported
@@ -77,6 +78,8 @@ def find_source_folder(name: str, path: str | Path | None = None) -> Path:
 
 
 def _given_folder(source: Source, path: Path) -> Path:
+    if path.is_file() and path.name not in {Path(file.name).name for file in source.files}:
+        raise InputError(f"{path} is no file of {source.name}: name the folder of its files")
     folder = path.parent if path.is_file() else path
     if not folder.is_dir():
         raise InputError(f"{path}: there is no such folder")
@@ -169,13 +172,6 @@ def _with_origin(
     samples: Samples, source: Source, options: Any, files: Sequence[FoundFile]
 ) -> Samples:
     """Samples that say what they are: what the reader says, the set, its options and files."""
-    own: dict[str, Any] = {"source": source.name, "options": _json(asdict(options))}
+    own: dict[str, Any] = {"source": source.name, "options": plain(asdict(options))}
     own["files"] = {**samples.origin.get("files", {}), **{x.name: x.sha256 for x in files}}
     return replace(samples, origin={**samples.origin, **own})
-
-
-def _json(value: Any) -> Any:
-    """Tuples as lists, as JSON gives them back, so that what is read equals what was written."""
-    if isinstance(value, dict):
-        return {key: _json(one) for key, one in value.items()}
-    return [_json(one) for one in value] if isinstance(value, list | tuple) else value

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from trifeature.errors import InputError
-from trifeature.files import read_rows, write_atomically, write_rows
+from trifeature.files import read_rows, require_writable, write_atomically, write_rows
 from trifeature.studies.page import GENERATOR, page
 from trifeature.studies.pictures import Row
 
@@ -41,7 +41,7 @@ def require_place(folder: Path, *, overwrite: bool = False) -> None:
         raise InputError(
             f"{shown} holds other things than a report: name another folder, or give --overwrite"
         )
-    _require_writable(folder, shown)
+    require_writable(folder)
 
 
 def _is_ours(folder: Path) -> bool:
@@ -56,22 +56,6 @@ def _is_ours(folder: Path) -> bool:
         return not names or read_rows(folder / ROWS)[0]["kind"] == "about"
     except (InputError, IndexError, KeyError):
         return False
-
-
-def _require_writable(folder: Path, shown: str) -> None:
-    """Make the folder and a file in it, and take both away again."""
-    made = [one for one in (folder, *folder.parents) if not one.exists()]
-    trial = folder / f".{PAGE}.trial-{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        trial.write_bytes(b"")
-    except OSError as problem:
-        reason = problem.strerror or problem
-        raise InputError(f"cannot write to {shown}: {reason}") from None
-    finally:
-        with suppress(OSError):
-            trial.unlink(missing_ok=True)
-        _remove_empty(made)
 
 
 def write_report(rows: Iterable[Row], folder: Path, *, overwrite: bool = False) -> Path:

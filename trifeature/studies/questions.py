@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from trifeature.checks import require_names
 from trifeature.errors import InputError, check_name
 from trifeature.samples import Samples, Task
 from trifeature.studies.readers import FloatArray, IntArray
@@ -90,7 +91,7 @@ def subjects(samples: Samples, labels: Sequence[str] | None) -> list[Subject]:
     """
     if not samples.tasks:
         raise InputError("nothing to study: the samples have no label")
-    names = list(samples.tasks) if labels is None else list(labels)
+    names = list(samples.tasks if labels is None else require_names("labels", labels))
     if not names:
         raise InputError("nothing to study: name a label")
     for name in names:

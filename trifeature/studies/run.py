@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from trifeature.checks import require_flag, require_number, require_whole
+from trifeature.checks import require_flag, require_names, require_number, require_whole
 from trifeature.comm.methods import METHODS
 from trifeature.comm.settings import RunSettings, run_preset
 from trifeature.comm.training import new_method, steps_per_epoch, train
@@ -27,7 +27,7 @@ from trifeature.errors import InputError, check_name
 from trifeature.files import finite
 from trifeature.pid.estimation.predictions import Spread
 from trifeature.provenance import provenance
-from trifeature.samples import HasSamples, Samples
+from trifeature.samples import HasSamples, Samples, samples_of
 from trifeature.studies.atoms import all_row, dual_row, pair_rows
 from trifeature.studies.augmentations import view_words, viewed_columns
 from trifeature.studies.controls import shuffled, supervised
@@ -142,8 +142,8 @@ def study(
     >>> study(samples, methods=(), controls=False).of("conclusion")[0]["unique1"]
     'yes'
     """
-    plan = _Plan(tuple(methods), epochs, preset, seed, level, controls)
-    samples = data.samples()
+    plan = _Plan(require_names("methods", methods), epochs, preset, seed, level, controls)
+    samples = samples_of(data)
     asked = subjects(samples, labels)
     if len(samples.modalities) < 2:
         raise InputError("a study needs at least two modalities")

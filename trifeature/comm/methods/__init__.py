@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Final
 
+from trifeature.checks import require_text
 from trifeature.comm.methods.base import Loss, Method, Tensors
 from trifeature.comm.methods.cmc import CMC
 from trifeature.comm.methods.comm import CoMM
@@ -64,6 +65,7 @@ def register_method(name: str, method: type[Method], options: type[Options]) -> 
         InputError: a method of this name exists already, or these are not such classes, or an
             option is called like a setting of every run.
     """
+    require_text("name", name)
     if name in METHODS:
         raise InputError(f"a method called {name!r} exists already")
     if not (isinstance(method, type) and issubclass(method, Method)):

@@ -73,7 +73,7 @@ class Indication:
             return f"{words} More rows are needed."
         return (
             f"{words} Sources of at most {self.most_values} values each can be estimated "
-            f"(bins={self.most_values}, or --bins {self.most_values})."
+            f"(give {self.most_values} bins)."
         )
 
 
@@ -249,7 +249,7 @@ def estimate_rows(
     if len(rows) < REFUSED_BELOW:
         raise InputError(
             f"{len(rows)} rows cannot be decomposed: an estimate needs {FEWEST} at the least "
-            "(the atoms of the rows as they are: atoms_of_columns, or --exact)"
+            "(exact atoms of the rows as they are need no such number)"
         )
     generator = np.random.default_rng(seed)
     table = rows.table()

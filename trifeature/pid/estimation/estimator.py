@@ -177,7 +177,7 @@ class PID:
             return self._fit_gaussian((x1, x2, y), called, weights, counts, given)
         measure, correction = self._checked()
         self._refuse({"copula": self.copula, "shrinkage": self.shrinkage is not None})
-        level = require_number("interval", self.interval, above=0, below=1)
+        level = require_number("the level of an interval", self.interval, above=0, below=1)
         seed = require_whole("seed", self.seed, 0)
         columns: dict[str, Column] = dict(zip(called, (x1, x2, y), strict=True))
         strata = f"{called[2]} given" if given is not None else ""
@@ -233,7 +233,7 @@ class PID:
         """
         from trifeature.pid.estimation.predictions import atoms_of_predictions  # noqa: PLC0415 - used once
 
-        level = require_number("interval", self.interval, above=0, below=1)
+        level = require_number("the level of an interval", self.interval, above=0, below=1)
         one, other, target = _called((None, None, None), names)
         found = atoms_of_predictions(p1, p2, p12, y, level, sources=(one, other), target=target)
         self.predictions_: PredictedAtoms = found

@@ -30,7 +30,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from trifeature.checks import as_array
+from trifeature.checks import as_array, require_number
 from trifeature.columns import discrete
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval
@@ -181,14 +181,15 @@ def atoms_of_predictions(
 
     Raises:
         InputError: Not probabilities, shapes that do not fit, a class that a model ruled out, fewer
-            than twenty items, a single group, or a model that predicts worse than the class
-            frequencies do.
+            than twenty items, a single group, a model that predicts worse than the class
+            frequencies do, or no such level.
 
     >>> sure = [[0.9, 0.1], [0.1, 0.9]] * 50
     >>> found = atoms_of_predictions(sure, [[0.5, 0.5]] * 100, sure, [0, 1] * 50)
     >>> round(found.mmi.corrected["unique1"], 2), round(found.mmi.corrected["redundancy"], 2)
     (0.85, 0.01)
     """
+    require_number("level", level, above=0, below=1)
     names = (sources[0], sources[1], f"{sources[0]} and {sources[1]}")
     tables = [_probabilities(name, p) for name, p in zip(names, (p1, p2, p12), strict=True)]
     n, K = tables[0].shape

@@ -125,7 +125,7 @@ def estimate_gaussian(
     >>> low < 0.5 < high, found.p_values["unique1"] > 0.05
     (True, True)
     """
-    level = require_number("interval", interval, above=0, below=1)
+    level = require_number("the level of an interval", interval, above=0, below=1)
     sampled = _sampling_of(bootstraps, seed)
     names = (*sources, target)
     data, sizes = _standardized((x1, x2, y), names, require_flag("copula", copula))
@@ -280,13 +280,13 @@ def _weight(shrinkage: float | str | None, data: Array) -> float:
     if shrinkage in (None, 0) and n <= D + 1:
         raise InputError(
             f"{D} variables want at least {D + 2} samples, and {SAMPLES_A_VARIABLE * D} for "
-            f'intervals, got {n} (shrinkage="auto" works with fewer)'
+            f'intervals, got {n} (shrinkage "auto" works with fewer)'
         )
     if shrinkage is None:
         return 0.0
     if isinstance(shrinkage, str):
         if shrinkage != "auto":
-            raise InputError(f'shrinkage is None, "auto" or from 0 to 1, not {shrinkage!r}')
+            raise InputError(f'shrinkage is "auto" or from 0 to 1, not {shrinkage!r}')
         return ledoit_wolf(data)
     return require_number("shrinkage", shrinkage, 0, 1)
 
@@ -299,7 +299,7 @@ def _effective(n: int, D: int, tails: float) -> int:  # noqa: N803 - the legend
     effective = max(D + 2, int(n / tails))
     warnings.warn(
         f"the tails are heavier than a Gaussian's: the {n} samples count as {effective} "
-        "(copula=True makes each column Gaussian)",
+        "(the copula makes each column Gaussian)",
         NotGaussianWarning,
         stacklevel=3,
     )

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trifeature.checks import as_array, require_memory
+from trifeature.checks import as_array, require_memory, require_settings
 from trifeature.errors import InputError
 from trifeature.pid.atoms import ATOM_NAMES, Atoms, Interval, atoms_from_union
 from trifeature.pid.estimation.estimates import CROSSFIT, Estimate
@@ -340,12 +340,14 @@ def _require_not_negative(name: str, mean: float, error: float, n: int) -> None:
         return
     raise InputError(
         f"{name} is {mean:.3f} ± {error:.3f} bits on {n} test pairs: what was learned predicts "
-        "them worse than class frequencies do: more training pairs, fewer features or hidden=0 "
-        "help, unless they follow another distribution than the training pairs"
+        "them worse than class frequencies do: more training pairs, fewer features or no hidden "
+        "units help, unless they follow another distribution than the training pairs"
     )
 
 
 def _require_same_widths(train: PairedFeatures, test: PairedFeatures) -> None:
+    for name, given in (("train", train), ("test", test)):
+        require_settings(name, given, PairedFeatures)
     for name in ("modality1", "modality2"):
         widths = [getattr(pairs, name).shape[1] for pairs in (train, test)]
         if widths[0] != widths[1]:

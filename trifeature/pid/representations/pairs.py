@@ -222,8 +222,6 @@ def _as_floats(name: str, values: Any) -> NDArray[Any]:
         if array.dtype.kind == "O":
             array = array.astype(np.float64)
     except (TypeError, ValueError) as problem:
-        if isinstance(problem, InputError):
-            raise
         raise InputError(f"{name} must be [n, D] numbers: {problem}") from None
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name} must be real numbers, got values of type {array.dtype}")

@@ -50,8 +50,8 @@ def solve_blocks(
         yield from _in_order(pool, pairs, blocks, processes)
     except BrokenProcessPool:
         raise InputError(
-            'a worker process died: call screen() under `if __name__ == "__main__":`, give it '
-            "more memory, or use processes=1"
+            "a worker process died: give it more memory, or use one process; a script calls "
+            'screen() under `if __name__ == "__main__":`'
         ) from None
     finally:
         ours.close()

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from trifeature.errors import InputError
-from trifeature.real import affect
-from trifeature.real.affect import AffectOptions, MosiOptions, read_mosi
 from trifeature.real.catalog import load_real
+from trifeature.real.paper import affect
+from trifeature.real.paper.affect import AffectOptions, MosiOptions, read_mosi
 from trifeature.samples import Samples
 
 T = 8

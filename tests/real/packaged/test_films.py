@@ -11,7 +11,7 @@ from real_files import installed
 
 from trifeature.errors import InputError
 from trifeature.real.catalog import load_real
-from trifeature.real.films import NOTHING, UNKNOWN, FilmsOptions, coded, facts, read_films
+from trifeature.real.packaged.films import NOTHING, UNKNOWN, FilmsOptions, coded, facts, read_films
 from trifeature.samples import Samples
 
 OMDB = """create table omdb (ID integer, imdbID text, Title text, Year integer, Rating text,

@@ -1,4 +1,4 @@
-"""What the readers of `trifeature.real` share: tables of numbers, and splits by class.
+"""What the readers of packaged sets share: tables of numbers, and splits by class.
 
 P samples, K classes.
 """

@@ -24,14 +24,14 @@ import numpy.typing as npt
 
 from trifeature.checks import require_choice, require_flag, require_number, require_whole
 from trifeature.errors import InputError
-from trifeature.real.source import find_file
-from trifeature.real.tables import (
+from trifeature.real.packaged.tables import (
     equal_rows,
     read_numbers,
     require_names,
     require_wholes,
     split_by_class,
 )
+from trifeature.real.source import find_file
 from trifeature.samples import Samples
 
 Array = npt.NDArray[Any]

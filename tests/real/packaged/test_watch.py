@@ -9,7 +9,7 @@ from real_files import installed
 
 from trifeature.errors import InputError
 from trifeature.real.catalog import load_real
-from trifeature.real.watch import WatchOptions, read_watch
+from trifeature.real.packaged.watch import WatchOptions, read_watch
 
 EXERCISES = ["PEN", "ABD", "FEL"]
 COLUMNS = ["ax", "ay", "az", "wx", "wy", "wz"]

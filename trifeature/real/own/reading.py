@@ -19,7 +19,7 @@ from trifeature.columns import as_columns
 from trifeature.columns.coding import coded, shown
 from trifeature.columns.files import read_file
 from trifeature.errors import InputError, check_name
-from trifeature.real.own_columns import Array, Features, Table
+from trifeature.real.own.columns import Array, Features, Table
 
 ENDINGS: Final = (".gz", ".csv", ".tsv", ".txt", ".parquet", ".npy", ".npz")
 """Endings that are no part of a modality's name."""
@@ -43,14 +43,14 @@ class Stack:
         return _row(row)
 
 
-Source: TypeAlias = Table | Stack
+FileContent: TypeAlias = Table | Stack
 """What a file was read as."""
 
 
 # --------------------------------------------------------------------------- reading
 
 
-def read_all(paths: Sequence[str]) -> list[Source]:
+def read_all(paths: Sequence[str]) -> list[FileContent]:
     """Read files, each as a modality that is named after it.
 
     Args:
@@ -71,7 +71,7 @@ def read_all(paths: Sequence[str]) -> list[Source]:
     if len(set(stems)) < len(stems):
         stems = [Path(path).name for path in paths]
     names = stems if len(set(stems)) == len(stems) else paths
-    return [read_source(name, path) for name, path in zip(names, paths, strict=True)]
+    return [read_content(name, path) for name, path in zip(names, paths, strict=True)]
 
 
 def stem_of(path: str) -> str:
@@ -87,7 +87,7 @@ def spelled_path(path: str) -> str:
     return repr(path)[1:-1]
 
 
-def read_source(name: str, path: str) -> Source:
+def read_content(name: str, path: str) -> FileContent:
     """A table, or the array that a file holds, told by its first bytes."""
     try:
         with Path(path).open("rb") as file:
@@ -100,7 +100,7 @@ def read_source(name: str, path: str) -> Source:
     return Table(name, found.path, found.columns, found.place)
 
 
-def _read_array(name: str, path: str, *, packed: bool) -> Source:
+def _read_array(name: str, path: str, *, packed: bool) -> FileContent:
     spelled = spelled_path(path)
     try:
         if packed:
@@ -121,7 +121,9 @@ def _read_array(name: str, path: str, *, packed: bool) -> Source:
     return _stack(name, path, parts["values"], parts.get("present"), parts.get("id"))
 
 
-def _stack(name: str, path: str, values: Array, present: Array | None, ids: Array | None) -> Source:
+def _stack(
+    name: str, path: str, values: Array, present: Array | None, ids: Array | None
+) -> FileContent:
     """Check an array file; text becomes a table of columns."""
     spelled = spelled_path(path)
     if values.ndim not in (1, 2, 3, 4) or not values.size:
@@ -189,7 +191,7 @@ def _of_series(one: Stack, numbers: Array) -> Features:
 
 
 def join(
-    sources: Iterable[Source],
+    contents: Iterable[FileContent],
     by: str | None,
     dropped: Collection[str],
     note: Callable[[str], None],
@@ -197,7 +199,7 @@ def join(
     """For each file the rows that belong together, [P] in the order of the first file.
 
     Args:
-        sources: The files.
+        contents: The files.
         by: The column, or array `id`, by which they are joined; None for their order.
         dropped: Columns that are no features.
         note: Called with a sentence where rows have no partner.
@@ -206,7 +208,7 @@ def join(
         InputError: different numbers of rows without `by`, an identifier that is missing or stands
             twice, or a column that looks like the identifier and is not named.
     """
-    files = list(sources)
+    files = list(contents)
     if by is None:
         return _by_order(files, dropped)
     places = [_places(one, by) for one in files]
@@ -226,7 +228,7 @@ def join(
     return [np.array([own[key] for key in common], dtype=np.intp) for own in places]
 
 
-def _by_order(files: Sequence[Source], dropped: Collection[str]) -> list[Array]:
+def _by_order(files: Sequence[FileContent], dropped: Collection[str]) -> list[Array]:
     lengths = [len(one) for one in files]
     if len(set(lengths)) > 1:
         counts = ", ".join(f"{one.path} {len(one)}" for one in files)
@@ -253,7 +255,7 @@ def _identifies(table: Table, name: str) -> bool:
     return whole and len(one.found) == len(table) > 2
 
 
-def _places(one: Source, name: str) -> dict[Any, int]:
+def _places(one: FileContent, name: str) -> dict[Any, int]:
     """Identifier -> row; 1 and "1" are one identifier, as are "a" and "a "."""
     if isinstance(one, Table):
         check_name(f"column of {one.path}", name, one.columns)
@@ -278,5 +280,5 @@ def _places(one: Source, name: str) -> dict[Any, int]:
     return found
 
 
-def _listed(files: Sequence[Source]) -> str:
+def _listed(files: Sequence[FileContent]) -> str:
     return ", ".join(one.path for one in files)

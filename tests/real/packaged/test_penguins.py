@@ -8,7 +8,7 @@ from real_files import installed
 
 from trifeature.errors import InputError
 from trifeature.real.catalog import load_real
-from trifeature.real.penguins import PenguinsOptions, read_penguins
+from trifeature.real.packaged.penguins import PenguinsOptions, read_penguins
 
 HEADER = "species,island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year"
 BIRDS = [

@@ -14,7 +14,7 @@ from trifeature import checks
 from trifeature.errors import InputError
 from trifeature.modality import Modality
 from trifeature.real.catalog import load_real
-from trifeature.real.touch import (
+from trifeature.real.paper.touch import (
     ContactOptions,
     TouchOptions,
     read_touch_contact,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from trifeature.errors import InputError
-from trifeature.real.own_files import OwnFiles, draw_split, read_own_files
+from trifeature.real.own.files import OwnFiles, draw_split, read_own_files
 from trifeature.samples import Samples
 
 P = 60
@@ -248,7 +248,7 @@ WRONG: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"labels": "one.csv"}, "one.csv holds features too: name the labels, --label COLUMN"),
     ({}, {"labels": "none.csv"}, "cannot read none.csv"),
     ({}, {"labels": None, "label": ("z",)}, "unknown column to ask about 'z'"),
-    ({}, {"group": "z"}, "unknown column of groups 'z'"),
+    ({}, {"group": "z"}, "unknown column of groups 'z' (one of y, u, v, s, t)"),
     ({}, {"drop": ("z",)}, "unknown column to drop 'z'"),
     ({}, {"drop": ("u", "v")}, "one.csv has no column left that could be a feature"),
     ({}, {"id": "key"}, "unknown column of one.csv 'key'"),

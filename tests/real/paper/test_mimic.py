@@ -14,7 +14,7 @@ import pytest
 from trifeature.errors import InputError
 from trifeature.modality import Modality
 from trifeature.real.catalog import load_real
-from trifeature.real.mimic import MimicOptions, published_split, read_mimic
+from trifeature.real.paper.mimic import MimicOptions, published_split, read_mimic
 
 P = 60
 

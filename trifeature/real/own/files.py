@@ -22,14 +22,14 @@ from trifeature.checks import require_choice, require_number, require_whole
 from trifeature.columns import MISSING_WORDS, is_continuous
 from trifeature.columns.coding import coded, shown
 from trifeature.errors import InputError, check_name
-from trifeature.real.own_columns import MOST_VALUES, Array, Features, Table, features_of
-from trifeature.real.own_reading import (
-    Source,
+from trifeature.real.own.columns import MOST_VALUES, Array, Features, Table, features_of
+from trifeature.real.own.reading import (
+    FileContent,
     Stack,
     features_of_array,
     join,
     read_all,
-    read_source,
+    read_content,
     spelled_path,
     stem_of,
 )
@@ -143,16 +143,16 @@ def read_own_files(paths: Sequence[Path | str], options: OwnFiles) -> Samples:
             says what to do.
     """
     notes: list[str] = []
-    sources = read_all([str(path) for path in paths])
-    asking, everything = _asking(sources, options)
+    contents = read_all([str(path) for path in paths])
+    asking, everything = _asking(contents, options)
     joined = join(everything.values(), options.id, options.drop, notes.append)
     rows = dict(zip(everything, joined, strict=True))
     question = _question(asking, everything, rows, options)
     _require_dropped(everything.values(), options)
     roles = {options.group, options.id, *question.classes, *question.numbers}
-    parts = [_features(one, roles, options, notes.append) for one in sources]
+    parts = [_features(one, roles, options, notes.append) for one in contents]
     features = {
-        one.name: _select(part, rows[one.path]) for one, part in zip(sources, parts, strict=True)
+        one.name: _select(part, rows[one.path]) for one, part in zip(contents, parts, strict=True)
     }
     keep = _complete(question, features.values(), options, notes.append)
     keep = keep[_frequent(question.select(keep), notes.append)]
@@ -170,14 +170,16 @@ def read_own_files(paths: Sequence[Path | str], options: OwnFiles) -> Samples:
 # --------------------------------------------------------------------------- who is asked
 
 
-def _asking(sources: Sequence[Source], options: OwnFiles) -> tuple[Table, dict[str, Source]]:
+def _asking(
+    contents: Sequence[FileContent], options: OwnFiles
+) -> tuple[Table, dict[str, FileContent]]:
     """The table of labels, and all files by path, this one included."""
-    everything = {one.path: one for one in sources}
+    everything = {one.path: one for one in contents}
     if options.labels is not None:
         return _named(options, everything), everything
     if not options.asked:
         raise InputError("say what is asked about: --label COLUMN, or --labels FILE")
-    tables = [one for one in sources if isinstance(one, Table)]
+    tables = [one for one in contents if isinstance(one, Table)]
     holding = [one for one in tables if set(options.asked) <= set(one.columns)]
     if len(holding) == 1:
         return holding[0], everything
@@ -190,13 +192,13 @@ def _asking(sources: Sequence[Source], options: OwnFiles) -> tuple[Table, dict[s
     raise InputError("no file holds all the labels: put them into one, --labels FILE")
 
 
-def _named(options: OwnFiles, everything: dict[str, Source]) -> Table:
+def _named(options: OwnFiles, everything: dict[str, FileContent]) -> Table:
     """The file of labels that was named, which is added to `everything`."""
     labels = str(options.labels)
     path = spelled_path(labels)
     own = path not in everything
     if own:
-        everything[path] = read_source(stem_of(labels), labels)
+        everything[path] = read_content(stem_of(labels), labels)
     asking = everything[path]
     if not isinstance(asking, Table):
         raise InputError(f"{path} is an array without names: labels are columns of a table")
@@ -207,7 +209,7 @@ def _named(options: OwnFiles, everything: dict[str, Source]) -> Table:
 
 def _question(
     asking: Table,
-    everything: Mapping[str, Source],
+    everything: Mapping[str, FileContent],
     rows: Mapping[str, Array],
     options: OwnFiles,
 ) -> _Question:
@@ -246,12 +248,13 @@ def _labels(asking: Table, options: OwnFiles) -> Sequence[str]:
     return found
 
 
-def _holder(name: str, asking: Table, everything: Mapping[str, Source]) -> Table:
+def _holder(name: str, asking: Table, everything: Mapping[str, FileContent]) -> Table:
     """The table that a column of groups is read from: that of the labels, or any other."""
     tables = [asking, *(one for one in everything.values() if isinstance(one, Table))]
     found = next((one for one in tables if name in one.columns), None)
     if found is None:
-        check_name("column of groups", name, [c for one in tables for c in one.columns])
+        known = dict.fromkeys(c for one in tables for c in one.columns)
+        check_name("column of groups", name, known)
         raise AssertionError  # check_name has refused it
     return found
 
@@ -309,7 +312,7 @@ def _note_missing(
 # --------------------------------------------------------------------------- features
 
 
-def _require_dropped(files: Iterable[Source], options: OwnFiles) -> None:
+def _require_dropped(files: Iterable[FileContent], options: OwnFiles) -> None:
     """A column that is dropped exists somewhere."""
     known = [name for one in files if isinstance(one, Table) for name in one.columns]
     for name in options.drop:
@@ -317,7 +320,7 @@ def _require_dropped(files: Iterable[Source], options: OwnFiles) -> None:
 
 
 def _features(
-    one: Source, roles: Set[str | None], options: OwnFiles, note: Callable[[str], None]
+    one: FileContent, roles: Set[str | None], options: OwnFiles, note: Callable[[str], None]
 ) -> Features:
     """The features of a file, in its own order; `roles` are the columns that are none."""
     if isinstance(one, Stack):

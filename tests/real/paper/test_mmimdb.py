@@ -14,7 +14,7 @@ from torchvision import transforms
 from trifeature import checks
 from trifeature.errors import InputError
 from trifeature.real.catalog import load_real
-from trifeature.real.mmimdb import GENRES, MmimdbOptions, read_mmimdb
+from trifeature.real.paper.mmimdb import GENRES, MmimdbOptions, read_mmimdb
 from trifeature.samples import Samples
 
 SPLIT = {"train": ["0001", "0004", "0005", "0009"], "dev": ["0002"], "test": ["0003", "0007"]}

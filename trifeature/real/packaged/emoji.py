@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from trifeature.checks import require_flag, require_number, require_whole
 from trifeature.errors import InputError
+from trifeature.real.packaged.tables import split_by_class
 from trifeature.real.source import find_file
-from trifeature.real.tables import split_by_class
 from trifeature.samples import Samples
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from real_files import installed
 
 from trifeature.errors import InputError
 from trifeature.real.catalog import find_file
-from trifeature.real.emoji import FONT, NAMES, EmojiOptions, draw, read_emoji, read_list
+from trifeature.real.packaged.emoji import FONT, NAMES, EmojiOptions, draw, read_emoji, read_list
 
 LIST = """\
 # emoji-test.txt

@@ -32,7 +32,7 @@ from trifeature.checks import require_choice, require_memory, require_text, requ
 from trifeature.errors import InputError
 from trifeature.files import read_json
 from trifeature.real.frozen import features_at, read_features_of
-from trifeature.real.published import (
+from trifeature.real.paper.published import (
     VALIDATIONS,
     file_at,
     joint_digest,

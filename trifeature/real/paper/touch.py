@@ -37,7 +37,7 @@ import numpy.typing as npt
 
 from trifeature.checks import require_choice, require_flag, require_memory, require_whole
 from trifeature.errors import InputError
-from trifeature.real.published import ENCODER_CHOICES, joint_digest, with_findings
+from trifeature.real.paper.published import ENCODER_CHOICES, joint_digest, with_findings
 from trifeature.samples import Samples
 
 Array = npt.NDArray[Any]

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from trifeature.checks import require_choice, require_whole
 from trifeature.errors import InputError
-from trifeature.real.published import (
+from trifeature.real.paper.published import (
     ENCODER_CHOICES,
     VALIDATIONS,
     file_at,

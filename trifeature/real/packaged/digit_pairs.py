@@ -33,8 +33,8 @@ from trifeature.data.rule import PairRule
 from trifeature.errors import InputError
 from trifeature.modality import Modality
 from trifeature.pid import Atoms, atoms_of_columns
-from trifeature.real.digits import PIXELS, VIEWS, as_pixels, read_measurements
-from trifeature.real.tables import split_by_class
+from trifeature.real.packaged.digits import PIXELS, VIEWS, as_pixels, read_measurements
+from trifeature.real.packaged.tables import split_by_class
 from trifeature.samples import Samples, SampleSet, Task
 from trifeature.threads import one_thread
 
@@ -69,7 +69,7 @@ class DigitPairsOptions:
     """How pairs of digits are made.
 
     Attributes:
-        first: Measurement of the first digit, see `trifeature.real.digits.VIEWS`.
+        first: Measurement of the first digit, see `trifeature.real.packaged.digits.VIEWS`.
         second: Measurement of the second digit; another one.
         pixels: Whether `pix` is a vector of 240 numbers or an image [1, 16, 15].
         pairs: Number of training pairs.

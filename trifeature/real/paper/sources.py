@@ -16,8 +16,8 @@ MULTIBENCH: Final = (
 )
 """Whom to cite for the features of six of the sets."""
 
-_AFFECT: Final = "trifeature.real.affect"
-_TOUCH: Final = "trifeature.real.touch"
+_AFFECT: Final = "trifeature.real.paper.affect"
+_TOUCH: Final = "trifeature.real.paper.touch"
 
 MIMIC: Final = Source(
     name="mimic",
@@ -33,8 +33,8 @@ MIMIC: Final = Source(
         "2. Ask the authors of MultiBench by mail for im.pk, and send the proof along.",
         "3. Put im.pk (83.2 MB) into the folder mimic of TRIFEATURE_DATA.",
     ),
-    reader="trifeature.real.mimic:read_mimic",
-    options="trifeature.real.mimic:MimicOptions",
+    reader="trifeature.real.paper.mimic:read_mimic",
+    options="trifeature.real.paper.mimic:MimicOptions",
 )
 
 MOSI: Final = Source(
@@ -147,8 +147,8 @@ MMIMDB: Final = Source(
         "3. For features of CLIP or BLIP-2: compute them elsewhere, store image.npz and text.npz",
         "   (values [n, T, F], present [n, T], ids [n]) in a folder, and read frozen=FOLDER.",
     ),
-    reader="trifeature.real.mmimdb:read_mmimdb",
-    options="trifeature.real.mmimdb:MmimdbOptions",
+    reader="trifeature.real.paper.mmimdb:read_mmimdb",
+    options="trifeature.real.paper.mmimdb:MmimdbOptions",
 )
 
 PAPER_SOURCES: Final[tuple[Source, ...]] = (

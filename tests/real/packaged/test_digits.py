@@ -10,8 +10,8 @@ from real_files import installed
 
 from trifeature.errors import InputError
 from trifeature.real.catalog import load_real
-from trifeature.real.digit_pairs import DigitPairsOptions, read_digit_pairs, synergy_map
-from trifeature.real.digits import VIEWS, DigitsOptions, read_digits
+from trifeature.real.packaged.digit_pairs import DigitPairsOptions, read_digit_pairs, synergy_map
+from trifeature.real.packaged.digits import VIEWS, DigitsOptions, read_digits
 from trifeature.samples import Samples
 
 Table = npt.NDArray[np.float64]

@@ -37,7 +37,7 @@ import numpy.typing as npt
 
 from trifeature.checks import require_choice, require_flag, require_whole
 from trifeature.errors import InputError, check_name
-from trifeature.real.published import (
+from trifeature.real.paper.published import (
     ENCODER_CHOICES,
     PADDINGS,
     VALIDATIONS,

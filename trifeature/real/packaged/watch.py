@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from trifeature.checks import require_whole
 from trifeature.errors import InputError
+from trifeature.real.packaged.tables import SPLIT_STREAM, require_wholes
 from trifeature.real.source import find_file
-from trifeature.real.tables import SPLIT_STREAM, require_wholes
 from trifeature.real.unpickle import load_pickle
 from trifeature.samples import Samples
 

@@ -1,0 +1,1 @@
+"""Files of a user's own: tables and arrays as samples, with labels from their columns."""

@@ -1,0 +1,1 @@
+"""Small sets of real data that packages ship: what they are, and their readers."""
