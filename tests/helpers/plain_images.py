@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from trifeature.comm.settings import RunSettings
 from trifeature.data.dataset import Dataset, plan_images, plan_pairs, preset
 from trifeature.data.rule import PairRule
+from trifeature.samples import Samples
 from trifeature.views.sets import IMAGENET_MEAN, IMAGENET_STD
 
 K, SIDE = 5, 4
@@ -64,6 +65,22 @@ class Fake(FixedMethod):
     def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
         attributes = torch.stack(list(codes), dim=1)
         return [self.code(attributes, subset).float() for subset in subsets]
+
+
+class SideBySide(FixedMethod):
+    """Features that are the items themselves side by side; 0 for what is absent."""
+
+    def __init__(self, samples: Samples) -> None:
+        super().__init__(RunSettings(), samples.modalities)
+        self.anchor = nn.Parameter(torch.zeros(1))  # tells the device
+
+    def encode(self, items: Tensor, modality: int) -> Tensor:
+        del modality
+        return items
+
+    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
+        flat = [code.flatten(1).nan_to_num(0) for code in codes]
+        return [torch.cat([flat[m] for m in subset], dim=1) for subset in subsets]
 
 
 def one_hot(attributes: Tensor, subset: Sequence[int]) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from plain_images import Code, Fake, K, coded_dataset, one_hot, partners_of
+from plain_images import Code, Fake, K, SideBySide, coded_dataset, one_hot, partners_of
 from sklearn.neighbors import KNeighborsClassifier
 from tiny_runs import image_pair
 from torch import Tensor
@@ -153,7 +153,7 @@ def test_synergy_that_is_only_side_by_side_is_read_from_products(data: Dataset) 
 
 def test_features_of_unequal_lengths_have_no_products() -> None:
     with pytest.raises(InputError, match="one length for every modality, not 3, 2"):
-        probe(Vectors(speech()), speech(), probing="products")
+        probe(SideBySide(speech()), speech(), probing="products")
 
 
 # --------------------------------------------------------------------------- any tasks
@@ -171,23 +171,8 @@ def speech(tasks: Sequence[str] = ("speaker", "loud"), count: int = 240) -> Samp
     )
 
 
-class Vectors(Fake):
-    """The items themselves, side by side."""
-
-    def __init__(self, samples: Samples) -> None:
-        super().__init__(constant)
-        self.modalities = samples.modalities
-
-    def encode(self, items: Tensor, modality: int) -> Tensor:
-        del modality
-        return items
-
-    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        return [torch.cat([codes[m] for m in subset], dim=1) for subset in subsets]
-
-
 def test_any_tasks_are_reported_and_modalities_alone_by_their_name() -> None:
-    reading = probe(Vectors(speech()), speech(), alone=True)
+    reading = probe(SideBySide(speech()), speech(), alone=True)
     row = reading.row()
     assert set(row) == {
         *("speaker", "loud", "loud_auc", "loud_balanced", "audio", "video"),
@@ -208,7 +193,7 @@ def test_columns_means_and_binary_tasks_are_what_the_tasks_say() -> None:
         "speaker": replace(speaker, column="Shape", mean="both"),
         "loud": replace(loud, column="Uproar", mean="both"),
     }
-    row = probe(Vectors(samples), replace(samples, tasks=named)).row()
+    row = probe(SideBySide(samples), replace(samples, tasks=named)).row()
     assert row["both"] == (row["Shape"] + row["Uproar"]) / 2
     assert row["information"]["both"]["entropy"] == pytest.approx(
         (row["information"]["Shape"]["entropy"] + row["information"]["Uproar"]["entropy"]) / 2
@@ -223,12 +208,12 @@ def test_two_columns_of_one_name_are_refused(column: str) -> None:
     samples = speech()
     tasks = {**samples.tasks, "speaker": replace(samples.tasks["speaker"], column=column)}
     with pytest.raises(InputError, match=f"two columns '{column}'"):
-        probe(Vectors(samples), replace(samples, tasks=tasks), alone=True)
+        probe(SideBySide(samples), replace(samples, tasks=tasks), alone=True)
 
 
 def test_samples_without_a_task_are_refused() -> None:
     with pytest.raises(InputError, match="no task to probe"):
-        probe(Vectors(speech()), speech(()))
+        probe(SideBySide(speech()), speech(()))
 
 
 def test_a_method_is_probed_by_a_classifier_of_ones_own(data: Dataset) -> None:

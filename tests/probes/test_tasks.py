@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from plain_images import Fake
+from plain_images import SideBySide
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from torch import Tensor
 
@@ -17,18 +17,6 @@ from trifeature.errors import InputError
 from trifeature.modality import Modality
 from trifeature.probes.protocol import extract, probe, probe_features
 from trifeature.samples import Samples, SampleSet, Task
-
-
-class SideBySide(Fake):
-    """The items themselves side by side; 0 for what is absent."""
-
-    def encode(self, items: Tensor, modality: int) -> Tensor:
-        del modality
-        return items
-
-    def combine(self, codes: Sequence[Tensor], subsets: Sequence[Sequence[int]]) -> list[Tensor]:
-        flat = [code.flatten(1).nan_to_num(0) for code in codes]
-        return [torch.cat([flat[m] for m in subset], dim=1) for subset in subsets]
 
 
 def scene(count: int = 240) -> Samples:
@@ -62,7 +50,7 @@ def scene(count: int = 240) -> Samples:
 
 
 def method() -> SideBySide:
-    return SideBySide(lambda attributes, _: attributes, 3)
+    return SideBySide(scene())
 
 
 @pytest.mark.usefixtures("one_cost")
@@ -99,7 +87,7 @@ def test_of_two_modalities_all_but_one_is_the_other_alone() -> None:
         sets={k: replace(s, rows=s.rows[:, :2]) for k, s in samples.sets.items()},
         tasks={"species": samples.tasks["species"]},
     )
-    reading = probe(method(), two, without=True)
+    reading = probe(SideBySide(two), two, without=True)
     assert (reading.without, reading.alone) == ({}, {})
     assert "without" not in reading.row()
 
@@ -137,8 +125,7 @@ def test_absent_items_pass_through_every_protocol_and_features_are_finite(probin
         def aligned(self, codes: Sequence[Tensor], modality: int) -> Tensor:
             return codes[modality].nan_to_num(0)[:, :2]
 
-    watched = Watched(lambda attributes, _: attributes, 3).eval()
-    watched.modalities = modalities
+    watched = Watched(partial).eval()
     (features,) = extract(
         watched,
         partial,
