@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from trifeature.comm.settings import RunSettings
 from trifeature.comm.tensor_files import read_tensors, write_tensors
+from trifeature.data.dataset import OWN_PAIRS
 from trifeature.data.settings import DatasetSettings
 from trifeature.data.storage import require_outside
 from trifeature.errors import InputError
@@ -55,9 +56,6 @@ CONFIG, METRICS, CHECKPOINT, WEIGHTS = (
 )
 PROBES: Final = "probes.jsonl"
 """Probe results by epoch, written by `trifeature.experiments.run`."""
-
-OWN_PAIRS: Final = "own_pairs"
-"""Key of an origin under which pairs that `trifeature.with_pairs` gave are recorded."""
 
 MOMENTS: Final = ("step", "exp_avg", "exp_avg_sq")
 """State of AdamW for a parameter that has had a gradient."""
@@ -315,7 +313,7 @@ class RunFolder:
 
     def _forget_after(self, epoch: int) -> None:
         """Remove metrics, probes and weights of epochs after `epoch`; training repeats them."""
-        self.metrics(epoch)
+        self.metrics(epoch)  # refuses a record that lacks one of them
         for path in (self.path / METRICS, self.path / PROBES):
             if path.exists():
                 rows = read_rows(path, {"epoch": int})

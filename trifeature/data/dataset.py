@@ -49,6 +49,9 @@ PAIR_SETS: Final[tuple[PairSet, ...]] = get_args(PairSet)
 SPLIT_OF: Final[Mapping[PairSet, Split]] = {"train": "train", "probe": "train", "test": "test"}
 """The split whose images each set of pairs uses."""
 
+OWN_PAIRS: Final = "own_pairs"
+"""Key of an origin: the sets of pairs that `with_pairs` replaced."""
+
 SPLIT_STREAM, VALIDATION_STREAM, PAIR_STREAM = 0x73706C, 0x76616C, 0x706169
 COPY_STREAM, NOISE_STREAM = 0x636F70, 0x6E6F69
 """First seeds of the random streams, which make them independent."""
@@ -139,7 +142,7 @@ class Dataset:
             },
             tasks_of(self.settings),
             self.settings.to_json()
-            | ({"own_pairs": dict(self.own_pairs)} if self.own_pairs else {}),
+            | ({OWN_PAIRS: dict(self.own_pairs)} if self.own_pairs else {}),
             self._truth,
         )
 

@@ -109,7 +109,7 @@ def require_drawable(rows: Iterable[Mapping[str, Any]]) -> None:
         InputError: a row of a file lacks a key of `DRAWN_BY`; file, line and key are named.
     """
     for row in rows:
-        itemgetter(*DRAWN_BY)(row)
+        itemgetter(*DRAWN_BY)(row)  # a `RecordedRow` tells which key it lacks, and where
 
 
 ACCURACIES: Final = ("R", "U", "U1", "U2", "S")
