@@ -58,7 +58,7 @@ def require_writable_file(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file in it")
     if path.is_file() or not path.exists():
-        require_writable(path.resolve().parent)
+        require_writable(Path(os.path.realpath(path)).parent)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -75,7 +75,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
         else:
-            _replace(path.resolve(), content)
+            _replace(Path(os.path.realpath(path)), content)
     except OSError as problem:
         raise OSError(problem.errno, problem.strerror, str(path)) from None
 

@@ -140,14 +140,10 @@ class Modality:
         """The defaults of its kind."""
         return KINDS[self.kind]
 
-    @property
-    def size(self) -> tuple[str, tuple[int, ...]]:
-        """What an encoder is made for: the kind, and the channels or the numbers of a step."""
-        return self.kind, self.shape[1:] if self.defaults.steps else self.shape[:1]
-
     def __str__(self) -> str:
-        """Name, kind and shape."""
-        return f"{self.name} ({self.kind} {' × '.join(map(str, self.shape))})"
+        """Name, kind, shape and vocabulary."""
+        of = "" if self.vocabulary is None else f" of {self.vocabulary:,} words"
+        return f"{self.name} ({self.kind} {' × '.join(map(str, self.shape))}{of})"
 
     def present(self, items: Tensor) -> Tensor:
         """Which steps of items [N, *shape] are present, or which items, of a kind without steps.

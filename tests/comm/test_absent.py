@@ -192,12 +192,25 @@ def test_a_run_on_complete_samples_reads_samples_that_lack_a_modality(
         assert torch.equal(again, found)
 
 
-def test_samples_of_other_sizes_are_refused() -> None:
-    data = images_and_vectors()
-    method = new_method(settings("comm", encoder="small"), data)
-    longer = Samples.from_arrays({"vector": np.zeros((P, 5))}, {"y": LABEL})
-    with pytest.raises(InputError, match=r"trained on .*vector \(vector 4\); these .* 5\)$"):
-        method_for(method, longer)
+def texts(length: int, words: int = 5, features: int = 3) -> Samples:
+    """Texts and images whose sides are 8 pixels more than there are words in a text."""
+    tokens = np.arange(P * length).reshape(P, length) % words
+    images = np.zeros((P, 3, length + 8, length + 8), np.uint8)
+    items = {"text": tokens, "image": images, "vector": np.zeros((P, features))}
+    return Samples.from_arrays(items, {"y": LABEL}, kinds={"text": "tokens"})
+
+
+def test_longer_samples_are_read_and_those_that_need_other_weights_refused() -> None:
+    method = new_method(settings("comm", encoder="small"), texts(8)).eval()
+    (features,) = extract(method, texts(16), "test", [[0, 1, 2]])
+    assert features.isfinite().all()
+    for other, words in (
+        (texts(8, words=6), r"text \(tokens 8 of 5 words\).*text \(tokens 8 of 6 words\)"),
+        (texts(8, features=4), r"vector \(vector 3\); these samples are .*vector \(vector 4\)$"),
+        (images_and_vectors(), r"the method was trained on text .*; these samples are first"),
+    ):
+        with pytest.raises(InputError, match=words):
+            method_for(method, other)
 
 
 def test_what_is_hidden_is_told_by_the_origin() -> None:

@@ -112,6 +112,10 @@ def test_what_tells_data_apart_is_named() -> None:
     assert other_data(real, real | {"files": {"a": "13"}}) == ["files"]
     assert other_data(arrays, arrays | {"tasks": ["z"]}) == []
     assert other_data(arrays, arrays | {"sha256": "13"}) == ["content"]
+    plain: dict[str, Any] = arrays | {"normalized": {}}
+    scaled: dict[str, Any] = arrays | {"normalized": {"a": [0, 1]}}
+    assert other_data(plain, scaled) == ["standardization"]
+    assert other_data(arrays, scaled) == []
     assert other_data(real, arrays) == other_data(TINY_DATA.to_json(), real) == ["source"]
 
 

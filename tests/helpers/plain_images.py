@@ -53,7 +53,7 @@ class Fake(FixedMethod):
     """Features by a formula of the attributes of the images looked at."""
 
     def __init__(self, code: Code, modalities: int = 2) -> None:
-        super().__init__(RunSettings(), image_pair(modalities, SIDE))
+        super().__init__(RunSettings(), image_pair(modalities))
         self.code = code
         self.anchor = nn.Parameter(torch.zeros(1))  # tells the device
 

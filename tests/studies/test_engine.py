@@ -22,9 +22,17 @@ from trifeature.samples import Samples
 from trifeature.studies import atoms, run
 from trifeature.studies.atoms import all_row
 from trifeature.studies.controls import exchanged
-from trifeature.studies.features import item_columns
+from trifeature.studies.features import RawFeatures, item_columns
 from trifeature.studies.questions import Question, subjects
-from trifeature.studies.readers import PENALTIES, Parts, ReaderSettings, _ridge, read, reduced
+from trifeature.studies.readers import (
+    FAMILIES,
+    PENALTIES,
+    Parts,
+    ReaderSettings,
+    _ridge,
+    read,
+    reduced,
+)
 from trifeature.studies.readings import f1, number_reading
 from trifeature.studies.run import Study, study
 from trifeature.studies.words import GIVEN, SHUFFLED, conclusions, verdict
@@ -215,6 +223,23 @@ def test_f1_is_scikit_learns_and_components_keep_distances() -> None:
     (one, _), before = reduced(flat, flat, 3), np.linalg.norm(flat[0] - flat[1:], axis=1)
     after = np.linalg.norm(one[0] - one[1:], axis=1)
     np.testing.assert_allclose(after / after[0], before / before[0])
+
+
+@pytest.mark.parametrize("columns", [256, 257, 600])
+def test_many_columns_are_read_as_well_as_few(columns: int) -> None:
+    """Of principal components those of noise do not count like the first."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300)
+    signal = rng.normal(size=(300, 10))
+    signal[:, 0] += 4 * y
+    x = signal @ rng.normal(size=(10, columns)) + rng.normal(size=(300, columns))
+    data = Samples.from_arrays({"x": x, "n": rng.normal(size=(300, 2))}, {"y": y})
+    fit, test = RawFeatures.new(data).of(data, (0,))
+    probe, asked = data.sets["probe"], data.sets["test"].labels["y"]
+    for family in FAMILIES:
+        parts = Parts.of(probe.groups, FAST)
+        found = read(fit, probe.labels["y"], test, parts, FAST, classes=2, families=[family])
+        assert (found.test[:, 0].argmax(1) == asked).mean() > 0.9, family
 
 
 # --------------------------------------------------------------------------- plain columns

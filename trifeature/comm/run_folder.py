@@ -43,7 +43,7 @@ from trifeature.files import (
     write_json,
     write_rows,
 )
-from trifeature.samples import HIDDEN, HasSamples
+from trifeature.samples import HIDDEN, NORMALIZED, HasSamples
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -403,7 +403,7 @@ def other_data(own: Any, given: Any) -> list[str]:
     """What tells data from those that a run was trained on, by their origins; nothing for the same.
 
     Other training pairs and hidden modalities make no other data. Of arrays, other labels and
-    another split do: their digest holds all.
+    another split do, as their digest holds both.
     """
     first, second = _identity(own), _identity(given)
     return sorted(name for name in first.keys() & second.keys() if first[name] != second[name])
@@ -418,6 +418,8 @@ def _identity(origin: Any) -> dict[str, Any]:
         found = {**plain(kept["options"]), "files": kept.get("files")}
     elif "sha256" in kept:
         found = {"content": kept["sha256"]}
+        if NORMALIZED in kept:
+            found["standardization"] = plain(kept[NORMALIZED])
     else:
         found = _as_now(kept)
     found.pop("match_rate", None)

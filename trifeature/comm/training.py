@@ -494,29 +494,36 @@ def require_fit(settings: RunSettings, modalities: Sequence[Modality]) -> None:
 
 
 def method_for(method: Method, data: HasSamples) -> Method:
-    """A method that can read samples which lack what the training samples had.
+    """A method that can read samples which lack what the training samples had, or are longer.
 
     Args:
         method: A trained method.
-        data: Its data, of which modalities may be absent (`Samples.hide`).
+        data: Its data, of which modalities may be absent (`Samples.hide`), or others of the same
+            kinds.
 
     Returns:
-        The method itself if no more is absent than it knows, else one with the same weights.
+        The method itself if it can read the samples, else one with the same weights that can.
 
     Raises:
-        InputError: the data are of other modalities, or the method takes no absent modality.
+        InputError: the samples need other weights, or the method takes no absent modality.
     """
     known, given = method.modalities, samples_of(data).modalities
-    if [one.size for one in known] != [one.size for one in given]:
-        own, other = (", ".join(map(str, modalities)) for modalities in (known, given))
-        raise InputError(f"the method was trained on {own}; these samples are {other}")
-    pairs = list(zip(known, given, strict=True))
-    if all(own.partial or not given.partial for own, given in pairs):
+    own, other = (", ".join(map(str, modalities)) for modalities in (known, given))
+    refusal = InputError(f"the method was trained on {own}; these samples are {other}")
+    if [one.kind for one in known] != [one.kind for one in given]:
+        raise refusal
+    needed = [
+        replace(a, shape=b.shape, vocabulary=b.vocabulary, partial=a.partial or b.partial)
+        for a, b in zip(known, given, strict=True)
+    ]
+    if needed == list(known):
         return method
-    wider = [replace(own, partial=own.partial or given.partial) for own, given in pairs]
     with torch.random.fork_rng(devices=[]):
-        made = type(method)(method.settings, wider)
-    made.load_state_dict(method.state_dict())
+        made = type(method)(method.settings, needed)
+    try:
+        made.load_state_dict(method.state_dict())
+    except RuntimeError:  # weights of other shapes
+        raise refusal from None
     made.progress.copy_(method.progress)
     return made.to(method.progress.device).train(method.training)
 

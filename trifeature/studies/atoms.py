@@ -27,7 +27,7 @@ from trifeature.pid.estimation.predictions import Spread, atoms_of_predictions
 from trifeature.pid.representations import DualAtoms, PairedFeatures, Training, dual_atoms
 from trifeature.studies.features import Subset
 from trifeature.studies.questions import Question
-from trifeature.studies.readers import FloatArray, IntArray, reduced, standardized
+from trifeature.studies.readers import FloatArray, IntArray, reduced
 from trifeature.studies.readings import Row, information, interval, surplus
 
 ASSUMES: Final = {
@@ -129,13 +129,14 @@ def dual_row(
 
     Args:
         question: What is predicted.
-        features: Of each modality, those of the probe samples and of the test samples.
+        features: Of each modality, those of the probe samples and of the test samples, see
+            `Features.of`.
         groups: Of the probe samples and of the test samples, [P] or [P, G].
         level: Confidence level.
         seed: Seed of networks and of the samples that are left out where there are too many.
     """
     rows = [_some(len(groups[k]), seed) for k in range(2)]
-    small = [reduced(*standardized(*pair), DUAL_COLUMNS) for pair in features]
+    small = [reduced(*pair, DUAL_COLUMNS) for pair in features]
     train, test = (
         PairedFeatures(
             small[0][k][rows[k]],

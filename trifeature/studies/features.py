@@ -53,7 +53,11 @@ class Features(Protocol):
     """"raw", "untrained", or the name of a method."""
 
     def of(self, samples: Samples, subset: Subset) -> tuple[FloatArray, FloatArray]:
-        """The features [P, D] of the probe samples, and of the test samples."""
+        """The features [P, D] of the probe samples, and of the test samples.
+
+        Columns are standardized by the probe samples. Principal components keep their relative
+        deviations: were each standardized again, those of noise would count like the first.
+        """
 
 
 # --------------------------------------------------------------------------- plain columns
@@ -82,7 +86,7 @@ class RawFeatures:
             own = {name: item_columns(modality, samples.items[name][m], counted) for name in tables}
             fit = own[tables[0]][shown]
             for name, values in own.items():
-                made.columns[name, m] = _few(fit, values)
+                made.columns[name, m] = reduced(*standardized(fit, values), COLUMNS)[1]
         return made
 
     def of(self, samples: Samples, subset: Subset) -> tuple[FloatArray, FloatArray]:
@@ -94,13 +98,6 @@ class RawFeatures:
         one = samples.sets[name]
         parts = [self.columns[one.table, m][one.rows[:, m]] for m in subset]
         return np.concatenate(parts, axis=1)
-
-
-def _few(fit: FloatArray, values: FloatArray) -> FloatArray:
-    """The columns, or their principal components over `fit` where there are too many."""
-    if fit.shape[1] <= COLUMNS:
-        return values
-    return reduced(*standardized(fit, values), COLUMNS)[1]
 
 
 def item_columns(modality: Modality, items: Tensor, counted: IntArray | None = None) -> FloatArray:
@@ -232,7 +229,7 @@ class MethodFeatures:
             [np.asarray(x.double().cpu().numpy()) for x in self._features(samples, name, asked)]
             for name in ("probe", "test")
         )
-        return list(zip(probe, test, strict=True))
+        return [standardized(*pair) for pair in zip(probe, test, strict=True)]
 
     def _features(self, samples: Samples, name: str, subsets: list[list[int]]) -> Any:
         device = next(self.method.parameters()).device

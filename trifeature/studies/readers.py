@@ -193,7 +193,7 @@ def read(
     """Fit a reader on the probe samples and predict the test samples.
 
     Args:
-        fit: [P, D] columns of the probe samples, finite.
+        fit: [P, D] columns of the probe samples, finite, standardized as `Features.of` says.
         labels: [P] or [P, L] classes from 0.
         test: [n, D] columns of the test samples.
         parts: Of the probe samples.
@@ -203,8 +203,7 @@ def read(
     """
     y = labels.reshape(len(labels), -1)
     prior = np.stack([_frequencies(column, classes) for column in y.T])
-    scaled = standardized(fit, test)
-    linear, network = (reduced(*scaled, most) for most in (settings.columns, settings.inputs))
+    linear, network = (reduced(fit, test, most) for most in (settings.columns, settings.inputs))
     several = y.shape[1] > 1
     fits: dict[str, tuple[tuple[FloatArray, FloatArray], Fit]] = {
         "linear": (linear, _train_linear if several else _regress),
@@ -316,7 +315,7 @@ def _regress(problem: _Problem) -> tuple[FloatArray, FloatArray]:
     x, labels, z, classes, folds, settings = problem
     y = labels[:, 0]
     points, test = torch.from_numpy(x).float(), torch.from_numpy(z).float()
-    designs = [Design.of(points[torch.from_numpy(mask)], standardize=True) for mask in folds.fit]
+    designs = [Design.of(points[torch.from_numpy(mask)], standardize=False) for mask in folds.fit]
     costs = settings.costs
     problems = [
         Problem.of(y[mask], cost, design=f, classes=classes)
@@ -332,7 +331,7 @@ def _regress(problem: _Problem) -> tuple[FloatArray, FloatArray]:
     tables = np.maximum(tables, math.log(FLOOR))
     losses = [_loss(np.exp(table), y[:, None]) for table in tables]
     best = int(np.argmin(losses))
-    whole = [Design.of(points, standardize=True)]
+    whole = [Design.of(points, standardize=False)]
     model = fit_problems(whole, [Problem.of(y, costs[best], classes=classes)], tolerance=1e-3)
     tested = np.maximum(model.log_probabilities(test).numpy(), math.log(FLOOR))
     return tables[best], tested.transpose(1, 0, 2)
@@ -452,7 +451,7 @@ def regress(
     """Predict numbers by ridge regression, its penalty chosen on held-out groups.
 
     Args:
-        fit: [P, D] columns of the probe samples.
+        fit: [P, D] columns of the probe samples, standardized as `Features.of` says.
         values: [P, outputs] what to predict.
         test: [n, D] columns of the test samples.
         parts: Of the probe samples.
@@ -461,7 +460,7 @@ def regress(
     Returns:
         [n, outputs].
     """
-    x, z = reduced(*standardized(fit, test), settings.columns)
+    x, z = reduced(fit, test, settings.columns)
     scale = np.where(values.std(0) > 0, values.std(0), 1.0)
     losses = np.zeros(len(PENALTIES))
     for used, held in zip(parts.folds.fit, parts.folds.validate, strict=True):
