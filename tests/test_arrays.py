@@ -74,6 +74,33 @@ def test_numbers_as_people_have_them_are_read() -> None:
     assert read_items("x", locked).values.flags.writeable
 
 
+def test_columns_of_arrow_are_numbers_or_texts() -> None:
+    arrow = pytest.importorskip("pyarrow")
+    flags = read_items("x", arrow.array([True, False]), present=arrow.array([True, False]))
+    np.testing.assert_array_equal(flags.values, [[1], [NAN]])
+    assert read_items("x", arrow.array(["a b", None])).texts == [["a", "b"], None]
+    for cells in ([1.5, None], [True, None]):
+        with pytest.raises(InputError, match=r"missing or not finite.*present={'x': …}"):
+            read_items("x", arrow.array(cells))
+
+
+@pytest.mark.parametrize("cells", [[1.5, None, 3], np.array([1.5, None, 3], object)])
+def test_none_among_numbers_is_absent(cells: Any) -> None:
+    found = read_items("x", cells)
+    assert found.kind == "vector"
+    np.testing.assert_array_equal(found.values, [[1.5], [NAN], [3]])
+    np.testing.assert_array_equal(
+        read_items("x", cells, present=[True, True, False]).values, [[1.5], [NAN], [NAN]]
+    )
+
+
+def test_missing_numbers_of_a_data_frame_are_marked_as_nan_is() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1, None, pandas.NA], "b": [True, False, True]}, dtype=object)
+    values = read_items("x", frame, present=[True, False, False]).values
+    np.testing.assert_array_equal(values, [[1, 1], [NAN, NAN], [NAN, NAN]])
+
+
 def test_an_empty_list_is_a_series_of_no_steps() -> None:
     values = read_items("x", [[[1.0, 2.0]], [], [[3.0, 4.0]] * 2]).values
     assert np.isnan(values).all(2).tolist() == [[False, True], [True, True], [False, False]]
@@ -96,14 +123,31 @@ def test_missing_texts_are_absent_whatever_stands_for_them() -> None:
         ([[0.5, 1.0]], {"kind": "tokens"}, "tokens are whole numbers from 0"),
         ([[0, 4]], {"kind": "tokens", "vocabulary": 3}, "outside a vocabulary of 3"),
         ([[1.0, 2.0]], {"vocabulary": 3}, "has no vocabulary"),
-        ([[1.0, NAN]], {}, "not finite"),
+        (
+            [[1.0, NAN]],
+            {},
+            "missing or not finite: fill them, or mark what is absent, present={'x'",
+        ),
+        ([1.0, NAN], {}, "present={'x': …}"),
+        ([[1.0, None]], {}, "present={'x': …}"),
+        ([1.0, [], None], {}, "differ in more than their length"),
+        ([1.0, [1.0, 2.0], None], {}, "differ in more than their length"),
+        ([1.0, None], {"kind": "series"}, "2 dimensions"),
+        (
+            [[1.0, 2.0], [3.0, 4.0]],
+            {"present": [[1], [1, 0]]},
+            "'x': `present`: lists of different",
+        ),
         ([[1.0, 2.0], [3.0]], {"kind": "vector"}, "items of different lengths"),
         ([[[1.0]], [[1.0, 2.0]], [[1.0], [2.0]]], {}, "differ in more than their length"),
         ([[1.0, 2.0]], {"present": [2]}, "must be Booleans"),
         ([[1.0, 2.0]], {"present": [True, True]}, "must be Booleans"),
         ([[1.0, 2.0]], {"kind": "image"}, "3 dimensions"),
         ([["a", "b"]], {}, "must hold numbers, or one text a sample"),
-        ([[1.0, 2.0], [3.0]], {}, "series and tokens may have"),
+        ([np.ones((4, 5)), np.ones((3, 5))], {"kind": "image"}, "tokens may have$"),
+        ([[1.5, 2.0], [3.0]], {}, "kinds={'x': \"series\"} or kinds={'x': \"tokens\"}"),
+        ([[1.0, 2.0], [-1]], {}, "kinds={'x': \"series\"} or kinds={'x': \"tokens\"}"),
+        ([[1, 2], [3]], {}, "kinds={'x': \"tokens\"} or kinds={'x': \"series\"}"),
         ([[], []], {"kind": "series"}, r"items of shape \[0, 1\]: each dimension"),
         (["a b"], {"vocabulary": 3}, "vocabulary of texts"),
         ([[0, 1]], {"kind": "tokens", "vocabulary": "x"}, "whole number"),
@@ -167,6 +211,7 @@ def test_many_labels_and_numbers_are_tasks() -> None:
         ({"task_kinds": {"z": "numbers"}}, "unknown task"),
         ({"task_kinds": {"y": "ranks"}}, "unknown kind of task"),
         ({"present": {"t": [True] * 8}}, "unknown modality"),
+        ({"present": {"s": [[1], [1, 0]]}}, "'s': `present`: lists of different lengths"),
         ({"modalities": [[1.0]] * 8}, "must be a dictionary of items by name, not list"),
         ({"present": {"s": [False] * 6 + [True] * 2}}, "absent from every training sample"),
     ],

@@ -1,12 +1,40 @@
-"""Memory that is free, and what is said where it does not suffice."""
+"""Arrays of other libraries; memory that is free, and what is said where it does not suffice."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from trifeature import checks
-from trifeature.checks import available_memory, require_memory
+from trifeature.checks import as_array, available_memory, require_memory
 from trifeature.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([True, False], [True, False]),
+        ([1.5, None], [1.5, np.nan]),
+        ([3, None], [3, np.nan]),
+        (["a", None], ["a", None]),
+    ],
+)
+def test_columns_of_arrow_are_arrays(cells: list[Any], expected: list[Any]) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    np.testing.assert_array_equal(as_array(arrow.array(cells)), np.array(expected))
+    np.testing.assert_array_equal(as_array(arrow.chunked_array([cells])), np.array(expected))
+
+
+def test_lists_of_different_lengths_are_no_array_and_other_errors_keep_their_words() -> None:
+    class Refusing:
+        def __array__(self, *_: Any, **__: Any) -> None:
+            raise ValueError("not today")
+
+    with pytest.raises(InputError, match=r"^splits: lists of different lengths are no array$"):
+        as_array([[1], [1, 2]], "splits")
+    with pytest.raises(ValueError, match=r"^not today$"):
+        as_array(Refusing())
 
 
 def test_some_memory_is_free() -> None:

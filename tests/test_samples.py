@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from tiny_runs import fitting
@@ -61,11 +63,10 @@ def test_images_without_channels_have_one_where_they_are_called_images() -> None
 
 
 def test_tensors_lists_and_data_frames_are_arrays() -> None:
-    pandas = pytest.importorskip("pandas")
     x = numbers(P, 2)
-    frame = pandas.DataFrame(x, columns=["one", "two"])
+    frame = pd.DataFrame(x, columns=["one", "two"])
     found = [
-        Samples.from_arrays({"x": form, "y": form}, {"c": pandas.Series(LABEL)})
+        Samples.from_arrays({"x": form, "y": form}, {"c": pd.Series(LABEL)})
         for form in (x, torch.from_numpy(x), x.tolist(), frame)
     ]
     for data in found:
@@ -80,6 +81,31 @@ def test_labels_of_any_kind_become_classes_in_their_order() -> None:
     assert (data.tasks["name"].classes, data.tasks["odd"].classes) == (3, 2)
     own = data.sets["train"].rows[:, 0]
     assert data.sets["train"].labels["name"].tolist() == [2 - LABEL[row] for row in own]
+
+
+def test_a_data_frame_is_a_task_or_a_mask_for_each_column() -> None:
+    polars, arrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    columns = {"y": LABEL, "odd": LABEL == 1}
+    here = pd.DataFrame({"b": np.arange(P) != 7})
+    items = {"a": numbers(P, 2), "b": numbers(P, 3)}
+    expected = Samples.from_arrays(items, columns, present={"b": np.arange(P) != 7})
+    for form in (pd.DataFrame, polars.DataFrame, arrow.table):
+        found = Samples.from_arrays(items, form(columns), present=here)
+        assert found.origin == expected.origin
+        assert found.tasks == expected.tasks
+
+
+def test_splits_and_masks_of_arrow_are_read() -> None:
+    arrow = pytest.importorskip("pyarrow")
+    split = np.where(np.arange(P) < 40, "train", "test")
+    x = {"a": numbers(P, 2)}
+    here = arrow.array([True] * P)
+    found = Samples.from_arrays(x, splits=arrow.array(split), present={"a": here})
+    assert found.origin == Samples.from_arrays(x, splits=split).origin
+
+
+def test_printed_samples_are_short() -> None:
+    assert len(str(vectors())) < 1000
 
 
 @pytest.mark.parametrize(
@@ -184,6 +210,13 @@ def test_trifeature_is_a_case_of_samples(tiny: Dataset) -> None:
         ({"kinds": {"c": "vector"}}, "unknown modality 'c'"),
         ({"kinds": {"a": "vectr"}}, "did you mean 'vector'?"),
         ({"encoders": {"c": "mlp"}}, "unknown modality 'c'"),
+        ({"kinds": pd.Series({"a": "vector"})}, "kinds must be a dictionary by name, not Ser"),
+        ({"labels": pd.Series(LABEL)}, "labels must be a dictionary by name, not Series"),
+        ({"labels": LABEL}, "labels must be a dictionary by name, not ndarray"),
+        ({"kinds": pd.DataFrame({"a": ["vector"]})}, "kinds must be a dictionary by name"),
+        ({"labels": {0: LABEL, "y": LABEL}}, "each name of the labels must be text, not 0"),
+        ({"modalities": {1: numbers(P, 2)}}, "each name of the modalities must be text, not 1"),
+        ({"splits": [["train"], ["test", "test"]]}, "splits: lists of different lengths are no"),
         ({"labels": {"y": LABEL[:-1]}}, f"labels 'y' have shape [{P - 1}] for {P} samples"),
         ({"labels": {"y": [None, *LABEL[1:].tolist()]}}, "lack a value at sample 0"),
         ({"labels": {"y": np.where(LABEL == 2, np.nan, LABEL)}}, "lack a value at sample 2"),
@@ -206,6 +239,15 @@ def test_what_does_not_fit_is_refused_in_words(arguments: dict[str, Any], words:
         Samples.from_arrays(**given | arguments)
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_samples_that_are_made_otherwise_need_names_of_text_too() -> None:
+    data = vectors()
+    one, *others = data.modalities
+    with pytest.raises(InputError, match="each name of the modalities must be text, not 1"):
+        replace(data, modalities=(replace(one, name=1), *others))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="each name of the tasks must be text, not 0"):
+        replace(data, tasks={0: data.tasks["class"]})  # type: ignore[dict-item]
 
 
 def test_a_kind_is_added_once_and_its_views_are_its_own() -> None:

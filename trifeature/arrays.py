@@ -83,7 +83,7 @@ def read_items(
     Args:
         name: Name of the modality, for messages.
         values: [P, *shape]; a list of P arrays of different lengths [T_p, F] or [T_p]; or P texts.
-            None in a list stands for an absent item.
+            None in a list of items or numbers stands for an absent item.
         kind: Kind of the modality; None to tell it from the shape.
         present: bool [P], or of a kind with steps [P, T]: False where the values stand for nothing.
         vocabulary: Number of different tokens; None for one more than the greatest.
@@ -101,7 +101,7 @@ def read_items(
     array, shown = _padded(name, values) if ragged else (_as_numbers(name, values), None)
     kind, array = _of_kind(name, kind, array)
     if shown is not None and not KINDS[kind].steps:
-        shown = _whole_items(name, shown)
+        shown = _whole_items(name, array, shown)
     if present is not None:
         steps = array.shape[: 2 if KINDS[kind].steps else 1]
         given = _mask(name, present, steps)
@@ -128,14 +128,17 @@ def _of_kind(name: str, kind: str | None, array: Array) -> tuple[str, Array]:
     return kind, array
 
 
-def _whole_items(name: str, shown: BoolArray) -> BoolArray:
+def _whole_items(name: str, array: Array, shown: BoolArray) -> BoolArray:
     """Which items are present, [P]: without steps, they are absent altogether or not at all."""
-    if (shown.any(1) != shown.all(1)).any():
+    parts = shown.reshape(len(shown), -1)  # a list of numbers has no steps
+    if (parts.any(1) != parts.all(1)).any():
+        kinds = ("tokens", "series") if _identifiers(array) else ("series", "tokens")
+        choices = " or ".join(f'kinds={{{name!r}: "{kind}"}}' for kind in kinds)
         raise InputError(
-            f"modality {name!r} has items of different lengths, which series and tokens may "
-            f'have: say so, kinds={{{name!r}: "series"}}'
+            f"modality {name!r} has items of different lengths, which series of measured numbers "
+            "and tokens may have" + (f": say which, {choices}" if array.ndim == 2 else "")
         )
-    return np.asarray(shown.any(1))
+    return np.asarray(parts.any(1))
 
 
 def padded_tokens(ids: Sequence[Sequence[int] | None]) -> npt.NDArray[np.float64]:
@@ -156,10 +159,11 @@ def _texts(values: Any) -> list[str | None] | None:
         return None
     if getattr(values, "ndim", 1) != 1:
         return None
-    cells: list[Any] = list(values)
+    arrow = hasattr(values, "to_pylist")  # its cells are scalars of its own
+    cells: list[Any] = values.to_pylist() if arrow else list(values)
     if not any(isinstance(cell, str) for cell in cells):
         return None
-    missing = [_lacks_text(cell) for cell in cells]
+    missing = [_missing(cell) for cell in cells]
     if any(not m and not isinstance(c, str) for m, c in zip(missing, cells, strict=True)):
         return None
     return [None if m else str(c) for m, c in zip(missing, cells, strict=True)]
@@ -175,8 +179,8 @@ def _items_of_texts(name: str, texts: Sequence[str | None], present: Any) -> Ite
     return Items("tokens", np.empty(0), texts=words)
 
 
-def _lacks_text(cell: Any) -> bool:
-    """Whether a cell of a column of texts is missing; pandas has its own value for it."""
+def _missing(cell: Any) -> bool:
+    """Whether a cell of a column is missing; pandas has its own value for it."""
     nan = isinstance(cell, float) and cell != cell  # noqa: PLR0124
     return cell is None or nan or type(cell).__name__ == "NAType"
 
@@ -190,22 +194,31 @@ def _words(text: str) -> list[str]:
 
 
 def _ragged(values: Any) -> bool:
-    """Whether these are items of different lengths, or some are None."""
+    """Whether these are items of different lengths, or some items or numbers are None."""
     objects = isinstance(values, np.ndarray) and values.dtype.kind == "O"
     if not isinstance(values, list | tuple) and not objects:
         return False
     cells = list(values)
     lengths = {len(cell) for cell in cells if hasattr(cell, "__len__")}
-    return bool(lengths) and (len(lengths) > 1 or any(cell is None for cell in cells))
+    return len(lengths) > 1 or any(cell is None for cell in cells)
 
 
 def _padded(name: str, values: Iterable[Any]) -> tuple[Array, BoolArray]:
-    """Items [P, T, …], zeros where absent, and which steps are present, bool [P, T]."""
+    """Items [P, T, …], zeros where absent, and which steps are present, bool [P, T].
+
+    Of a list of numbers, both are [P].
+    """
     items = [None if one is None else _as_numbers(name, one) for one in values]
     # An empty list tells no features.
     known = [one for one in items if one is not None and one.shape != (0,)] or [np.zeros(0)]
-    if len({one.shape[1:] for one in known}) != 1:
+    flat = {not one.ndim for one in items if one is not None}
+    if len({one.shape[1:] for one in known}) != 1 or len(flat) > 1:
         raise InputError(f"modality {name!r} has items that differ in more than their length")
+    if True in flat:
+        here = np.array([one is not None for one in items])
+        numbers = np.zeros(len(items), np.result_type(*known))
+        numbers[here] = known
+        return numbers, here
     steps = max(len(one) for one in known)
     shape = (len(items), max(1, steps), *known[0].shape[1:])
     array = np.zeros(shape, np.result_type(*known))
@@ -219,10 +232,7 @@ def _padded(name: str, values: Iterable[Any]) -> tuple[Array, BoolArray]:
 
 
 def _as_numbers(name: str, values: Any) -> Array:
-    try:
-        array = as_array(values)
-    except InputError as problem:
-        raise InputError(f"modality {name!r}: {problem}") from None
+    array = as_array(values, f"modality {name!r}")
     if array.dtype.kind == "O":  # a data frame with columns of Booleans, say
         array = _of_objects(name, array)
     if array.dtype.kind not in "biuf":
@@ -232,11 +242,12 @@ def _as_numbers(name: str, values: Any) -> Array:
 
 
 def _of_objects(name: str, array: Array) -> Array:
-    """Numbers of different types as float64."""
-    for one in array.flat:
+    """Numbers of different types as float64, NaN where one is missing."""
+    lacking = np.array([_missing(one) for one in array.flat]).reshape(array.shape)
+    for one in array[~lacking]:
         if not isinstance(one, Real | np.bool_):
             raise InputError(f"modality {name!r} must hold numbers, not {one!r:.40}")
-    return array.astype(np.float64)
+    return np.where(lacking, np.nan, array).astype(np.float64)
 
 
 def _kind_of(name: str, array: Array) -> str:
@@ -256,7 +267,7 @@ def _kind_of(name: str, array: Array) -> str:
 
 def _mask(name: str, present: Any, shape: tuple[int, ...]) -> BoolArray:
     """`present` as bool, of the given shape or of its first dimension alone."""
-    mask = as_array(present)
+    mask = as_array(present, f"modality {name!r}: `present`")
     if mask.shape not in (shape, shape[:1]) or not np.isin(mask, (0, 1)).all():
         raise InputError(
             f"modality {name!r}: `present` must be Booleans of shape {list(shape)}, not "
@@ -272,7 +283,10 @@ def _checked(
     whole = shown is None or bool(shown.all())
     known = array if whole else array[shown]
     if array.dtype.kind == "f" and not np.isfinite(known).all():
-        raise InputError(f"modality {name!r} holds values that are not finite")
+        raise InputError(
+            f"modality {name!r} holds values that are missing or not finite: fill them, or mark "
+            f"what is absent, present={{{name!r}: …}}"
+        )
     if kind == "image":
         _check_pixels(name, known)
     if KINDS[kind].identifiers:
@@ -304,10 +318,15 @@ def _floating(kind: str, array: Array) -> Any:
     return np.float32 if short or kind == "image" else np.float64
 
 
+def _identifiers(known: Array) -> bool:
+    """Whether numbers can be tokens: whole numbers from 0."""
+    return bool(((known == np.floor(known)) & (known >= 0)).all())
+
+
 def _vocabulary(name: str, known: Array, given: int | None) -> int:
     """Number of different tokens; identifiers are whole numbers from 0."""
     least, most = (known.min(), known.max()) if known.size else (0, 0)
-    if not (known == np.floor(known)).all() or least < 0:
+    if not _identifiers(known):
         raise InputError(f"modality {name!r}: tokens are whole numbers from 0, not {least:g}")
     size = int(most) + 1 if given is None else require_whole("vocabulary", given, 1)
     if most >= size:

@@ -175,10 +175,15 @@ def require_settings(name: str, value: Any, kind: type[T]) -> T:
     return value
 
 
-def as_array(values: Any) -> NDArray[Any]:
+def as_array(values: Any, what: str = "") -> NDArray[Any]:
     """Convert what a user may hold to a NumPy array: tensors on any device, data frames, lists.
 
-    Tensors are recognized by their methods, so that no library needs to be imported for it.
+    Tensors and Arrow columns are recognized by their methods, so that no library needs to be
+    imported for it.
+
+    Args:
+        values: What to convert.
+        what: What the values are, for errors.
 
     Raises:
         InputError: a masked array that lacks values, or nested lists of different lengths.
@@ -186,19 +191,23 @@ def as_array(values: Any) -> NDArray[Any]:
     >>> as_array([[1, 2], [3, 4]]).shape
     (2, 2)
     """
+    of = f"{what}: " if what else ""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise InputError("a masked array lacks values: drop these samples, or fill it")
+        raise InputError(f"{of}a masked array lacks values: drop these samples, or fill it")
     if hasattr(values, "detach") and hasattr(values, "cpu"):  # a torch tensor
         tensor = values.detach().cpu()
         try:
             return np.asarray(tensor.numpy(force=True))
         except TypeError:  # NumPy has no bfloat16
             return np.asarray(tensor.double().numpy())
-    to_numpy = getattr(values, "to_numpy", None)  # pandas, polars
+    to_numpy = getattr(values, "to_numpy", None)  # pandas, polars, Arrow
+    how = {"zero_copy_only": False} if hasattr(values, "to_pylist") else {}  # an Arrow column
     try:
-        return np.asarray(values if to_numpy is None else to_numpy())
-    except ValueError:
-        raise InputError("lists of different lengths are no array") from None
+        return np.asarray(values if to_numpy is None else to_numpy(**how))
+    except ValueError as problem:
+        if "inhomogeneous" not in str(problem):
+            raise
+        raise InputError(f"{of}lists of different lengths are no array") from None
 
 
 # --------------------------------------------------------------------------- JSON

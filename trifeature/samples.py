@@ -10,7 +10,7 @@ P samples in a set, M modalities, N_m items of modality m.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Protocol, get_args
 
@@ -20,7 +20,13 @@ import torch
 from torch import Tensor
 
 from trifeature.arrays import Items, read_items
-from trifeature.checks import as_array, require_names, require_number, require_whole
+from trifeature.checks import (
+    as_array,
+    require_names,
+    require_number,
+    require_text,
+    require_whole,
+)
 from trifeature.columns import CATEGORIES, as_columns, as_numbers, discrete, missing_rows
 from trifeature.errors import InputError, check_name
 from trifeature.modality import Modality
@@ -88,9 +94,9 @@ class SampleSet:
     """
 
     table: str
-    rows: IntArray
-    labels: Mapping[str, Array]
-    groups: IntArray
+    rows: IntArray = field(repr=False)
+    labels: Mapping[str, Array] = field(repr=False)
+    groups: IntArray = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -116,14 +122,21 @@ class Samples:
         tasks: The labels of `probe` and `test`, by name.
         origin: JSON object that identifies the data; it is written to run folders.
         truth: Returns the exact atoms of tasks on the test set; empty if they are unknown.
+
+    Raises:
+        InputError: a modality or task has a name that is no text.
     """
 
     modalities: tuple[Modality, ...]
-    items: Mapping[str, tuple[Tensor, ...]]
+    items: Mapping[str, tuple[Tensor, ...]] = field(repr=False)
     sets: Mapping[str, SampleSet]
     tasks: Mapping[str, Task]
-    origin: Mapping[str, Any]
+    origin: Mapping[str, Any] = field(repr=False)
     truth: Callable[[], Mapping[str, Atoms]] = field(default=_unknown_truth, repr=False)
+
+    def __post_init__(self) -> None:
+        _require_text_names("modalities", [modality.name for modality in self.modalities])
+        _require_text_names("tasks", self.tasks)
 
     @property
     def device(self) -> torch.device:
@@ -208,7 +221,7 @@ class Samples:
     def from_arrays(
         cls,
         modalities: Mapping[str, Any],
-        labels: Mapping[str, Any] | None = None,
+        labels: Any = None,
         *,
         groups: Any = None,
         splits: Any = None,
@@ -217,7 +230,7 @@ class Samples:
         standardize: bool = True,
         test_fraction: float = 0.25,
         seed: int = 0,
-        present: Mapping[str, Any] | None = None,
+        present: Any = None,
         task_kinds: Mapping[str, str] | None = None,
         vocabularies: Mapping[str, int] | None = None,
     ) -> Samples:
@@ -228,10 +241,10 @@ class Samples:
                 lists. [P, F] is a vector; [P] a vector of one feature; [P, T, F] a series;
                 [P, C, H, W], uint8 or floating in [0, 1], an image; a list of strings is tokens,
                 its words; anything else needs `kinds`. [P, H, W] of kind "image" has one channel.
-                A list may hold series, or lists of tokens, of different lengths; None in a list is
-                an absent item. Arrays that need no conversion are not copied.
+                A list may hold series, or lists of tokens, of different lengths; None in a list of
+                items or numbers is an absent item. Arrays that need no conversion are not copied.
             labels: Task to labels [P] of anything that sorts: integers, strings, Booleans. [P, C]
-                of 0 and 1 are many labels a sample.
+                of 0 and 1 are many labels a sample. A data frame is a task for each column.
             groups: Groups that must not be on both sides of a split or fold, [P] (a person, a film)
                 or [P, M]. None: each sample is a group of its own.
             splits: [P] of "train", "test" and perhaps "probe", the samples that probes are fitted
@@ -243,15 +256,16 @@ class Samples:
             test_fraction: Fraction of the groups to test on if `splits` is None.
             seed: Seed of the drawn split.
             present: Name of a modality to Booleans [P], or of a series or tokens [P, T]: False
-                where its values stand for nothing. Steps after an absent one move up.
+                where its values stand for nothing. Steps after an absent one move up. A data frame
+                has a column [P] for each modality.
             task_kinds: Kind of a task, "classes", "labels" or "numbers", see `Task.kind`.
             vocabularies: Number of different tokens of a modality of kind "tokens"; by default one
                 more than the greatest token.
 
         Raises:
             InputError: shapes or lengths that do not fit, values that are not finite, a missing
-                label or group, an unknown kind, or a split that leaves a set empty or cuts a
-                group.
+                label or group, an unknown kind, a name that is no text, or a split that leaves a
+                set empty or cuts a group.
 
         >>> x, y = np.eye(8), np.arange(8) % 2
         >>> data = Samples.from_arrays({"a": x, "b": x}, {"parity": y})
@@ -264,19 +278,20 @@ class Samples:
             )
         if not modalities:
             raise InputError("samples need at least one modality")
-        _require_by_name("labels", labels)
-        of_modalities = {"kinds": kinds, "encoders": encoders, "present": present}
-        for what, given in {**of_modalities, "vocabularies": vocabularies}.items():
-            _require_by_name(what, given, "modality", modalities)
-        _require_by_name("task_kinds", task_kinds, "task", labels or {})
-        told = {} if present is None else present
-        sizes = {} if vocabularies is None else vocabularies
+        _require_text_names("modalities", modalities)
+        labels = _by_name("labels", labels, frame=True)
+        _require_text_names("labels", labels)
+        kinds = _by_name("kinds", kinds, "modality", modalities)
+        encoders = _by_name("encoders", encoders, "modality", modalities)
+        present = _by_name("present", present, "modality", modalities, frame=True)
+        vocabularies = _by_name("vocabularies", vocabularies, "modality", modalities)
+        task_kinds = _by_name("task_kinds", task_kinds, "task", labels)
         read = {
-            name: read_items(name, x, (kinds or {}).get(name), told.get(name), sizes.get(name))
+            name: read_items(name, x, kinds.get(name), present.get(name), vocabularies.get(name))
             for name, x in modalities.items()
         }
         P = _common_length(read)
-        tasks, coded = _tasks(labels or {}, task_kinds or {}, P)
+        tasks, coded = _tasks(labels, task_kinds, P)
         grouped = _groups(groups, (P, len(read)))
         split = _splits(splits, grouped, test_fraction, seed)
         own = {name: np.flatnonzero(split == name) for name in SETS}
@@ -290,14 +305,13 @@ class Samples:
             if items.kind in STANDARDIZED and standardize:
                 x, normalization[name] = _standardize(name, x, own["train"])
             tables.append(_as_float32(name, x))
-        chosen = encoders or {}
         return cls(
             tuple(
                 Modality(
                     name,
                     items.kind,
                     tuple(x.shape[1:]),
-                    chosen.get(name),
+                    encoders.get(name),
                     items.vocabulary,
                     partial=x.dtype != torch.uint8 and bool(x.isnan().any()),
                 )
@@ -331,15 +345,31 @@ def samples_of(data: HasSamples) -> Samples:
 # --------------------------------------------------------------------------- arrays of one's own
 
 
-def _require_by_name(
-    what: str, given: Any, kind: str = "", known: Mapping[str, Any] | None = None
-) -> None:
-    """A dictionary, or a data frame, whose names are among the known ones; or None."""
-    if given is not None and not hasattr(given, "items"):
+def _by_name(
+    what: str,
+    given: Any,
+    kind: str = "",
+    known: Mapping[str, Any] | None = None,
+    *,
+    frame: bool = False,
+) -> Mapping[str, Any]:
+    """A dictionary, or the columns of a data frame, whose names are among the known ones."""
+    if given is None:
+        return {}
+    if frame and hasattr(given, "columns"):
+        given = as_columns(what, given)
+    if not isinstance(given, Mapping):
         raise InputError(f"{what} must be a dictionary by name, not {type(given).__name__}")
-    if given is not None and known is not None:
+    if known is not None:
         for name in given:
             check_name(kind, name, known)
+    return given
+
+
+def _require_text_names(what: str, names: Iterable[Any]) -> None:
+    """Names that tables and files can hold."""
+    for name in names:
+        require_text(f"each name of the {what}", name)
 
 
 def _as_float32(name: str, x: Tensor) -> Tensor:
@@ -453,7 +483,7 @@ def _groups(groups: Any, shape: tuple[int, int]) -> IntArray:
 def _splits(splits: Any, groups: IntArray, test_fraction: float, seed: int) -> Array:
     """The set of each sample, or "" for one in none: given, or drawn so that no group is cut."""
     if splits is not None:
-        array = as_array(splits).astype(str)
+        array = as_array(splits, "splits").astype(str)
         if array.shape != (len(groups),):
             raise InputError(f"splits must be [{len(groups)}], not {list(array.shape)}")
         for name in np.unique(array).tolist():

@@ -238,6 +238,23 @@ def test_a_wrong_line_is_refused_in_one_line_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
+def test_absent_items_are_refused_only_where_a_method_is_trained(
+    typed: Typed, asked: list[Asked]
+) -> None:
+    np.savez("part.npz", values=STREAM.normal(size=(P, 2)), present=np.arange(P) % 80 != 55)
+    line = "seen.csv part.npz --labels labels.csv --label mood"
+    refused = typed(line)
+    assert (refused.code, refused.out, asked) == (2, "", [])
+    assert "part.npz lacks the item of row 55 (from 0) (2 of 160 rows lack one)" in refused.err
+    assert "--missing drop" in refused.err
+    dropped = typed(f"{line} --missing drop --out dropped")
+    assert dropped.code == 0
+    assert "2 of 160 rows lack a value or a whole item: they are left out" in dropped.out
+    assert typed(f"{line} --method none --out kept").code == 0
+    for one, absent in zip(asked, (0, 2), strict=True):
+        assert sum(one.samples.absent(name).sum() for name in ("train", "test")) == absent
+
+
 def test_a_report_is_replaced_by_the_next_one_and_other_files_never(
     typed: Typed, asked: list[Asked]
 ) -> None:

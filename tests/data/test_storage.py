@@ -523,6 +523,17 @@ def test_a_folder_without_a_manifest_is_no_data_set(
             read(path)
 
 
+@pytest.mark.parametrize("read", [verify, load, read_manifest])
+def test_files_of_ones_own_are_sent_to_a_study(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    (tmp_path / "own.csv").write_text("a,b\n")
+    for path, sent in ((tmp_path / "own.csv", True), (tmp_path, True), (tmp_path / "none", False)):
+        with pytest.raises(InputError) as caught:
+            read(path)
+        assert ("; files of your own go to `comm-probe study`" in str(caught.value)) is sent
+
+
 # --------------------------------------------------------------------------- the format
 
 

@@ -139,6 +139,21 @@ def test_atoms_take_measures_corrections_and_bins(xor_file: Path) -> None:
     assert len(rows_of("atoms", xor_file, *chosen, "--bins", "auto")) == 4
 
 
+def test_bins_of_a_joined_source_have_a_line_for_each_column(tmp_path: Path) -> None:
+    # The second column's lower bin comes first although it goes with the first's upper one.
+    rows = [(f"{1 - b}.{i:02}", f"{b}.{i:02}", "uv"[i % 2], b) for i, (_, b) in enumerate(BITS)]
+    file = write(tmp_path / "numbers.csv", "a,b,word,label", rows)
+    result = run(
+        *("atoms", file, "--source", "a,b,word", "--source", "b", "--target", "label"),
+        *("--bins", 2, "--method", "table"),
+    )
+    assert result.exit_code == 0, result.output
+    shown = [line for line in result.stdout.splitlines() if " bins (" in line]
+    assert [line.split(" (")[0] for line in shown] == ["a: 2 bins", "b: 2 bins"]
+    assert all(line.count("[") == 2 and "'" not in line for line in shown)
+    assert shown[1] == "b: 2 bins ([0, 1.01), [1.01, 1.79])"
+
+
 def test_a_missing_value_is_refused_by_line_or_dropped(xor_file: Path) -> None:
     text = xor_file.read_text(encoding="utf-8").splitlines()
     text[5] = "NA" + text[5][1:]

@@ -410,6 +410,26 @@ def test_an_identifier_is_refused() -> None:
         screen(values, np.arange(40) % 2)
 
 
+def test_what_to_do_about_an_identifier_depends_on_what_it_is() -> None:
+    n = np.arange(40)
+    texts = np.array([f"p{one}" for one in n])
+    leave = r"do: leave it out \(on the command line, --column names the columns to pair\)"
+    bins = ", or give bins that leave at most 20 values$"
+    for columns, target, words in [
+        ({"id": texts, "a": n % 2}, n % 2, leave + "$"),
+        ({"id": n, "a": n % 2}, n % 2, leave + bins),
+        ({"id": np.stack([n, n % 3], 1), "a": n % 2}, n % 2, leave + bins),
+        ({"id": {"u": texts, "v": n % 3}, "a": n % 2}, n % 2, leave + "$"),
+        ({"a": n % 3, "b": n % 2}, texts, "do: name another target$"),
+    ]:
+        with pytest.raises(InputError, match=words):
+            screen(columns, target)
+    with pytest.raises(InputError, match=leave + bins):
+        screen({"id": n + 0.5, "a": n % 2}, n % 2, bins=30)
+    with pytest.warns(SampleSizeWarning):
+        screen({"id": n + 0.5, "a": n % 2}, n % 2, bins=20, shuffles=1, permutations=1)
+
+
 def test_rare_values_are_not_judged_by_a_gamma_distribution() -> None:
     # The gamma tail of such data once was 2.6e-5, where 20,000 permutations read .023.
     rng = np.random.default_rng(5035)

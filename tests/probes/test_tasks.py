@@ -56,6 +56,7 @@ def method() -> SideBySide:
 @pytest.mark.usefixtures("one_cost")
 def test_tasks_of_every_kind_are_read_from_all_from_each_and_from_all_but_each() -> None:
     reading = probe(method(), scene(), alone=True, without=True)
+    assert "array(" not in str(reading)
     row = reading.row()
     assert (row["species"], row["genres"]) == (1.0, 1.0)
     assert row["position"] == pytest.approx(1, abs=1e-6)

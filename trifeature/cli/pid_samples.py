@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -141,10 +142,32 @@ def atoms(
         print_rows(found_atoms.rows(), output, read.title, digits=4)
     if output is Format.table:
         echo(found_atoms.sentence)
-        for name, count in fitted.bins_.items():
-            echo(f"{name}: {count} bins ({', '.join(map(str, fitted.values_[name]))})")
+        lines = [
+            line
+            for name, part in zip(read.names, read.parts, strict=True)
+            if name in fitted.bins_
+            for line in _lines_of_bins(part, fitted.values_[name])
+        ]
+        for line in dict.fromkeys(lines):  # a column may be in both sources
+            echo(line)
     if picture is not None:
         write_picture(fitted.plot(), picture)
+
+
+def _lines_of_bins(part: Mapping[str, Any], values: Sequence[Any]) -> Iterator[str]:
+    """A line on each column of a source that was binned; `values` are tuples of several columns."""
+    from trifeature.columns.coding import coded
+
+    rows = [one if len(part) > 1 else (one,) for one in values]
+    for (name, column), own in zip(part.items(), zip(*rows, strict=True), strict=True):
+        # Numbers that are text now are intervals; columns of words have no bins.
+        if isinstance(own[0], str) and coded(name, column).kind == "number":
+            found = sorted(set(own), key=_lower_end)
+            yield f"{name}: {len(found)} bins ({', '.join(found)})"
+
+
+def _lower_end(interval: str) -> float:
+    return float(interval[1:].partition(",")[0])
 
 
 def _exact(

@@ -71,8 +71,8 @@ def study(
     missing: Annotated[
         str | None,
         typer.Option(
-            help="Of files, where a value is missing: refuse; drop the row; or the mean of the "
-            "training rows. [refuse]"
+            help="Of files, where a value or a whole item is missing: refuse; drop the row; or the "
+            "mean of the training rows, for a value. [refuse]"
         ),
     ] = None,
     data_option: DataOptionOption = None,
@@ -140,7 +140,7 @@ def study(
             missing=missing or "refuse",
             seed=seed,
         )
-        samples = _of_files(data, chosen)
+        samples = _of_files(data, chosen, complete=bool(methods))
     else:
         samples = _of_one(data[0], named, folder, read_data_options(data_option or ()), label)
     from trifeature.studies.run import study as run_study
@@ -228,11 +228,12 @@ def read_data_options(words: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _of_files(paths: Sequence[str], options: OwnFiles) -> Samples:
+def _of_files(paths: Sequence[str], options: OwnFiles, *, complete: bool) -> Samples:
     """Samples of a user's files; says what was decided for them."""
     from trifeature.real.own.files import read_own_files
 
-    samples = read_own_files([Path(path).expanduser() for path in paths], options)
+    files = [Path(path).expanduser() for path in paths]
+    samples = read_own_files(files, options, complete=complete)
     for note in samples.origin["notes"]:
         say(escape(note))
     return samples

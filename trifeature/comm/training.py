@@ -317,8 +317,9 @@ def _require_complete(samples: Samples) -> None:
     if lacking.any():
         p, m = np.argwhere(lacking)[0]
         raise InputError(
-            f"{int(lacking.any(1).sum())} training samples lack a modality (the first: sample {p}, "
-            f"{samples.modalities[m].name!r}): leave them out, or to the test samples"
+            f"{int(lacking.any(1).sum())} training samples lack a modality (the first: item "
+            f"{samples.sets['train'].rows[p, m]} of {samples.modalities[m].name!r}, counted from "
+            "0): leave them out, or to the test samples"
         )
 
 

@@ -449,9 +449,10 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     manifest = Path(path).expanduser() / MANIFEST
     if not manifest.is_file():
+        own = "; files of your own go to `comm-probe study`, or to tf.Samples.from_arrays in Python"
         raise InputError(
             f"{path} is not a Trifeature data set (it has no {MANIFEST}): "
-            "`trifeature generate` makes one"
+            f"`trifeature generate` makes one{own if manifest.parent.exists() else ''}"
         )
     content = read_json(manifest)
     version = content.get("format_version")

@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -117,11 +117,11 @@ class LabelsResult:
 
     costs: tuple[float, ...]
     held_out_f1: float
-    f1: FloatArray
-    shares: FloatArray
-    average_precisions: FloatArray
-    cross_entropies: FloatArray
-    log_odds: FloatArray
+    f1: FloatArray = field(repr=False)
+    shares: FloatArray = field(repr=False)
+    average_precisions: FloatArray = field(repr=False)
+    cross_entropies: FloatArray = field(repr=False)
+    log_odds: FloatArray = field(repr=False)
     plain: LabelsResult | None = None
     likely: LabelsResult | None = None
 

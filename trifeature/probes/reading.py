@@ -66,8 +66,8 @@ class ProbeResult:
     macro_accuracy: float
     cross_entropy: float
     roc_auc: float | None
-    log_probabilities: FloatArray
-    confusion: IntArray
+    log_probabilities: FloatArray = field(repr=False)
+    confusion: IntArray = field(repr=False)
     balanced: ProbeResult | None = None
     converged: ProbeResult | None = None
 
@@ -215,12 +215,14 @@ class Reading:
           over the outputs.
         - `R_converged`, `S_auc_converged`, …, of the authors' probe alone, which stops early: the
           same of the probe that minimizes the same objective with the same cost.
-        - `bits`, by column: held-out cross-entropy; the sum over many labels, of a plain probe
-          whose cost is chosen by it.
+        - `bits`, by column: cross-entropy on the test samples, a loss: lower is better. Of many
+          labels the sum, of a plain probe whose cost is chosen by held-out cross-entropy. How many
+          bits the features tell is in `information`.
         - `costs`, by column: the chosen cost; of many labels one for each, of numbers the
           penalty α.
         - `confusion`, by column, of classes: test samples by true (rows) and predicted class.
-        - `information`, by column and mean: see `learned_information` and `labels_information`.
+        - `information`, by column and mean: bits that the features tell, higher is better; see
+          `learned_information` and `labels_information`.
         - `test_pairs`: number of test samples.
         - A modality's name: the scores from it alone; of tasks without a `Task.column` also
           `y_accuracy`, `y_weighted_f1` or `y_mse`.

@@ -11,7 +11,7 @@ N samples, D features, K outputs, A penalties.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -111,11 +111,11 @@ class NumbersResult:
 
     alpha: float
     held_out_error: float
-    errors: FloatArray
-    constant_errors: FloatArray
-    r_squares: FloatArray
-    correlations: FloatArray
-    predictions: FloatArray
+    errors: FloatArray = field(repr=False)
+    constant_errors: FloatArray = field(repr=False)
+    r_squares: FloatArray = field(repr=False)
+    correlations: FloatArray = field(repr=False)
+    predictions: FloatArray = field(repr=False)
 
     @property
     def mse(self) -> float:

@@ -47,8 +47,8 @@ def labels(**more: Any) -> str:
     return write("labels.csv", {"y": ["yes" if y else "no" for y in Y], **more})
 
 
-def read(*paths: str, **options: Any) -> Samples:
-    return read_own_files(paths, OwnFiles(**{"labels": "labels.csv", **options}))
+def read(*paths: str, complete: bool = False, **options: Any) -> Samples:
+    return read_own_files(paths, OwnFiles(**{"labels": "labels.csv", **options}), complete=complete)
 
 
 def standardized(values: Any, train: Any) -> Any:
@@ -238,6 +238,45 @@ def test_a_torn_step_of_a_series_is_refused() -> None:
         read(one(), "s.npy")
 
 
+def items_absent() -> list[tuple[str, str]]:
+    """Files that lack the item of row 5 altogether, and words on it."""
+    there = np.arange(P) != 5
+    np.savez("v.npz", values=A, present=there)
+    np.savez("i.npz", values=np.zeros((P, 1, 8, 8), dtype=np.uint8), present=there)
+    np.save("s.npy", np.where(there[:, None, None], np.ones((P, 4, 2)), np.nan))
+    write("t.csv", {"title": [f"word{row}" if row != 5 else "?!" for row in range(P)]})
+    return [
+        ("v.npz", "v.npz lacks the item of row 5 (from 0)"),
+        ("i.npz", "i.npz lacks the item of row 5 (from 0)"),
+        ("s.npy", "s.npy lacks the item of row 5 (from 0)"),
+        ("t.csv", "t.csv: column 'title' has no word in line 7"),
+    ]
+
+
+def test_an_absent_item_is_kept_refused_or_dropped_with_its_row() -> None:
+    one(), labels()
+    for path, words in items_absent():
+        kept = read("one.csv", path)
+        assert sum(kept.absent(name)[:, 1].sum() for name in ("train", "test")) == 1
+        with pytest.raises(InputError) as problem:
+            read("one.csv", path, complete=True)
+        assert words_of(problem) == (
+            f"{words} (1 of 60 rows lack one): --missing drop leaves such rows out"
+        )
+        with pytest.raises(InputError) as problem:
+            read("one.csv", path, complete=True, missing="mean")
+        assert words_of(problem) == (
+            f"{words}, which cannot be filled in: --missing drop leaves the row out"
+        )
+        dropped = read("one.csv", path, missing="drop")
+        assert sum(len(dropped.sets[name]) for name in ("train", "test")) == P - 1
+        assert not any(dropped.absent(name).any() for name in ("train", "test"))
+        assert (
+            "1 of 60 rows lack a value or a whole item: they are left out"
+            in dropped.origin["notes"]
+        )
+
+
 # --------------------------------------------------------------------------- what is refused
 
 
@@ -247,7 +286,11 @@ WRONG: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"label": ("z",)}, "unknown column of labels.csv 'z'"),
     ({}, {"labels": "one.csv"}, "one.csv holds features too: name the labels, --label COLUMN"),
     ({}, {"labels": "none.csv"}, "cannot read none.csv"),
-    ({}, {"labels": None, "label": ("z",)}, "unknown column to ask about 'z'"),
+    (
+        {},
+        {"labels": None, "label": ("z",)},
+        "unknown column to ask about 'z' (one of u, v, s, t): --labels FILE names the file that",
+    ),
     ({}, {"group": "z"}, "unknown column of groups 'z' (one of y, u, v, s, t)"),
     ({}, {"drop": ("z",)}, "unknown column to drop 'z'"),
     ({}, {"drop": ("u", "v")}, "one.csv has no column left that could be a feature"),
@@ -301,6 +344,12 @@ def test_files_that_do_not_fit_are_refused() -> None:
         with pytest.raises(InputError) as problem:
             read(*paths)
         assert words in words_of(problem)
+
+
+def test_arrays_alone_need_a_file_of_labels() -> None:
+    np.save("v.npy", A)
+    with pytest.raises(InputError, match="arrays have no columns to ask about: --labels FILE"):
+        read("v.npy", labels=None, label=("y",))
 
 
 def test_a_column_that_counts_rows_is_no_feature() -> None:

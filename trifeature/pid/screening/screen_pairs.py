@@ -18,6 +18,7 @@ import numpy as np
 
 from trifeature.checks import require_memory, require_number, require_whole
 from trifeature.columns import Bins, Discrete, as_columns, discrete
+from trifeature.columns.coding import is_number
 from trifeature.errors import InputError, check_name
 from trifeature.files import locked
 from trifeature.pid.estimation.estimates import FEWEST
@@ -130,7 +131,7 @@ def screen(
         raise InputError(f"the target {goal_name!r} has one value only: there is nothing to tell")
     sources = [discrete(name, parts[name], bins=bins, binning=binning) for name in labels]
     _require_one_length(labels, sources, goal_name, goal)
-    _refuse_identifiers([*sources, goal])
+    _refuse_identifiers(sources, goal)
     largest = max(one.size for one in sources)
     work = Work(
         codes=np.stack([compact(one.codes, largest) for one in sources]),
@@ -164,15 +165,28 @@ def _separated(
     return parts, name, target
 
 
-def _refuse_identifiers(columns: Sequence[Discrete]) -> None:
+def _refuse_identifiers(sources: Sequence[Discrete], goal: Discrete) -> None:
     """No column of as many values as rows, or half as many: it "tells" everything of any target."""
-    for one in columns:
+    for one in (*sources, goal):
         n = len(one.codes)
-        if n >= FEWEST and 2 * one.size > n:
-            raise InputError(
-                f"column {one.name!r} has {one.size} different values in {n} rows, as identifiers "
-                "do: leave it out, or give bins"
-            )
+        if n < FEWEST or 2 * one.size <= n:
+            continue
+        cure = "leave it out (on the command line, --column names the columns to pair)"
+        if one is goal:
+            cure = "name another target"
+        if _of_numbers(one):
+            cure += f", or give bins that leave at most {n // 2} values"
+        raise InputError(
+            f"column {one.name!r} has {one.size} different values in {n} rows, as identifiers do: "
+            f"{cure}"
+        )
+
+
+def _of_numbers(one: Discrete) -> bool:
+    """Whether a column, or each of several joined, takes bins; intervals are text by now."""
+    first = one.values[0]
+    cells = first if isinstance(first, tuple) else (first,)
+    return all(map(is_number, cells)) or (len(cells) == 1 and one.binned is not None)
 
 
 def _require_one_length(

@@ -6,12 +6,13 @@ P rows, F features, V different values of a column.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trifeature.arrays import WORD
 from trifeature.checks import require_memory
 from trifeature.columns.coding import Coded, coded, is_number, is_number_text, shown
 from trifeature.errors import InputError
@@ -59,6 +60,7 @@ class Features:
         names: Names of the features; empty where the file has none.
         lacking: Words on the first missing value of each row that lacks one, by row.
         present: bool [P] which items there are, or [P, T] which steps; None for all.
+        absent: Words on each item that is absent altogether, by row.
     """
 
     kind: str
@@ -66,6 +68,7 @@ class Features:
     names: tuple[str, ...]
     lacking: Mapping[int, str]
     present: Array | None = None
+    absent: Mapping[int, str] = field(default_factory=dict)
 
 
 def features_of(table: Table, note: Callable[[str], None]) -> Features:
@@ -103,7 +106,13 @@ def _counts_rows(one: Coded) -> bool:
 
 def _texts(table: Table, one: Coded) -> Features:
     texts = [None if code < 0 else str(one.found[code]) for code in one.codes.tolist()]
-    return Features("tokens", texts, (), _lacking(table, {one.name: one.codes < 0}))
+    lacking = _lacking(table, {one.name: one.codes < 0})
+    wordless = {
+        row: f"{table.says(one.name)} has no word in {table.place(row)}"
+        for row, text in enumerate(texts)
+        if text is not None and not WORD.search(text)
+    }
+    return Features("tokens", texts, (), lacking, absent=wordless | lacking)
 
 
 def _numbers(table: Table, read: Mapping[str, Coded], note: Callable[[str], None]) -> Features:

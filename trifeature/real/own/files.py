@@ -54,6 +54,9 @@ TRIES: Final = 200
 LABEL_MISSING: Final = MISSING_WORDS - {"none"}
 """Words that stand for a missing label; "none" may well be a class."""
 
+ELSEWHERE: Final = "--labels FILE names the file that holds it"
+"""What is offered for a label that no file of features holds."""
+
 
 @dataclass(frozen=True)
 class OwnFiles:
@@ -66,7 +69,8 @@ class OwnFiles:
         group: Column of what must not be on both sides of a split: a person, a film.
         id: Column by which the rows of all files are joined; None for their order.
         drop: Columns that are no features.
-        missing: Where a value is missing: refuse; drop the row; or the mean over training rows.
+        missing: Where a value is missing: refuse; drop the row, also where an item is absent
+            altogether; or the mean over training rows.
         test_fraction: Fraction of the groups to test on.
         seed: Seed of the drawn split.
 
@@ -122,7 +126,9 @@ class _Question:
         )
 
 
-def read_own_files(paths: Sequence[Path | str], options: OwnFiles) -> Samples:
+def read_own_files(
+    paths: Sequence[Path | str], options: OwnFiles, *, complete: bool = False
+) -> Samples:
     """Read a user's files as samples.
 
     Numbers are features, standardized over the training rows; a column of at most 50 words is a
@@ -132,6 +138,9 @@ def read_own_files(paths: Sequence[Path | str], options: OwnFiles) -> Samples:
     Args:
         paths: The files, each a modality that is named after it.
         options: What is what in them.
+        complete: Refuse an item that is absent altogether, as a missing value that cannot be filled
+            in: a method is trained on samples that have every modality. Else such items are kept,
+            unless their rows are dropped.
 
     Returns:
         The samples; `origin` holds the digests of the files under "files", and under "notes" a
@@ -154,7 +163,7 @@ def read_own_files(paths: Sequence[Path | str], options: OwnFiles) -> Samples:
     features = {
         one.name: _select(part, rows[one.path]) for one, part in zip(contents, parts, strict=True)
     }
-    keep = _complete(question, features.values(), options, notes.append)
+    keep = _complete(question, features.values(), options, complete, notes.append)
     keep = keep[_frequent(question.select(keep), notes.append)]
     if len(keep) < FEWEST_ROWS:
         raise InputError(f"{len(keep)} rows are too few to learn from: {FEWEST_ROWS} at the least")
@@ -187,8 +196,13 @@ def _asking(
         paths = " and ".join(one.path for one in holding)
         raise InputError(f"{paths} both hold the labels: say which counts, --labels FILE")
     known = [column for one in tables for column in one.columns]
+    if not known:
+        raise InputError(f"arrays have no columns to ask about: {ELSEWHERE}")
     for name in options.asked:
-        check_name("column to ask about", name, known)
+        try:
+            check_name("column to ask about", name, known)
+        except InputError as problem:
+            raise InputError(f"{problem}: {ELSEWHERE}") from None
     raise InputError("no file holds all the labels: put them into one, --labels FILE")
 
 
@@ -340,9 +354,12 @@ def _select(part: Features, rows: Array) -> Features:
     texts = isinstance(part.items, list)
     items: Any = [part.items[row] for row in rows.tolist()] if texts else part.items[rows]
     places = {row: place for place, row in enumerate(rows.tolist())}
-    lacking = {places[row]: words for row, words in part.lacking.items() if row in places}
+    lacking, absent = (
+        {places[row]: words for row, words in told.items() if row in places}
+        for told in (part.lacking, part.absent)
+    )
     present = None if part.present is None else part.present[rows]
-    return replace(part, items=items, lacking=lacking, present=present)
+    return replace(part, items=items, lacking=lacking, present=present, absent=absent)
 
 
 # --------------------------------------------------------------------------- rows to keep
@@ -352,13 +369,16 @@ def _complete(
     question: _Question,
     features: Iterable[Features],
     options: OwnFiles,
+    complete: bool,
     note: Callable[[str], None],
 ) -> Array:
-    """The rows that lack nothing, or nothing that cannot be filled."""
+    """The rows that lack nothing, or nothing that cannot be filled or may be absent."""
     parts = list(features)
-    fillable = [p for p in parts if p.kind in FILLED]
-    strict = {**question.lacking, **_merged([p for p in parts if p.kind not in FILLED])}
-    filled = _merged(fillable)
+    strict = {**question.lacking, **_merged(p.lacking for p in parts if p.kind not in FILLED)}
+    filled = _merged(p.lacking for p in parts if p.kind in FILLED)
+    absent = _merged(p.absent for p in parts)
+    if complete:
+        strict = absent | strict
     if options.missing == "refuse" and (strict or filled):
         lacking = strict | filled
         raise InputError(
@@ -374,16 +394,18 @@ def _complete(
         if filled:
             note(f"{len(filled)} rows lacked values: means of the training rows stand for them")
         return np.arange(question.rows)
-    gone = sorted(strict | filled)
+    gone = sorted(strict | filled | (absent if options.missing == "drop" else {}))
     if gone:
-        note(f"{len(gone)} of {question.rows} rows lack a value: they are left out")
+        what = "a value or a whole item" if absent else "a value"
+        note(f"{len(gone)} of {question.rows} rows lack {what}: they are left out")
     return np.setdiff1d(np.arange(question.rows), gone)
 
 
-def _merged(parts: Iterable[Features]) -> dict[int, str]:
+def _merged(told: Iterable[Mapping[int, str]]) -> dict[int, str]:
+    """Words on each row; the first that are told."""
     found: dict[int, str] = {}
-    for part in parts:
-        for row, words in part.lacking.items():
+    for one in told:
+        for row, words in one.items():
             found.setdefault(row, words)
     return found
 

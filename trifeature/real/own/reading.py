@@ -157,7 +157,7 @@ def features_of_array(one: Stack, note: Callable[[str], None]) -> Features:
     if values.ndim == 4 or (values.ndim == 3 and values.dtype == np.uint8):
         if values.ndim == 3:
             note(f"{one.path} is read as images of one channel: it is uint8 [P, H, W]")
-        return Features("image", values, (), {}, one.present)
+        return Features("image", values, (), {}, one.present, _absent(one, one.present))
     numbers = values.astype(np.float64).reshape(len(one), *(values.shape[1:] or (1,)))
     if len(infinite := np.flatnonzero(np.isinf(numbers).reshape(len(one), -1).any(1))):
         raise InputError(f"{one.path} holds infinity in {one.place(infinite[0])}: mend it")
@@ -170,7 +170,7 @@ def _of_vectors(one: Stack, numbers: Array) -> Features:
         row: f"{one.path}: feature {int(np.argmax(empty[row]))} lacks a value in {one.place(row)}"
         for row in np.flatnonzero(empty.any(1)).tolist()
     }
-    return Features("vector", numbers, (), lacking, one.present)
+    return Features("vector", numbers, (), lacking, one.present, _absent(one, one.present))
 
 
 def _of_series(one: Stack, numbers: Array) -> Features:
@@ -184,7 +184,19 @@ def _of_series(one: Stack, numbers: Array) -> Features:
         row: f"{one.path}: a step of the series in {one.place(row)} lacks a value, but not all"
         for row in np.flatnonzero(torn).tolist()
     }
-    return Features("series", numbers, (), lacking, None if there.all() else there)
+    present = None if there.all() else there
+    return Features("series", numbers, (), lacking, present, _absent(one, present))
+
+
+def _absent(one: Stack, present: Array | None) -> dict[int, str]:
+    """Words on each item of which nothing is there; `present` is [P] or [P, T]."""
+    if present is None:
+        return {}
+    there = present.reshape(len(one), -1).any(1)
+    return {
+        row: f"{one.path} lacks the item of {one.place(row)}"
+        for row in np.flatnonzero(~there).tolist()
+    }
 
 
 # --------------------------------------------------------------------------- joining
