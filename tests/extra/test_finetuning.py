@@ -170,7 +170,7 @@ class Toy(FixedMethod):
     """Two features, a random function of the mean red, green and blue of every image."""
 
     def __init__(self, modalities: int = 2) -> None:
-        super().__init__(RunSettings(views=(CLEAN,)), image_pair(modalities, 4))
+        super().__init__(RunSettings(views=(CLEAN,)), image_pair(modalities))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self.layers = nn.Sequential(
