@@ -141,8 +141,7 @@ class Dataset:
                 for name, pairs in self.pairs.items()
             },
             tasks_of(self.settings),
-            self.settings.to_json()
-            | ({OWN_PAIRS: dict(self.own_pairs)} if self.own_pairs else {}),
+            self.settings.to_json() | ({OWN_PAIRS: dict(self.own_pairs)} if self.own_pairs else {}),
             self._truth,
         )
 
