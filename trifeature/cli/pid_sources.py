@@ -70,11 +70,12 @@ def lattice(
     picture: PictureOption = None,
 ) -> None:
     """The lattice of two to four sources: 4, 18 or 166 atoms of the rows as they are."""
-    from trifeature.pid.sources.lattice import LATTICE_MEASURES, lattice, lattice_atoms
+    from trifeature.pid.sources.lattice import LATTICE_MEASURES, lattice_atoms
+    from trifeature.pid.sources.lattice import lattice as build_lattice
     from trifeature.pid.sources.lattice_diagram import lattice_diagram
 
     check_name("measure on a lattice", measure, LATTICE_MEASURES)
-    lattice(len(source))
+    build_lattice(len(source))  # refuses one source, or more than four, before a row is read
     counts, names, about = _counts(file, source, target, missing, bins)
     found = lattice_atoms(counts, measure, normalize=True, sources=names, target=about)
     print_rows(found.rows(), output, f"{', '.join(names)} about {about}", digits=4)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from trifeature.checks import as_array
+from trifeature.checks import as_array, require_settings
 from trifeature.comm.methods import Method
 from trifeature.comm.products import with_products
 from trifeature.comm.training import method_for, numerics
@@ -105,8 +105,7 @@ def probe(
     """
     how = _Protocol.of(probing, classifier, sharing=label_costs)
     data = samples_of(samples)
-    if not isinstance(method, Method):
-        raise InputError(f"method must be a Method, not {type(method).__name__}")
+    require_settings("method", method, Method)  # type: ignore[type-abstract]
     data = data.to(next(method.parameters()).device)
     method.eval()
     names = [m.name for m in data.modalities]
